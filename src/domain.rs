@@ -1,0 +1,7 @@
+//! What is true whatever the machine: names, the playbook, the plan, events and decisions.
+//! Pure: no clock, no disk, no network, no randomness.
+
+pub mod id;
+pub mod secret;
+pub mod text;
+pub mod time;

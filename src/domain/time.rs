@@ -1,0 +1,155 @@
+//! Points in time and spans, as people write them.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z, shown as RFC 3339 in UTC with
+/// three fraction digits, so that equal times have equal bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Timestamp(i64);
+
+/// Why a string is no time or no span.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TimeError {
+    #[error("not a time; write it as 2026-11-23T07:00:00Z")]
+    Time,
+    #[error("not a span; write a whole number and s, m, h or d, for example 90s, 30m, 26h or 7d")]
+    Span,
+}
+
+impl Timestamp {
+    /// The last millisecond of the year 9999: what does not fit is cut to it.
+    const MAX_MS: i64 = 253_402_300_799_999;
+
+    pub fn from_unix_ms(ms: i64) -> Self {
+        Self(ms.clamp(0, Self::MAX_MS))
+    }
+    pub fn from_unix_s(s: i64) -> Self {
+        Self::from_unix_ms(s.saturating_mul(1000))
+    }
+    pub fn unix_ms(self) -> i64 {
+        self.0
+    }
+    pub fn unix_s(self) -> i64 {
+        self.0 / 1000
+    }
+    /// This time and `span` later; stops at the end of the year 9999.
+    pub fn after(self, span: Duration) -> Self {
+        Self::from_unix_ms(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+    /// How long after `earlier` this is; zero if it is not after it.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+    fn date_time(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+    /// To the second, as `2026-11-23 07:00:09Z`, for people.
+    pub fn short(self) -> String {
+        let full = self.to_string();
+        format!("{} {}Z", &full[..10], &full[11..19])
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = TimeError;
+    fn from_str(s: &str) -> Result<Self, TimeError> {
+        let t = OffsetDateTime::parse(s, &Rfc3339).map_err(|_| TimeError::Time)?;
+        let ms = i64::try_from(t.unix_timestamp_nanos() / 1_000_000).map_err(|_| TimeError::Time)?;
+        if (0..=Self::MAX_MS).contains(&ms) { Ok(Self(ms)) } else { Err(TimeError::Time) }
+    }
+}
+impl TryFrom<String> for Timestamp {
+    type Error = TimeError;
+    fn try_from(s: String) -> Result<Self, TimeError> {
+        s.parse()
+    }
+}
+impl From<Timestamp> for String {
+    fn from(t: Timestamp) -> String {
+        t.to_string()
+    }
+}
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let t = self.date_time();
+        f.pad(&format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+            t.year(),
+            u8::from(t.month()),
+            t.day(),
+            t.hour(),
+            t.minute(),
+            t.second(),
+            t.millisecond()
+        ))
+    }
+}
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Reads a span: a whole number and a unit, `90s`, `30m`, `26h`, `7d`.
+pub fn parse_span(s: &str) -> Result<Duration, TimeError> {
+    let digits = s.find(|c: char| !c.is_ascii_digit()).ok_or(TimeError::Span)?;
+    let (number, unit) = s.split_at(digits);
+    let seconds_per_unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(TimeError::Span),
+    };
+    let number: u64 = number.parse().map_err(|_| TimeError::Span)?;
+    let seconds = number.checked_mul(seconds_per_unit).filter(|s| *s <= 3_650 * 86_400);
+    seconds.map(Duration::from_secs).ok_or(TimeError::Span)
+}
+
+/// Shows a span in its largest two units: `1d 2h`, `4m 30s`, `0s`.
+pub fn show_span(span: Duration) -> String {
+    let s = span.as_secs();
+    let parts = [(s / 86_400, "d"), (s / 3_600 % 24, "h"), (s / 60 % 60, "m"), (s % 60, "s")];
+    let shown: Vec<String> = parts
+        .iter()
+        .skip_while(|(n, _)| *n == 0)
+        .take(2)
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, u)| format!("{n}{u}"))
+        .collect();
+    if shown.is_empty() { "0s".into() } else { shown.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_one_spelling() {
+        let t: Timestamp = "2026-11-23T09:00:09.1239+02:00".parse().unwrap();
+        assert_eq!(t.to_string(), "2026-11-23T07:00:09.123Z");
+        assert_eq!(t.short(), "2026-11-23 07:00:09Z");
+        assert_eq!(t.to_string().parse::<Timestamp>().unwrap(), t);
+        assert!("yesterday".parse::<Timestamp>().is_err());
+        assert_eq!(t.after(Duration::from_secs(60)).since(t), Duration::from_secs(60));
+        assert_eq!(t.since(t.after(Duration::from_secs(1))), Duration::ZERO);
+    }
+
+    #[test]
+    fn spans_read_and_show() {
+        assert_eq!(parse_span("26h").unwrap(), Duration::from_secs(93_600));
+        assert_eq!(show_span(parse_span("26h").unwrap()), "1d 2h");
+        assert_eq!(show_span(Duration::from_secs(270)), "4m 30s");
+        assert_eq!(show_span(Duration::ZERO), "0s");
+        for bad in ["", "h", "1.5h", "1 h", "-1h", "1w", "99999999999999999999s", "20000d"] {
+            assert!(parse_span(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Files. Two implementations of one small interface: the machine's, and one in memory that
+//! knows which bytes were synced, so that a simulated power loss can take the others away.
+
+mod memory;
+mod real;
+
+pub use memory::MemoryDisk;
+pub use real::RealDisk;
+
+use std::path::{Path, PathBuf};
+
+/// What went wrong, with the file it went wrong on.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{doing} {}: {why}", path.display())]
+pub struct DiskError {
+    pub doing: &'static str,
+    pub path: PathBuf,
+    pub why: String,
+    pub kind: std::io::ErrorKind,
+}
+
+impl DiskError {
+    pub fn new(doing: &'static str, path: &Path, e: &std::io::Error) -> Self {
+        Self { doing, path: path.to_owned(), why: e.to_string(), kind: e.kind() }
+    }
+    pub fn is_missing(&self) -> bool {
+        self.kind == std::io::ErrorKind::NotFound
+    }
+}
+
+/// A file that only grows, held open by its one writer.
+pub trait Appender: Send {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError>;
+    /// Returns when every appended byte is on stable storage.
+    fn sync(&mut self) -> Result<(), DiskError>;
+}
+
+/// The files of one machine. All paths are used as given. Files are made with mode 0600 and
+/// folders with 0700. Symbolic links, FIFOs and devices are refused when read.
+pub trait Disk: Send + Sync {
+    /// At most `limit` bytes; a longer file is an error.
+    fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, DiskError>;
+    /// Reads by and by: for logs, which may be larger than memory should hold.
+    fn open_read(&self, path: &Path) -> Result<Box<dyn std::io::BufRead + Send>, DiskError>;
+    /// Replaces or makes the file as a whole: temporary file, sync, rename, sync of the folder.
+    fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError>;
+    /// Like `write_atomic`, but an existing file is an error (`AlreadyExists`).
+    fn write_new(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError>;
+    /// Opens for appending, makes the file if missing, and takes the exclusive lock that keeps a
+    /// second writer out (`WouldBlock` if another holds it).
+    fn open_append(&self, path: &Path) -> Result<Box<dyn Appender>, DiskError>;
+    /// Cuts the file to `len` bytes and syncs it.
+    fn truncate(&self, path: &Path, len: u64) -> Result<(), DiskError>;
+    /// File names in a folder, sorted; empty if the folder is missing.
+    fn list(&self, folder: &Path) -> Result<Vec<String>, DiskError>;
+    fn remove(&self, path: &Path) -> Result<(), DiskError>;
+    fn make_folder(&self, path: &Path) -> Result<(), DiskError>;
+    fn exists(&self, path: &Path) -> bool;
+    /// Length of a regular file.
+    fn len(&self, path: &Path) -> Result<u64, DiskError>;
+}

@@ -1,0 +1,167 @@
+//! The machine's own files.
+
+use super::{Appender, Disk, DiskError};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+/// The machine's file system.
+#[derive(Clone, Copy, Debug)]
+pub struct RealDisk;
+
+struct RealAppender {
+    file: File,
+    path: std::path::PathBuf,
+}
+
+/// Opens a regular file for reading: a link, FIFO or device in its place is refused, and opening
+/// a FIFO does not block.
+fn open_regular(path: &Path) -> Result<File, DiskError> {
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)
+        .map_err(|e| DiskError::new("cannot open", path, &e))?;
+    let meta = file.metadata().map_err(|e| DiskError::new("cannot look at", path, &e))?;
+    if meta.is_file() { Ok(file) } else { Err(not_a_file(path)) }
+}
+
+fn not_a_file(path: &Path) -> DiskError {
+    let e = std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a regular file");
+    DiskError::new("cannot read", path, &e)
+}
+
+fn sync_folder(path: &Path) -> Result<(), DiskError> {
+    let folder = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    File::open(folder)
+        .and_then(|f| f.sync_all())
+        .map_err(|e| DiskError::new("cannot sync the folder", folder, &e))
+}
+
+/// Writes a temporary file beside `path`, synced, and returns its name.
+fn write_beside(path: &Path, bytes: &[u8]) -> Result<std::path::PathBuf, DiskError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".tmp-{}", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let write = || -> std::io::Result<()> {
+        let mut f =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        f.write_all(bytes)?;
+        f.sync_all()
+    };
+    write().map_err(|e| DiskError::new("cannot write", path, &e))?;
+    Ok(temporary)
+}
+
+impl Disk for RealDisk {
+    fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, DiskError> {
+        let file = open_regular(path)?;
+        let mut bytes = Vec::new();
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| DiskError::new("cannot read", path, &e))?;
+        if bytes.len() as u64 > limit {
+            let e = std::io::Error::new(
+                std::io::ErrorKind::FileTooLarge,
+                format!("it is larger than {limit} bytes"),
+            );
+            return Err(DiskError::new("cannot read", path, &e));
+        }
+        Ok(bytes)
+    }
+
+    fn open_read(&self, path: &Path) -> Result<Box<dyn BufRead + Send>, DiskError> {
+        Ok(Box::new(BufReader::with_capacity(1 << 16, open_regular(path)?)))
+    }
+
+    fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+        let temporary = write_beside(path, bytes)?;
+        std::fs::rename(&temporary, path).map_err(|e| DiskError::new("cannot rename to", path, &e))?;
+        sync_folder(path)
+    }
+
+    fn write_new(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+        let temporary = write_beside(path, bytes)?;
+        // A hard link fails if the name is taken; a rename would replace it.
+        let linked = std::fs::hard_link(&temporary, path);
+        let removed = std::fs::remove_file(&temporary);
+        linked.and(removed).map_err(|e| DiskError::new("cannot make", path, &e))?;
+        sync_folder(path)
+    }
+
+    fn open_append(&self, path: &Path) -> Result<Box<dyn Appender>, DiskError> {
+        let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
+        let made = !path.exists();
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(flags)
+            .open(path)
+            .map_err(|e| DiskError::new("cannot open", path, &e))?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+            .map_err(|e| DiskError::new("cannot lock", path, &e.into()))?;
+        if made {
+            sync_folder(path)?;
+        }
+        Ok(Box::new(RealAppender { file, path: path.to_owned() }))
+    }
+
+    fn truncate(&self, path: &Path, len: u64) -> Result<(), DiskError> {
+        let cut = || -> std::io::Result<()> {
+            let file = OpenOptions::new().write(true).open(path)?;
+            file.set_len(len)?;
+            file.sync_all()
+        };
+        cut().map_err(|e| DiskError::new("cannot cut", path, &e))
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<String>, DiskError> {
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(DiskError::new("cannot list", folder, &e)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|e| DiskError::new("cannot list", folder, &e))?;
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), DiskError> {
+        std::fs::remove_file(path).map_err(|e| DiskError::new("cannot remove", path, &e))
+    }
+
+    fn make_folder(&self, path: &Path) -> Result<(), DiskError> {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(|e| DiskError::new("cannot make the folder", path, &e))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        std::fs::symlink_metadata(path).is_ok()
+    }
+
+    fn len(&self, path: &Path) -> Result<u64, DiskError> {
+        let meta = std::fs::symlink_metadata(path).map_err(|e| DiskError::new("cannot look at", path, &e))?;
+        if meta.is_file() { Ok(meta.len()) } else { Err(not_a_file(path)) }
+    }
+}
+
+impl Appender for RealAppender {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
+        self.file.write_all(bytes).map_err(|e| DiskError::new("cannot append to", &self.path, &e))
+    }
+    fn sync(&mut self) -> Result<(), DiskError> {
+        self.file.sync_data().map_err(|e| DiskError::new("cannot sync", &self.path, &e))
+    }
+}

@@ -1,0 +1,14 @@
+//! Process hygiene, from the first line of `main`: no core dumps, no ptrace by the same user.
+
+/// Core size limit 0 and, on Linux, not dumpable (which also shuts `/proc/PID/mem` to others of
+/// the same user). Failure is reported by `doctor`, never fatal.
+pub fn no_core_dumps() -> bool {
+    let limit = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let limited = rustix::process::setrlimit(rustix::process::Resource::Core, limit).is_ok();
+    #[cfg(target_os = "linux")]
+    let hidden =
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).is_ok();
+    #[cfg(not(target_os = "linux"))]
+    let hidden = true;
+    limited && hidden
+}

@@ -1,0 +1,10 @@
+//! reissue replaces leaked credentials and proves that it did.
+//!
+//! ```text
+//! Playbook ─check→ ValidPlaybook ─observe→ Observed ─plan→ Plan ─sign→ ApprovedPlan ─execute→ Run ─seal→ Evidence
+//! ```
+//!
+//! The modules, each knowing only those above it:
+
+pub mod domain;
+pub mod env;
