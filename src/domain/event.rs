@@ -1,0 +1,384 @@
+//! The one vocabulary of the log: journal, audit trail and `--json` stream are made of these.
+//!
+//! Every event has a stable code and a closed set of typed, length-limited fields. No provider
+//! text and no free JSON: what cannot be said with these fields is not recorded. Fields are
+//! declared in alphabetical order, so that the serialised line is already canonical (RFC 8785).
+
+use super::credential::{CredentialRef, Place};
+use super::id::{Digest, RunId, StepNo, TargetId, TenantId};
+use super::step::{Effect, Phase};
+use super::text::Text;
+use super::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Declares the events: name in the log, code, variant, fields. The order of the table is the
+/// order of a run.
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:literal $code:literal $variant:ident {
+        $($(#[$field_meta:meta])* $field:ident : $type:ty),* $(,)?
+    })*) => {
+        /// One thing that happened.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Event { $($(#[$doc])* $variant($variant),)* }
+
+        $($(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $variant { $($(#[$field_meta])* pub $field: $type,)* })*
+
+        $(impl From<$variant> for Event {
+            fn from(e: $variant) -> Event { Event::$variant(e) }
+        })*
+
+        impl Event {
+            /// `(name, code)` of every event.
+            pub const TABLE: &'static [(&'static str, &'static str)] = &[$(($name, $code)),*];
+
+            pub fn name(&self) -> &'static str {
+                match self { $(Event::$variant(_) => $name,)* }
+            }
+            pub fn code(&self) -> &'static str {
+                match self { $(Event::$variant(_) => $code,)* }
+            }
+            fn to_raw(&self) -> serde_json::Result<Box<serde_json::value::RawValue>> {
+                match self { $(Event::$variant(e) => serde_json::value::to_raw_value(e),)* }
+            }
+            fn from_raw(name: &str, raw: &str) -> Result<Event, LineError> {
+                match name {
+                    $($name => Ok(Event::$variant(serde_json::from_str(raw)?)),)*
+                    other => Err(LineError::Unknown(Text::lossy(other))),
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// A log was begun or opened by a writer.
+    "log.opened" "LOG010I" LogOpened {
+        environment: Environment,
+        install: Text<64>,
+        /// `init`, `apply`, …
+        command: Text<32>,
+        process: Text<96>,
+        roster: Digest,
+        tenant: TenantId,
+        version: Text<32>,
+        vkey: Text<256>,
+    }
+    /// The last writer died while it wrote: this many bytes were set aside, unread, as an object.
+    "log.torn_tail" "LOG020W" LogTornTail { bytes: u64, object: Digest }
+    "log.closed" "LOG090I" LogClosed { events: u64 }
+
+    /// People's signed decision about a plan, as it arrived.
+    "approval.recorded" "APP010I" ApprovalRecorded {
+        approver: Text<128>,
+        decision: Decision,
+        expires: Timestamp,
+        phase: Phase,
+        plan: Digest,
+        /// The statement that was signed, and its signature, are stored as objects.
+        signature: Digest,
+        statement: Digest,
+    }
+    "approval.refused" "APP020W" ApprovalRefused { object: Digest, reason: Text<128> }
+    /// The quorum for a phase is met as of now: steps of that phase may begin.
+    "phase.opened" "APP030I" PhaseOpened { approvals: Vec<Digest>, expires: Timestamp, phase: Phase }
+
+    "run.started" "RUN010I" RunStarted {
+        identity: Text<128>,
+        operator: Text<128>,
+        plan: Digest,
+        playbook: Digest,
+        targets: u32,
+    }
+    "run.resumed" "RUN020I" RunResumed { operator: Text<128>, process: Text<96> }
+    /// A writer took the run. What was minted and not published before this is lost.
+    "lane.taken" "RUN030I" LaneTaken { epoch: u32 }
+    "run.paused" "RUN040W" RunPaused { by: Text<128>, reason: Text<256> }
+    "run.continued" "RUN050I" RunContinued { by: Text<128> }
+    "run.aborted" "RUN060W" RunAborted { by: Text<128>, reason: Text<256> }
+    /// A store was written and read back before the first value went to it.
+    "store.probed" "STO010I" StoreProbed { place: Place, version: Text<64> }
+    /// The sweep for credentials that bear this run's name and are in no event.
+    "run.swept" "RUN070I" RunSwept { found: u32, looked_at: u32 }
+    "run.finished" "RUN090I" RunFinished {
+        checkpoints: u64,
+        done: u32,
+        events: u64,
+        excepted: u32,
+        steps: u32,
+        stuck: u32,
+        undone: u32,
+        /// Intents whose outcome is not known.
+        unresolved: u32,
+    }
+
+    "target.started" "TGT010I" TargetStarted { kind: Text<32>, name: Text<128>, steps: StepNo }
+    /// The plan already excluded it; approvers saw the reason.
+    "target.excepted" "TGT020W" TargetExcepted { code: Text<48>, name: Text<128> }
+    "step.intent" "STP010I" StepIntent { attempt: u16, request: Text<64>, step: StepNo, #[serde(default, skip_serializing_if = "is_false")] undo: bool }
+    "step.done" "STP020I" StepDone { attempt: u16, effect: Effect, step: StepNo, #[serde(default, skip_serializing_if = "is_false")] undo: bool }
+    "step.failed" "STP030W" StepFailed {
+        attempt: u16,
+        fault: Fault,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_at: Option<Timestamp>,
+        step: StepNo,
+        #[serde(default, skip_serializing_if = "is_false")]
+        undo: bool,
+    }
+    /// A step in doubt was resolved by looking.
+    "step.looked" "STP040I" StepLooked { attempt: u16, sighting: Sighting, step: StepNo, #[serde(default, skip_serializing_if = "is_false")] undo: bool }
+    /// A minted value is gone with the process that held it; its credential will be discarded.
+    "value.lost" "STP050W" ValueLost { credential: CredentialRef, step: StepNo }
+    "hold.opened" "HLD010I" HoldOpened { confirm: Vec<Text<64>>, step: StepNo, until: Option<Timestamp> }
+    "consumer.confirmed" "HLD020I" ConsumerConfirmed { by: Text<128>, consumer: Text<64>, how: Text<128> }
+    "drift.seen" "DRF010W" DriftSeen { change: Drift, object: Text<128>, #[serde(default, skip_serializing_if = "Option::is_none")] subject: Option<Text<128>> }
+    "target.unwinding" "TGT030W" TargetUnwinding { cause: Cause }
+    "target.stuck" "TGT040E" TargetStuck { cause: Cause, step: StepNo }
+    "target.resolved" "TGT050I" TargetResolved { by: Text<128>, how: Resolution, reason: Text<256> }
+    "target.ended" "TGT090I" TargetEnded { ending: Ending }
+}
+
+fn is_false(b: &bool) -> bool {
+    !*b
+}
+
+/// Whether a log, plan or approval is about a real tenant or a rehearsal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environment {
+    Lab,
+    Production,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    Approve,
+    Reject,
+    /// Takes one's own reject back.
+    Withdraw,
+}
+
+/// Why an attempt failed: the provider's own code, never its text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    pub class: FaultClass,
+    /// `Directory_ConcurrencyViolation`, `AADSTS7000215`, `connection`, …
+    pub code: Text<64>,
+    /// Whether the effect may have happened. That one bit decides between retry and look.
+    pub happened: Happened,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultClass {
+    /// The service answers, but not yet what it will: wait and try again.
+    NotYet,
+    /// Too fast, or another writer: try again after a pause.
+    Busy,
+    /// The line or the service failed: try again.
+    Line,
+    /// The service will not do this, however often it is asked.
+    Refused,
+    /// What came back is not what the interface promises.
+    Unexpected,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happened {
+    No,
+    Unknown,
+}
+
+/// What a look found about a step in doubt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Sighting {
+    /// Nothing of it is there: try again.
+    Absent,
+    /// It is there, complete.
+    Done { effect: Effect },
+    /// A credential of ours is there whose value nobody has: discard it, then mint again.
+    Orphan { credential: CredentialRef },
+}
+
+/// How the world moved since the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drift {
+    CredentialAdded,
+    CredentialGone,
+    ObjectGone,
+    PropertyChanged,
+    StateChanged,
+    StoreChanged,
+}
+
+/// Why a target unwinds or is stuck.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Cause {
+    Aborted,
+    Drift {
+        change: Drift,
+    },
+    Fault {
+        code: Text<64>,
+    },
+    /// Undo is not possible from here.
+    NoWayBack,
+    /// The old credential still works after all patience.
+    StillAlive,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    Abandoned,
+    Done,
+}
+
+/// How a target ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    Abandoned,
+    Done,
+    /// Done, while other ways in were seen that nobody has reviewed: rotated, not evicted.
+    DoneNotEvicted,
+    Undone,
+}
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    pub event: Event,
+    /// Leaf hash of the line before; zeros in the first.
+    pub prev: [u8; 32],
+    pub run: Option<RunId>,
+    pub seq: u64,
+    pub target: Option<TargetId>,
+    pub time: Timestamp,
+}
+
+/// Why bytes are not a line.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    #[error("not an event line: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("unknown event {0:?}; it was written by a newer reissue")]
+    Unknown(Text<64>),
+    #[error("unknown line version {0}; it was written by a newer reissue")]
+    Version(u32),
+    #[error("the previous hash is not 64 hexadecimal digits")]
+    Prev,
+    #[error("the line is not in canonical form (RFC 8785)")]
+    NotCanonical,
+}
+
+/// A line as it stands in the file; the fields are in canonical order.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLine<'a> {
+    code: std::borrow::Cow<'a, str>,
+    event: std::borrow::Cow<'a, str>,
+    prev: std::borrow::Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<RunId>,
+    seq: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<TargetId>,
+    time: Timestamp,
+    v: u32,
+    #[serde(borrow)]
+    with: std::borrow::Cow<'a, serde_json::value::RawValue>,
+}
+
+/// The version of the line format.
+pub const LINE_VERSION: u32 = 1;
+
+impl Line {
+    /// The canonical bytes, without the line feed.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, LineError> {
+        serde_json::to_vec(&RawLine {
+            code: self.event.code().into(),
+            event: self.event.name().into(),
+            prev: super::id::hex(&self.prev).into(),
+            run: self.run.clone(),
+            seq: self.seq,
+            target: self.target,
+            time: self.time,
+            v: LINE_VERSION,
+            with: std::borrow::Cow::Owned(self.event.to_raw()?),
+        })
+        .map_err(LineError::from)
+    }
+
+    /// Reads a line and makes sure that these are its only possible bytes: what would be written
+    /// again is compared with what was read, so no alias of it (spaces, duplicate keys, escapes)
+    /// passes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LineError> {
+        let raw: RawLine = serde_json::from_slice(bytes)?;
+        if raw.v != LINE_VERSION {
+            return Err(LineError::Version(raw.v));
+        }
+        let prev = format!("sha256:{}", raw.prev).parse::<Digest>().map_err(|_| LineError::Prev)?.0;
+        let event = Event::from_raw(&raw.event, raw.with.get())?;
+        let line = Line { event, prev, run: raw.run, seq: raw.seq, target: raw.target, time: raw.time };
+        if line.to_bytes()? == bytes { Ok(line) } else { Err(LineError::NotCanonical) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> Line {
+        Line {
+            event: StepIntent { attempt: 1, request: Text::lossy("0c"), step: 2, undo: false }.into(),
+            prev: [7; 32],
+            run: Some(RunId::new(1, [3; 10])),
+            seq: 9,
+            target: Some(TargetId(3)),
+            time: Timestamp::from_unix_ms(1_795_417_209_123),
+        }
+    }
+
+    #[test]
+    fn a_line_is_canonical_short_and_reads_back() {
+        let bytes = line().to_bytes().unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(bytes, serde_json_canonicalizer::to_vec(&value).unwrap());
+        assert!(bytes.len() <= 400, "{} bytes", bytes.len());
+        assert_eq!(Line::from_bytes(&bytes).unwrap(), line());
+    }
+
+    #[test]
+    fn aliases_of_a_line_are_refused() {
+        let good = String::from_utf8(line().to_bytes().unwrap()).unwrap();
+        for bad in [
+            good.replace("{\"code\"", "{ \"code\""),
+            good.replace("\"seq\":9", "\"seq\":9,\"seq\":9"),
+            good.replace("\"attempt\":1", "\"attempt\":1.0"),
+            good.replace("step.intent", "step.int\\u0065nt"),
+            good.replace("\"v\":1", "\"v\":2"),
+            good.replace("STP010I", "STP020I"),
+            good.replace("\"step\":2", "\"step\":2,\"undo\":false"),
+        ] {
+            assert!(Line::from_bytes(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn codes_and_names_are_unique() {
+        let mut seen = std::collections::BTreeSet::new();
+        for (name, code) in Event::TABLE {
+            assert!(seen.insert(name) && seen.insert(code), "{name} {code}");
+        }
+    }
+}
