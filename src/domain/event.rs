@@ -134,7 +134,14 @@ events! {
     "value.lost" "STP050W" ValueLost { credential: CredentialRef, step: StepNo }
     "hold.opened" "HLD010I" HoldOpened { confirm: Vec<Text<64>>, step: StepNo, until: Option<Timestamp> }
     "consumer.confirmed" "HLD020I" ConsumerConfirmed { by: Text<128>, consumer: Text<64>, how: Text<128> }
-    "drift.seen" "DRF010W" DriftSeen { change: Drift, object: Text<128>, #[serde(default, skip_serializing_if = "Option::is_none")] subject: Option<Text<128>> }
+    "drift.seen" "DRF010W" DriftSeen {
+        change: Drift,
+        object: Text<128>,
+        /// Whether it stops the target, or is only a finding.
+        stops: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<Text<128>>,
+    }
     "target.unwinding" "TGT030W" TargetUnwinding { cause: Cause }
     "target.stuck" "TGT040E" TargetStuck { cause: Cause, step: StepNo }
     "target.resolved" "TGT050I" TargetResolved { by: Text<128>, how: Resolution, reason: Text<256> }
