@@ -2,10 +2,12 @@
 //! Pure: no clock, no disk, no network, no randomness.
 
 pub mod credential;
+pub mod drift;
 pub mod event;
 pub mod id;
 pub mod kind;
 pub mod merkle;
+pub mod note;
 pub mod observation;
 pub mod plan;
 pub mod playbook;

@@ -101,7 +101,12 @@ events! {
     /// A store was written and read back before the first value went to it.
     "store.probed" "STO010I" StoreProbed { place: Place, version: Text<64> }
     /// The sweep for credentials that bear this run's name and are in no event.
-    "run.swept" "RUN070I" RunSwept { found: u32, looked_at: u32 }
+    "run.swept" "RUN070I" RunSwept {
+        found: u32,
+        looked_at: u32,
+        /// What is removed because of it, at most 64.
+        removed: Vec<CredentialRef>,
+    }
     "run.finished" "RUN090I" RunFinished {
         checkpoints: u64,
         done: u32,

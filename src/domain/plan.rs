@@ -3,6 +3,7 @@
 //! A plan is made by [`make::plan`] from a playbook and what was observed; it is a pure function
 //! of the two. It is stored as `plan.jsonl` (see [`file`]); people sign the digest of those bytes.
 
+pub mod cost;
 pub mod file;
 pub mod guardrail;
 pub mod make;
@@ -42,6 +43,7 @@ pub struct PlanHeader {
     /// Who made the plan: not an approver of it.
     pub author: Text<128>,
     pub created: Timestamp,
+    pub cost: cost::Cost,
     pub counts: Counts,
     pub environment: Environment,
     pub expires: Timestamp,
