@@ -5,7 +5,7 @@
 
 use super::{PLAN_VERSION, Plan, PlanHeader, Planned};
 use crate::domain::id::Digest;
-use crate::domain::merkle::Frontier;
+use crate::domain::merkle::{Frontier, leaf};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// No plan is larger: 100,000 targets of 4 KiB each.
@@ -34,8 +34,11 @@ fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, PlanError> {
 
 /// The root over target lines.
 pub fn root(targets: &[Planned]) -> Result<Digest, PlanError> {
-    let lines = targets.iter().map(canonical).collect::<Result<Vec<_>, _>>()?;
-    Ok(Digest(lines.iter().map(Vec::as_slice).collect::<Frontier>().root()))
+    let mut tree = Frontier::default();
+    for target in targets {
+        tree.push(leaf(&canonical(target)?));
+    }
+    Ok(Digest(tree.root()))
 }
 
 /// The file's bytes.
@@ -65,7 +68,7 @@ pub fn read(bytes: &[u8]) -> Result<(Plan, Digest), PlanError> {
         if targets.last().is_some_and(|last| last.id() >= target.id()) {
             return Err(PlanError::Order { line, id: target.id().to_string() });
         }
-        tree.push(crate::domain::merkle::leaf(bytes));
+        tree.push(leaf(bytes));
         targets.push(target);
     }
     if tree.root() != header.root.0 {
