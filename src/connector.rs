@@ -108,6 +108,8 @@ pub trait Effects: Send + Sync {
 /// Stores, as the engine knows them before a value goes there.
 #[async_trait]
 pub trait Stores: Send + Sync {
+    /// Whether the store answers this identity with what it holds.
+    async fn reach(&self, store: &Text<64>) -> Result<(), Fault>;
     /// Writes a harmless value and reads it back; returns its version.
     async fn probe(&self, place: &Place, run: &RunId) -> Result<Text<64>, Fault>;
 }
