@@ -108,7 +108,7 @@ async fn replicas_disagree_until_they_agree() {
         |reply: &crate::scene::Reply| reply.body["passwordCredentials"].as_array().map_or(0, Vec::len);
     scene.graph("POST", &format!("{app}/addPassword"), password("n")).await;
     let mut seen = std::collections::BTreeSet::new();
-    for _ in 0..60 {
+    for _ in 0..190 {
         seen.insert(count(&scene.graph("GET", &app, None).await));
     }
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), [1, 2], "some replica lagged");
