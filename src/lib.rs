@@ -6,5 +6,6 @@
 //!
 //! The modules, each knowing only those above it:
 
+pub mod connector;
 pub mod domain;
 pub mod env;

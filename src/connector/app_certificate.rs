@@ -1,0 +1,3 @@
+//! An application's certificate.
+
+pub mod syntax;

@@ -1,0 +1,3 @@
+//! An application, switched off.
+
+pub mod syntax;

@@ -1,0 +1,3 @@
+//! An application's client secret.
+
+pub mod syntax;

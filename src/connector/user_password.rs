@@ -1,0 +1,3 @@
+//! A user's password.
+
+pub mod syntax;
