@@ -1,8 +1,6 @@
 //! What is true whatever the machine: names, the playbook, the plan, events and decisions.
 //! Pure: no clock, no disk, no network, no randomness.
 
-pub mod approval;
-pub mod approved;
 pub mod credential;
 pub mod drift;
 pub mod event;
