@@ -3,9 +3,19 @@
 
 pub mod approval;
 pub mod credential;
+pub mod drift;
 pub mod event;
 pub mod id;
+pub mod kind;
+pub mod merkle;
+pub mod note;
+pub mod observation;
+pub mod plan;
+pub mod playbook;
+pub mod retry;
+pub mod run;
 pub mod secret;
 pub mod step;
+pub mod target;
 pub mod text;
 pub mod time;

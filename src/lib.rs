@@ -8,4 +8,5 @@
 
 pub mod domain;
 pub mod env;
+pub mod lab;
 pub mod trail;

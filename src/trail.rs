@@ -20,12 +20,13 @@ pub mod inbox;
 pub mod journal;
 pub mod key;
 pub mod lines;
-pub mod merkle;
+
 pub mod note;
 pub mod objects;
 pub mod proof;
 pub mod reader;
 
+pub use crate::domain::merkle;
 pub use checkpoint::Checkpoint;
 pub use journal::{Appended, Entry, Journal, JournalError, Opening, Recovered, Settings};
 pub use key::{LogKey, VerifierKey};

@@ -1,4 +1,5 @@
-//! The Merkle tree of RFC 6962 (section 2.1), grown one leaf at a time.
+//! The Merkle tree of RFC 6962 (section 2.1), grown one leaf at a time: over the lines of the log,
+//! and over the targets of a plan.
 //!
 //! A leaf is the hash of one line of the log without its line feed. The prefixes 0x00 and 0x01
 //! keep a leaf from ever passing for a node.

@@ -1,0 +1,13 @@
+//! An application's client secret: Entra makes the value and tells it once.
+//!
+//! mint → verify → publish → hold → recheck → retire → prove; with `contain`: block → retire →
+//! prove → unblock → mint → verify → publish.
+
+mod effects;
+mod plan;
+pub mod syntax;
+
+pub use effects::AppSecretEffects;
+
+/// The kind, by the name it has in the plan and the log.
+pub struct AppSecret;

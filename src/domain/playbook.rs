@@ -1,0 +1,2 @@
+//! The playbook.
+pub mod model;
