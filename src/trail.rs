@@ -16,6 +16,7 @@
 
 pub mod chain;
 pub mod checkpoint;
+pub mod home;
 pub mod inbox;
 pub mod journal;
 pub mod key;
@@ -28,6 +29,7 @@ pub mod reader;
 
 pub use crate::domain::merkle;
 pub use checkpoint::Checkpoint;
+pub use home::{Home, HomeError, Install};
 pub use journal::{Appended, Entry, Journal, JournalError, Opening, Recovered, Settings};
 pub use key::{LogKey, VerifierKey};
 pub use objects::Objects;

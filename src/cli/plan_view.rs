@@ -47,6 +47,7 @@ fn head(out: &mut String, header: &PlanHeader) {
         guardrails: _,
         identity: Identity { client_id, name, object },
         incident,
+        pause_when_stuck: _,
         playbook,
         root: _,
         stores,
@@ -225,7 +226,7 @@ fn exception(out: &mut String, excepted: &Excepted) {
 }
 
 fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
-    let Counts { attach, block, excepted, irreversible, mint, reset, retire, steps, switch, targets } =
+    let Counts { attach, block, excepted, irreversible, mint, reset, retire, revoke: _, steps, switch, targets } =
         header.counts;
     let Cost { directory_writes, seconds_at_least, vault_writes } = header.cost;
     let ApprovalPolicy { quorum, valid_for, retire_separately } = &header.approval;
@@ -245,6 +246,9 @@ fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
         let _ = writeln!(out, "      guardrail {action} at most {limit}: {used} of {allowed} ({of} in the tenant), {kept}");
     }
     let separately = if *retire_separately { "; retiring needs an approval of its own" } else { "" };
+    if let Some(most) = header.pause_when_stuck {
+        let _ = writeln!(out, "      the run pauses when more than {most} targets are stuck");
+    }
     let _ = writeln!(
         out,
         "Approval: {quorum} people other than the author, valid for {}{separately}.",

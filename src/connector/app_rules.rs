@@ -156,3 +156,18 @@ impl Steps {
         self.steps
     }
 }
+
+/// A kind's own settings, as the plan carries them.
+pub(super) fn settings_of(target: &Target) -> std::collections::BTreeMap<Text<32>, Text<300>> {
+    use crate::domain::playbook::model::Setting;
+    let shown = target.settings.iter().map(|(key, value)| {
+        let value = match value {
+            Setting::Flag(flag) => Text::lossy(&flag.to_string()),
+            Setting::Number(n) => Text::lossy(&n.to_string()),
+            Setting::Text(text) => text.clone(),
+        };
+        (Text::lossy(key), value)
+    });
+    let to = target.publish.as_ref().and_then(|p| p.to.as_ref());
+    shown.chain(to.map(|to| (Text::lossy("to"), Text::lossy(to)))).collect()
+}

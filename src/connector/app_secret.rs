@@ -8,6 +8,4 @@ mod plan;
 pub mod syntax;
 
 pub use effects::AppSecretEffects;
-
-/// The kind, by the name it has in the plan and the log.
-pub struct AppSecret;
+pub use syntax::AppSecret;

@@ -82,6 +82,8 @@ events! {
         statement: Digest,
     }
     "approval.refused" "APP020W" ApprovalRefused { object: Digest, reason: Text<128> }
+    /// Something in the inbox was not taken: it is kept as an object.
+    "note.refused" "NOT010W" NoteRefused { object: Digest, reason: Text<128> }
     /// The quorum for a phase is met as of now: steps of that phase may begin.
     "phase.opened" "APP030I" PhaseOpened { approvals: Vec<Digest>, expires: Timestamp, phase: Phase }
 

@@ -5,6 +5,7 @@
 use super::credential::CredentialRef;
 use super::observation::Observation;
 use super::plan::{Refusal, Warning};
+use super::playbook::KindSyntax;
 use super::playbook::model::Target;
 use super::step::{Protocol, Step};
 use super::text::Text;
@@ -32,9 +33,7 @@ pub struct Proposal {
 }
 
 /// The pure half of a connector.
-pub trait Kind: Send + Sync {
-    /// The name in playbook documentation, plan and log: also its file under `connector/`.
-    fn name(&self) -> &'static str;
+pub trait Kind: KindSyntax + Send {
     fn protocol(&self) -> Protocol;
     /// Picks the credentials and the steps, or says why not.
     fn propose(

@@ -51,6 +51,9 @@ pub struct PlanHeader {
     pub guardrails: Vec<guardrail::Use>,
     pub identity: Identity,
     pub incident: Incident,
+    /// Stuck targets at which the run pauses by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_when_stuck: Option<u32>,
     pub playbook: Digest,
     /// RFC 6962 tree hash over the target lines.
     pub root: Digest,
@@ -82,6 +85,7 @@ pub struct Counts {
     pub mint: u32,
     pub reset: u32,
     pub retire: u32,
+    pub revoke: u32,
     pub steps: u32,
     pub switch: u32,
     pub targets: u32,

@@ -22,6 +22,8 @@ pub enum Idle {
     Pause(Pause),
     /// The first targets go alone through publish.
     BehindPilots,
+    /// Until a person resolves it.
+    Stuck,
 }
 
 struct Slot {

@@ -60,9 +60,13 @@ pub(super) async fn drive(shared: &Shared, id: TargetId) -> Result<(), Halt> {
                 act_on(shared, &mut course, act).await?;
             }
             Next::Wait(pause) => wait(shared, id, pause, &mut spoken).await,
-            Next::Over => {
+            Next::Over if shared.board.with(id, |s| s.ending().is_some()) == Some(true) => {
                 shared.board.wake(id);
                 return Ok(());
+            }
+            Next::Over => {
+                shared.board.rest(id, Idle::Stuck);
+                until_changed(shared, &mut spoken).await;
             }
         }
     }

@@ -4,7 +4,7 @@
 use super::Halt;
 use super::run::Shared;
 use crate::connector::Stores;
-use crate::domain::approval::ApprovedPlan;
+use crate::domain::approved::ApprovedPlan;
 use crate::domain::credential::Place;
 use crate::domain::event::StoreProbed;
 use crate::domain::step::Phase;

@@ -4,7 +4,7 @@ use super::board::{Board, Idle};
 use super::lanes::Lanes;
 use super::{Halt, driver, inbox, probe, sweep};
 use crate::connector::{Effects, Stores};
-use crate::domain::approval::ApprovedPlan;
+use crate::domain::approved::ApprovedPlan;
 use crate::domain::drift::Difference;
 use crate::domain::event::{Ending, LaneTaken, RunFinished, TargetExcepted};
 use crate::domain::id::{StepNo, TargetId};
@@ -16,7 +16,7 @@ use crate::env::Env;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use crate::trail::inbox::Inbox;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -27,8 +27,8 @@ pub struct Executor {
     /// The connector of each kind, by name.
     pub effects: BTreeMap<String, Arc<dyn Effects>>,
     pub stores: Arc<dyn Stores>,
-    /// The log's folder: notes arrive in `inbox/` under it.
-    pub folder: PathBuf,
+    /// Where notes arrive.
+    pub inbox: Inbox,
     /// Waits longer than this make the run leave, resumable; none: it stays.
     pub patience: Option<Duration>,
     /// Set to true to leave at the next safe place.
@@ -121,7 +121,8 @@ impl Executor {
         if begun.epoch == 0 {
             record_exceptions(&shared, approved).await?;
         }
-        let mut desk = inbox::Desk::new(&self.folder, approved);
+        let mut desk = inbox::Desk::new(self.inbox, approved);
+        desk.look(&shared).await?;
         desk.open_phases(&shared).await?;
         probe::stores(&shared, self.stores.as_ref(), approved).await?;
         let left = drive_all(&shared, &mut desk, self.patience).await?;
@@ -149,22 +150,25 @@ async fn drive_all(
 ) -> Result<Left, Halt> {
     let mut targets: FuturesUnordered<_> =
         shared.board.ids().map(|id| driver::drive(shared, id)).collect();
-    let mut changed = shared.board.progress();
+    let mut progress = shared.board.progress();
     let mut stop = shared.stop.clone();
+    let mut serving = std::pin::pin!(desk.serve(shared));
     loop {
+        if all_over(shared) {
+            return Ok(Left::Finished);
+        }
         if let Some(left) = leave(shared, patience) {
             return Ok(left);
         }
-        changed.borrow_and_update();
+        progress.borrow_and_update();
         tokio::select! {
             biased;
             over = targets.next() => match over {
                 Some(result) => result?,
-                None if shared.is_stopping() && !all_over(shared) => return Ok(Left::Interrupted),
-                None => return Ok(Left::Finished),
+                None => return Ok(if all_over(shared) { Left::Finished } else { Left::Interrupted }),
             },
-            result = desk.serve(shared) => result?,
-            _ = changed.changed() => {}
+            result = &mut serving => result?,
+            _ = progress.changed() => {}
             Ok(()) = stop.changed() => {}
         }
     }
@@ -178,14 +182,15 @@ fn all_over(shared: &Shared) -> bool {
 fn leave(shared: &Shared, patience: Option<Duration>) -> Option<Left> {
     let idle = shared.board.idle();
     let live = shared.board.count(|s| s.ending().is_none() && s.stuck().is_none());
-    if live == 0 || u32::try_from(idle.len()) != Ok(live) {
+    let resting = idle.values().filter(|i| **i != Idle::Stuck).count();
+    if live == 0 || u32::try_from(resting) != Ok(live) {
         return None;
     }
     let soon = shared.env.clock.now().after(patience?);
     let (mut confirm, mut until, mut approval, mut paused) = (Vec::new(), None::<Timestamp>, None, false);
     for (id, idle) in idle {
         match idle {
-            Idle::BehindPilots => {}
+            Idle::BehindPilots | Idle::Stuck => {}
             Idle::Pause(Pause::Paused) => paused = true,
             Idle::Pause(Pause::Approval(phase)) => approval = Some(phase),
             Idle::Pause(Pause::Confirmation { missing }) => confirm.extend(missing.into_iter().map(|c| (id, c))),

@@ -1,6 +1,6 @@
 //! Which secrets are meant, what is refused, and the order of steps.
 
-use super::AppSecret;
+use super::syntax::AppSecret;
 use crate::connector::app_rules::{
     APP_WRITERS, App, Steps, need_permission, need_policy, need_store, need_switched_on, of_form, own_app, place_of,
 };
@@ -17,10 +17,6 @@ use crate::domain::step::{Protocol, Step, Verb};
 const PERSONAL_MOST: usize = 2;
 
 impl Kind for AppSecret {
-    fn name(&self) -> &'static str {
-        "app-secret"
-    }
-
     fn protocol(&self) -> Protocol {
         Protocol::TheyChoose
     }

@@ -222,6 +222,7 @@ pub fn count(targets: &[Planned]) -> Counts {
                 Verb::Mint => n.mint += 1,
                 Verb::Reset => n.reset += 1,
                 Verb::Retire | Verb::Detach => n.retire += 1,
+                Verb::Revoke => n.revoke += 1,
                 Verb::Switch => n.switch += 1,
                 _ => {}
             }

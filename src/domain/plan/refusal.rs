@@ -71,6 +71,8 @@ refusals! {
         "Rotate the credential on the application instead."
     SwitchedOff "switched-off" "it is switched off: a new credential could not be seen to work"
         "Switch it on, or `disable` it in the playbook if nobody needs it."
+    PrincipalCertificate "principal-certificate" "the certificate is on the service principal: others trust it for signing"
+        "Exchange it with each relying party first; this is a manual task."
     LastAdministrator "last-administrator" "it is the last usable global administrator"
         "Make sure that another one can sign in, then plan again."
     Unreadable "unreadable" "it could not be read well enough to plan"
