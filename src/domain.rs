@@ -1,6 +1,7 @@
 //! What is true whatever the machine: names, the playbook, the plan, events and decisions.
 //! Pure: no clock, no disk, no network, no randomness.
 
+pub mod approval;
 pub mod credential;
 pub mod drift;
 pub mod event;
