@@ -58,7 +58,7 @@ pub struct PlanOrder {
 /// Reads the tenant and makes the plan. Writes nothing.
 pub async fn make_plan(
     env: &Env,
-    azure: &Arc<Azure>,
+    azure: &Azure,
     playbook: &ValidPlaybook,
     order: PlanOrder,
 ) -> Result<Plan, PlanFailure> {
@@ -69,7 +69,7 @@ pub async fn make_plan(
     }
     let identity =
         Identity { client_id: whoami.client_id, name: whoami.name, object: Text::lossy(&whoami.object) };
-    let registry = Registry::new(Arc::clone(azure), &playbook.stores);
+    let registry = Registry::new(azure.clone(), &playbook.stores);
     let observed = observe(playbook, &registry, identity.clone(), order.finished_runs).await?;
     let created = env.clock.now();
     let context = PlanContext {
@@ -151,7 +151,7 @@ impl From<JournalError> for ApplyFailure {
 pub async fn apply(
     env: &Env,
     home: &Home,
-    azure: &Arc<Azure>,
+    azure: &Azure,
     order: ApplyOrder,
     watch: impl FnOnce(&Journal),
 ) -> Result<(RunId, Outcome), ApplyFailure> {
@@ -177,7 +177,7 @@ pub async fn apply(
             return Err(e);
         }
     };
-    let registry = Registry::new(Arc::clone(azure), &stores);
+    let registry = Registry::new(azure.clone(), &stores);
     let executor = Executor {
         env: env.clone(),
         effects: registry.effects(),

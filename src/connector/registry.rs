@@ -23,7 +23,7 @@ struct Row {
 /// What every connector is made of.
 #[derive(Clone)]
 pub struct World {
-    pub azure: Arc<Azure>,
+    pub azure: Azure,
     pub stores: Arc<VaultStores>,
 }
 
@@ -50,8 +50,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    pub fn new(azure: Arc<Azure>, stores: &BTreeMap<Text<64>, Store>) -> Self {
-        let stores = Arc::new(VaultStores::new(Arc::clone(&azure), stores.clone()));
+    pub fn new(azure: Azure, stores: &BTreeMap<Text<64>, Store>) -> Self {
+        let stores = Arc::new(VaultStores::new(azure.clone(), stores.clone()));
         let world = World { azure, stores };
         let effects = ROWS.iter().map(|r| (r.kind.name().to_owned(), (r.effects)(&world))).collect();
         Self { world, effects }

@@ -2,7 +2,7 @@
 
 use super::Halt;
 use super::run::Shared;
-use crate::connector::Sight;
+use crate::connector::{Depth, Sight};
 use crate::domain::approval::{Recorded, SignedApproval};
 use crate::domain::approved::ApprovedPlan;
 use crate::domain::event::{
@@ -166,7 +166,7 @@ async fn resolve(
         let Some(effects) = shared.effects_of(&state.plan.kind) else {
             return Ok(Err(Text::lossy("no connector")));
         };
-        let sight = Sight { subject: &state.plan.subject, place: None };
+        let sight = Sight { subject: &state.plan.subject, place: None, depth: Depth::Drift };
         match effects.observe(sight).await {
             Err(fault) => return Ok(Err(Text::lossy(&format!("it cannot be looked at: {}", fault.code)))),
             Ok(seen) => {
