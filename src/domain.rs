@@ -4,6 +4,7 @@
 pub mod credential;
 pub mod event;
 pub mod id;
+pub mod playbook;
 pub mod secret;
 pub mod step;
 pub mod text;

@@ -6,5 +6,7 @@
 //!
 //! The modules, each knowing only those above it:
 
+pub mod azure;
 pub mod domain;
 pub mod env;
+pub mod wire;

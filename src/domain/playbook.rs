@@ -1,0 +1,3 @@
+//! The playbook: what a response team wrote down to be done.
+
+pub mod model;
