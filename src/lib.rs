@@ -9,4 +9,6 @@
 pub mod azure;
 pub mod domain;
 pub mod env;
+pub mod lab;
+pub mod trail;
 pub mod wire;

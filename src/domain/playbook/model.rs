@@ -50,6 +50,16 @@ impl Cloud {
         (Cloud::UsGovDod, "us_gov_dod"),
         (Cloud::China, "china"),
     ];
+
+    /// The domain directly under which this cloud's key vaults are (Microsoft Learn, "Azure Key
+    /// Vault security", sovereign clouds; both clouds for the US government share one).
+    pub fn vault_suffix(self) -> &'static str {
+        match self {
+            Cloud::Public => "vault.azure.net",
+            Cloud::UsGovHigh | Cloud::UsGovDod => "vault.usgovcloudapi.net",
+            Cloud::China => "vault.azure.cn",
+        }
+    }
 }
 
 /// A Key Vault, by its host name, which is known to lie under its cloud's vault suffix.
