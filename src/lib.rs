@@ -6,7 +6,9 @@
 //!
 //! The modules, each knowing only those above it:
 
+pub mod azure;
 pub mod domain;
 pub mod env;
 pub mod lab;
 pub mod trail;
+pub mod wire;

@@ -1,7 +1,8 @@
 //! A plan that enough people have approved: the only thing that the executor takes.
 
 use super::approval::{
-    Approval, ApprovalRefusal, PlanFacts, Quorum, QuorumMet, QuorumShort, Recorded, Roster, SignedApproval, Summary,
+    Approval, ApprovalRefusal, PlanFacts, Quorum, QuorumMet, QuorumShort, Recorded, Roster, SignedApproval,
+    Summary,
 };
 use super::event::Environment;
 use super::id::{Digest, TenantId};
@@ -120,7 +121,12 @@ impl ApprovedPlan {
         signed.verify(&self.here.roster, &self.facts, at)
     }
     /// Whether a phase may go ahead, with these decisions.
-    pub fn quorum(&self, phase: Phase, recorded: &[Recorded], at: Timestamp) -> Result<QuorumMet, QuorumShort> {
+    pub fn quorum(
+        &self,
+        phase: Phase,
+        recorded: &[Recorded],
+        at: Timestamp,
+    ) -> Result<QuorumMet, QuorumShort> {
         Quorum::check(&self.facts, phase, recorded, at)
     }
 }

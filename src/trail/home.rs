@@ -78,8 +78,7 @@ impl Home {
             return Err(HomeError::Exists(root.to_owned()));
         }
         disk.make_folder(root)?;
-        let origin =
-            format!("reissue.{}/{}/{}", install.agency, install.tenant, install.install);
+        let origin = format!("reissue.{}/{}/{}", install.agency, install.tenant, install.install);
         let key = LogKey::create(disk, &root.join("log.key"), &env.random, &origin)?;
         let public = key.public().clone();
         disk.write_atomic(&root.join("roster.yaml"), roster)?;
@@ -101,8 +100,8 @@ impl Home {
             Err(e) if e.is_missing() => return Err(HomeError::Missing(root.to_owned())),
             other => other?,
         };
-        let install = serde_json::from_slice(&bytes)
-            .map_err(|e| HomeError::Unreadable { path, why: e.to_string() })?;
+        let install =
+            serde_json::from_slice(&bytes).map_err(|e| HomeError::Unreadable { path, why: e.to_string() })?;
         Ok(Self { install, env: env.clone(), root: root.to_owned() })
     }
 

@@ -1,0 +1,17 @@
+//! Microsoft Graph, version 1.0 (and beta for the two logs that exist only there).
+//!
+//! Sources: Microsoft Learn, "Microsoft Graph REST API v1.0 endpoint reference"; the official
+//! v1.0 schema (CSDL) of August 2026. Object ids and client ids are different types here, as in
+//! [`crate::domain::id`]: Graph accepts both, in different places.
+
+pub mod applications;
+pub mod credentials;
+mod http;
+mod json;
+pub mod pages;
+pub mod service_principals;
+
+pub use http::Graph;
+
+/// What Graph calls fail with.
+pub type GraphError = super::fault::ApiError;
