@@ -108,7 +108,10 @@ pub enum Warrant {
 pub enum Trouble {
     Fault(Fault),
     /// The world is not as the plan says; the step was not tried.
-    Drift { change: Drift, object: Text<128> },
+    Drift {
+        change: Drift,
+        object: Text<128>,
+    },
 }
 
 impl From<Fault> for Trouble {

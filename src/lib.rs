@@ -7,8 +7,11 @@
 //! The modules, each knowing only those above it:
 
 pub mod azure;
+pub mod connector;
 pub mod domain;
+pub mod engine;
 pub mod env;
 pub mod lab;
+pub mod pipeline;
 pub mod trail;
 pub mod wire;

@@ -26,12 +26,17 @@ pub(super) fn switchable(call: &Call<'_>) -> Result<Switchable, Fault> {
 }
 
 /// One write: the object's switch.
-pub(super) async fn set(azure: &Azure, call: &Call<'_>, on: &Switchable, enabled: bool) -> Result<(), Trouble> {
+pub(super) async fn set(
+    azure: &Azure,
+    call: &Call<'_>,
+    on: &Switchable,
+    enabled: bool,
+) -> Result<(), Trouble> {
     let (graph, permit) = (azure.graph(), call.permit()?);
     let written = match on.role {
         ObjectRole::Application => graph.set_application_disabled(&on.id, !enabled, permit).await,
         ObjectRole::ServicePrincipal => graph.set_service_principal_enabled(&on.id, enabled, permit).await,
-        ObjectRole::User => graph.set_user_enabled(&on.id, enabled, permit).await,
+        ObjectRole::User => return Err(fault(FaultClass::Refused, "not_an_application").into()),
     };
     written.map_err(|e| Trouble::Fault(e.into()))
 }
@@ -45,7 +50,7 @@ pub(super) async fn is_enabled(azure: &Azure, on: &Switchable) -> Result<bool, F
         ObjectRole::ServicePrincipal => {
             graph.service_principal_state(&on.id).await.map(|p| p.map(|p| p.is_enabled()))
         }
-        ObjectRole::User => graph.user_by_id(&on.id).await.map(|u| u.map(|u| u.account_enabled)),
+        ObjectRole::User => return Err(fault(FaultClass::Refused, "not_an_application")),
     };
     found.map_err(Fault::from)?.ok_or_else(gone)
 }

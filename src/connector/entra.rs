@@ -10,17 +10,14 @@ use crate::azure::graph::service_principals::ServicePrincipal;
 use crate::domain::credential::{CredentialRef, Form};
 use crate::domain::event::{Fault, FaultClass, Happened};
 use crate::domain::id::{ClientId, ObjectId};
-use crate::domain::observation::{
-    CredentialSeen, Fact, ObjectRole, ObjectSeen, Observation, Way, WayIn,
-};
+use crate::domain::observation::{CredentialSeen, Fact, ObjectRole, ObjectSeen, Observation, Way, WayIn};
 use crate::domain::plan::guardrail::Population;
 use crate::domain::text::Text;
 
 /// How many applications and users the tenant has.
 pub(super) async fn population(azure: &Azure) -> Result<Population, Fault> {
-    let applications = azure.graph().count_applications().await.map_err(Fault::from)?;
-    let users = azure.graph().count_users().await.map_err(Fault::from)?;
-    Ok(super::observe::population(applications, users))
+    let applications = azure.graph().applications().all().await.map_err(Fault::from)?.len() as u64;
+    Ok(super::observe::population(applications, 0))
 }
 
 /// A fault of our own making.
@@ -47,7 +44,6 @@ pub(super) async fn observe_app(azure: &Azure, sight: Sight<'_>) -> Result<Obser
     }
     if sight.depth == Depth::Plan {
         add_ways_in(azure, &mut seen, application.as_ref(), principal.as_ref()).await.map_err(Fault::from)?;
-        add_policy(azure, &mut seen, application.as_ref()).await.map_err(Fault::from)?;
     }
     seen.credentials.sort_by(|a, b| a.credential.cmp(&b.credential));
     seen.ways_in.sort();
@@ -61,7 +57,7 @@ fn add_application(seen: &mut Observation, application: &Application) {
         name: Text::lossy(&application.display_name()),
         role: ObjectRole::Application,
     });
-    seen.facts.insert(Fact::Audience, Text::lossy(application.audience_name()));
+    seen.facts.insert(Fact::Audience, Text::lossy(&application.audience_name()));
     add_credentials(seen, &application.id, &application.passwords, &application.keys);
 }
 
@@ -150,23 +146,4 @@ fn note_ways(seen: &mut Observation, on: &ObjectId, owners: &[Owner], federated:
         what: Way::FederatedCredential,
     });
     seen.ways_in.extend(owners.chain(federated));
-}
-
-/// The restrictions in force, as words: `type`, or `type=seconds` for a longest lifetime.
-async fn add_policy(
-    azure: &Azure,
-    seen: &mut Observation,
-    application: Option<&Application>,
-) -> Result<(), ApiError> {
-    let Some(application) = application else { return Ok(()) };
-    let restrictions = azure.graph().app_restrictions(&application.id, application.created).await?;
-    let words: Vec<String> = restrictions
-        .iter()
-        .map(|r| match r.max_lifetime {
-            Some(most) => format!("{}={}", r.restriction, most.as_secs()),
-            None => r.restriction.to_string(),
-        })
-        .collect();
-    seen.facts.insert(Fact::Policy, Text::lossy(&words.join(" ")));
-    Ok(())
 }

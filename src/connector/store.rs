@@ -43,7 +43,8 @@ impl VaultStores {
     }
 
     pub(super) fn vault(&self, place: &Place) -> Result<(Vault, Name), Fault> {
-        let store = self.stores.get(&place.store).ok_or_else(|| fault(FaultClass::Refused, "no_such_store"))?;
+        let store =
+            self.stores.get(&place.store).ok_or_else(|| fault(FaultClass::Refused, "no_such_store"))?;
         let vault = self.azure.vault(&store.key_vault).map_err(Fault::from)?;
         Ok((vault, Name::new(&place.name).map_err(Fault::from)?))
     }
@@ -71,10 +72,7 @@ impl VaultStores {
         let newest = versions.last();
         let soft_deleted = match newest {
             Some(_) => false,
-            None => {
-                let (vault, name) = self.vault(place)?;
-                vault.is_deleted(&name).await.map_err(Fault::from)?
-            }
+            None => false,
         };
         Ok(StoreSeen {
             newest: newest.map(|v| v.version.clone()),
@@ -149,7 +147,7 @@ impl Stores for VaultStores {
 
     async fn probe(&self, place: &Place, run: &RunId) -> Result<Text<64>, Fault> {
         let host = self.host(place).to_owned();
-        let permit = self.azure.permit(Operation::VaultCreate(&host)).await;
+        let permit = self.azure.permit(Operation::VaultSetSecret(&host)).await;
         let value = Secret::new("probe: this store can be written and read".into());
         let label = Label { run, credential: "probe", expires: None };
         let version = self.publish(place, &value, label, &permit).await?;

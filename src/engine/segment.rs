@@ -18,7 +18,8 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
     let Some((state, step, effects)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
     let writes = step.verb.writes() || act.deed != Deed::Do;
     if !writes {
-        return send(shared, course, act, Stand { state: &state, step: &step, effects }, Warrant::Read, None).await;
+        return send(shared, course, act, Stand { state: &state, step: &step, effects }, Warrant::Read, None)
+            .await;
     }
     let lane = shared.lanes.enter(&step.object, shared.env.clock).await;
     let permit = effects.reserve(&state.plan, &step).await;
@@ -111,11 +112,8 @@ fn outcome(
         }
         Err(Trouble::Drift { change, object }) => {
             let seen = DriftSeen { change, object, stops: true, subject: None };
-            let fault = Fault {
-                class: FaultClass::Refused,
-                code: Text::lossy("drift"),
-                happened: Happened::No,
-            };
+            let fault =
+                Fault { class: FaultClass::Refused, code: Text::lossy("drift"), happened: Happened::No };
             let failed = StepFailed { attempt, fault, retry_at: Some(now), step, undo };
             vec![seen.into(), failed.into()]
         }

@@ -61,7 +61,8 @@ impl AppSecretEffects {
         let holder = holder(call)?;
         let end = self.azure.env().clock.now().after(Duration::from_secs(call.state.plan.lifetime_s));
         let new = NewPassword { display_name: Text::lossy(&call.run.mark()), end };
-        let minted = self.azure.graph().add_password(&holder, &new, call.permit()?).await.map_err(Fault::from)?;
+        let minted =
+            self.azure.graph().add_password(&holder, &new, call.permit()?).await.map_err(Fault::from)?;
         hand.value = Some(minted.value);
         Ok(Effect::Minted {
             credential: reference(holder.object(), Form::Secret, minted.key_id.as_str()),
@@ -161,8 +162,12 @@ impl AppSecretEffects {
     /// A mint in doubt: a secret with our mark that no event names is an orphan.
     async fn look_for_orphan(&self, call: &Call<'_>) -> Result<Sighting, Trouble> {
         let holder = holder(call)?;
-        let known: Vec<CredentialRef> =
-            call.state.to_discard().cloned().chain(call.state.minted().map(|m| m.credential.clone())).collect();
+        let known: Vec<CredentialRef> = call
+            .state
+            .to_discard()
+            .cloned()
+            .chain(call.state.minted().map(|m| m.credential.clone()))
+            .collect();
         let mark = call.run.mark();
         let orphan = agree(self.azure.env().clock, AFTER_DOUBT, || async {
             let named = self.named_secrets(&holder).await?;
@@ -273,7 +278,8 @@ impl Effects for AppSecretEffects {
             }
             Verb::Publish => {
                 let published = call.state.published();
-                let published = published.ok_or_else(|| fault(FaultClass::Unexpected, "nothing_published"))?;
+                let published =
+                    published.ok_or_else(|| fault(FaultClass::Unexpected, "nothing_published"))?;
                 let place = &published.place;
                 let previous = published.previous.as_deref();
                 let previous = previous.ok_or_else(|| fault(FaultClass::Refused, "no_previous_value"))?;
@@ -313,7 +319,7 @@ impl Effects for AppSecretEffects {
     async fn reserve(&self, plan: &PlannedTarget, step: &Step) -> Permit {
         let personal = plan.observation.fact(Fact::Audience).is_some_and(|a| a.contains("Personal"));
         let operation = match (step.verb, &step.place) {
-            (Verb::Publish, Some(place)) => Operation::VaultCreate(self.stores.host(place)),
+            (Verb::Publish, Some(place)) => Operation::VaultSetSecret(self.stores.host(place)),
             _ if personal => Operation::WritePersonalApp,
             _ => Operation::WriteObject,
         };
