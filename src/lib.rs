@@ -9,6 +9,7 @@
 pub mod azure;
 pub mod connector;
 pub mod domain;
+pub mod drill;
 pub mod engine;
 pub mod env;
 pub mod lab;
