@@ -6,6 +6,7 @@
 //!
 //! The modules, each knowing only those above it:
 
+pub mod cli;
 pub mod connector;
 pub mod domain;
 pub mod env;
