@@ -167,7 +167,11 @@ struct Finding<'a> {
 
 impl fmt::Display for Finding<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.finding.code, self.finding.message)
+        let Diagnostic { code, at, message, .. } = self.finding;
+        if self.has_room() {
+            return write!(f, "{code}: {message}");
+        }
+        write!(f, "{code}: {message}, at {}:{}:{}", self.source.name(), at.line, at.column)
     }
 }
 
@@ -178,7 +182,7 @@ impl miette::Diagnostic for Finding<'_> {
         self.finding.hint.as_ref().map(|hint| Box::new(hint) as Box<dyn fmt::Display>)
     }
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        Some(self.source)
+        self.has_room().then_some(self.source as &dyn miette::SourceCode)
     }
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let Diagnostic { at, also, .. } = self.finding;
@@ -188,6 +192,21 @@ impl miette::Diagnostic for Finding<'_> {
         let word = self.finding.also.as_ref().map(|_| "here".to_owned());
         let main = LabeledSpan::new_primary_with_span(word, span(*at));
         Some(Box::new(std::iter::once(main).chain(also)))
+    }
+}
+
+/// Longer lines are named, not shown.
+const LINE_MAX: usize = 300;
+
+impl Finding<'_> {
+    /// Whether the lines around the place are short enough to be shown.
+    fn has_room(&self) -> bool {
+        let Diagnostic { at, also, .. } = self.finding;
+        let places = std::iter::once(*at).chain(also.iter().map(|a| a.at));
+        places.into_iter().all(|place| {
+            let first = (place.line as usize).saturating_sub(2);
+            self.source.inner().lines().skip(first).take(3).all(|line| line.len() <= LINE_MAX)
+        })
     }
 }
 

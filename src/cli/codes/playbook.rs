@@ -64,8 +64,8 @@ findings! {
          does not know; use the program that belongs to it."
     NotAnId "PB020" "Not a GUID"
         "Ids look like 8a1d0000-0000-4000-8000-000000000001. For an app it is the client id \
-         (\"Application (client) ID\" in the portal), not the object id. The value is not \
-         shown, because a secret is easily pasted here."
+         (\"Application (client) ID\" in the portal), not the object id. A wrong key id is not \
+         shown, because the secret itself is easily pasted in its place."
     NotATime "PB021" "Not a time, or not a possible one"
         "Write it as 2026-11-23T07:00:00Z, or with an offset: 2026-11-23T09:00:00+02:00. A \
          time in the future or before 2010 is refused."
