@@ -17,6 +17,8 @@ mod sign_in;
 mod store;
 pub mod user_password;
 
+pub use registry::syntaxes;
+
 use crate::domain::credential::{CredentialRef, Place};
 use crate::domain::event::{Drift, Fault, FaultClass, Happened, Sighting};
 use crate::domain::id::RunId;

@@ -7,6 +7,7 @@
 //! The modules, each knowing only those above it:
 
 pub mod azure;
+pub mod cli;
 pub mod connector;
 pub mod domain;
 pub mod drill;
