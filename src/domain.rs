@@ -2,6 +2,7 @@
 //! Pure: no clock, no disk, no network, no randomness.
 
 pub mod approval;
+pub mod approved;
 pub mod credential;
 pub mod drift;
 pub mod event;

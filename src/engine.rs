@@ -10,7 +10,8 @@
 //! 5. [`lanes`]: one writer per directory object.
 //! 6. [`pilots`]: the first targets go alone; too many stuck ones pause the run.
 //! 7. [`inbox`]: what people say while the run is on.
-//! 8. [`probe`] and [`sweep`]: before the first value, and before the end.
+//! 8. [`recovery`]: the log, folded again.
+//! 9. [`probe`] and [`sweep`]: before the first value, and before the end.
 //!
 //! The engine knows connectors by their traits alone.
 
@@ -22,6 +23,7 @@ mod lanes;
 mod pilots;
 mod probe;
 mod reconcile;
+pub mod recovery;
 pub mod run;
 mod segment;
 mod sweep;

@@ -31,7 +31,7 @@ mod state;
 mod token;
 mod vault;
 
-pub use admin::{AppHandle, NewApplication, Owner, SecretSpec};
+pub use admin::{AppHandle, ManagementPolicy, NewApplication, NewUser, Owner, SecretSpec};
 pub use fault::Faults;
 pub use keys::{CertificateError, TestCertificate};
 pub use ledger::{AttackerRecord, ConsumerRecord, Ledger, Write};

@@ -27,7 +27,6 @@ pub struct ApprovedPlan {
     facts: PlanFacts,
     here: Here,
     recorded: Vec<Recorded>,
-    met: QuorumMet,
 }
 
 /// Why a plan may not be carried out.
@@ -87,14 +86,15 @@ impl ReadPlan {
         if expires <= at {
             return Err(NotApproved::Expired(expires));
         }
-        self.resume(recorded, at)
+        Quorum::check(&self.facts, Phase::Start, &recorded, at)?;
+        Ok(self.resume(recorded))
     }
 
-    /// As [`ReadPlan::approve`], for a run that began while the plan was usable.
-    pub fn resume(self, recorded: Vec<Recorded>, at: Timestamp) -> Result<ApprovedPlan, NotApproved> {
-        let met = Quorum::check(&self.facts, Phase::Start, &recorded, at)?;
+    /// The plan of a run that was approved when it began. What it may still do is decided by its
+    /// phases: with too few valid approvals every target parks.
+    pub fn resume(self, recorded: Vec<Recorded>) -> ApprovedPlan {
         let Self { plan, facts, here } = self;
-        Ok(ApprovedPlan { plan, facts, here, recorded, met })
+        ApprovedPlan { plan, facts, here, recorded }
     }
 }
 
@@ -114,10 +114,6 @@ impl ApprovedPlan {
     }
     pub fn recorded(&self) -> &[Recorded] {
         &self.recorded
-    }
-    /// The quorum that released the start.
-    pub fn met(&self) -> &QuorumMet {
-        &self.met
     }
     /// Judges one more decision about this plan, as of `at`.
     pub fn judge(&self, signed: &SignedApproval, at: Timestamp) -> Result<Approval, ApprovalRefusal> {

@@ -4,16 +4,15 @@
 //! same place of the log as in its state, so that recovery folds exactly what the live run saw.
 
 use super::Halt;
-use crate::domain::event::{Event, RunStarted};
+use crate::domain::event::Event;
 use crate::domain::id::{RunId, TargetId};
-use crate::domain::plan::Plan;
 use crate::domain::run::RunState;
 use crate::domain::target::{Next, Pause, TargetState};
 use crate::domain::time::Timestamp;
 use crate::env::Clock;
 use crate::trail::journal::{Entry, Journal};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{RwLock, watch};
 
 /// Why a target does nothing at the moment.
@@ -52,42 +51,24 @@ fn locked<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Board {
+    /// A board over what was recovered, or over a run that was just begun.
     pub fn new(
         journal: Journal,
         clock: Clock,
-        id: RunId,
-        started: RunStarted,
-        at: Timestamp,
-        plan: &Plan,
+        run: RunState,
+        states: BTreeMap<TargetId, TargetState>,
     ) -> Self {
-        let slot = |t: &crate::domain::plan::PlannedTarget| Slot {
-            state: Mutex::new(TargetState::new(Arc::new(t.clone()))),
-            turn: tokio::sync::Mutex::new(()),
-        };
+        let slot = |state| Slot { state: Mutex::new(state), turn: tokio::sync::Mutex::new(()) };
         Self {
             journal,
             clock,
-            run: Mutex::new(RunState::new(id, started, at)),
-            slots: plan.changes().map(|t| (t.id, slot(t))).collect(),
+            run: Mutex::new(run),
+            slots: states.into_iter().map(|(id, state)| (id, slot(state))).collect(),
             idle: Mutex::default(),
             order: RwLock::new(()),
             spoken: watch::Sender::new(0),
             progress: watch::Sender::new(0),
         }
-    }
-
-    /// Folds an event that is in the log already.
-    pub fn recover(&self, target: Option<TargetId>, event: &Event, at: Timestamp) -> Result<(), Halt> {
-        locked(&self.run).apply(event);
-        match target {
-            Some(id) => {
-                if let Some(slot) = self.slots.get(&id) {
-                    locked(&slot.state).apply(event, at)?;
-                }
-            }
-            None => self.fold_all(event, at)?,
-        }
-        Ok(())
     }
 
     fn fold_all(&self, event: &Event, at: Timestamp) -> Result<(), Halt> {

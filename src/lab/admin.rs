@@ -3,9 +3,11 @@
 //! sets it, and panics with a message that says so.
 
 mod apps;
+mod people_and_rules;
 mod vaults;
 
 pub use apps::{AppHandle, NewApplication, Owner, SecretSpec};
+pub use people_and_rules::{ManagementPolicy, NewUser};
 
 use super::Lab;
 use super::directory::{Kind, Object};

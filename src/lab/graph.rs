@@ -2,17 +2,31 @@
 //! the quotas, routed, and answered from one replica.
 
 mod app_like;
+mod bin;
 mod caller;
+mod change;
+mod collection;
 pub(super) mod error;
 mod filter;
+mod grants;
+mod keys;
+mod methods;
 mod passwords;
 mod permissions;
+mod policies;
 mod query;
+mod relations;
 mod reply;
+mod role_assignments;
 pub(super) mod roles;
+mod users;
 
+pub(super) use change::{application_fields, as_map, principal_fields};
+pub(super) use grants::assignment;
 pub(super) use passwords::{DEFAULT_LIFE, new_value};
 pub(super) use permissions::{graph_principal, permission_id};
+pub(super) use policies::{DEFAULT_ID, default_policy};
+pub(super) use role_assignments::role_assignment;
 
 use super::answer::{Answer, Outcome};
 use super::ask::Ask;
@@ -105,6 +119,13 @@ impl Call<'_> {
         match name {
             "applications" => app_like::route(self, Kind::Application, key, rest),
             "servicePrincipals" => app_like::route(self, Kind::ServicePrincipal, key, rest),
+            "users" => users::route(self, rest),
+            "me" => users::me(self, rest),
+            "oauth2PermissionGrants" => grants::route(self, rest),
+            "policies" => policies::route(self, rest),
+            "roleManagement" => role_assignments::route(self, rest),
+            "directory" => bin::route(self, rest),
+            "organization" => users::organization(self),
             other => Err(error::no_segment(other)),
         }
     }

@@ -8,6 +8,8 @@ mod discovery;
 pub(super) mod error;
 mod grant;
 
+pub(super) use assertion::verify;
+
 use super::answer::{Answer, Outcome};
 use super::ask::Ask;
 use super::state::State;
@@ -49,4 +51,9 @@ fn tenant_of(state: &State, name: &str) -> Result<(), Answer> {
 /// Discovery also serves the tenant-independent names.
 fn discovery_tenant(state: &State, name: &str) -> Result<(), Answer> {
     if matches!(name, "organizations" | "common" | "consumers") { Ok(()) } else { tenant_of(state, name) }
+}
+
+/// Whether a user's password is accepted by some login node; the error is the `AADSTS` number.
+pub(super) fn user_sign_in(state: &State, name: &str, password: &str) -> Result<(), u32> {
+    check_user::sign_in(state, name, password).1.map_err(|refusal| refusal.code)
 }

@@ -100,6 +100,13 @@ impl State {
         self.directory.mark_write(&object.id, now);
         self.directory.commit(object, seen, &lag, now);
     }
+    /// A write that the directory makes itself, as a consequence of another: it replicates, but
+    /// does not collide with a client's next write.
+    pub(super) fn write_on_behalf(&mut self, object: Object) {
+        let now = self.now();
+        let (seen, lag) = (self.seen(now), self.credential_lag(now));
+        self.directory.commit(object, seen, &lag, now);
+    }
     /// Writes an object as if it had always been there: for setting the scene.
     pub(super) fn write_everywhere(&mut self, object: Object) {
         let now = self.now();

@@ -1,4 +1,5 @@
 //! The lab tenant, driven from outside as a client drives it.
 
+mod directory;
 mod scene;
 mod slice;

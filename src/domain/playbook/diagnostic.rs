@@ -181,7 +181,7 @@ pub struct Report(RefCell<Vec<Diagnostic>>);
 
 impl Report {
     /// A file with more mistakes than this is not read to its end by anybody.
-    const MOST: usize = 1_000;
+    const MOST: usize = 200;
 
     pub fn push(&self, finding: Diagnostic) {
         let mut found = self.0.borrow_mut();
@@ -212,7 +212,7 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     pub fn new(text: &str, mut found: Vec<Diagnostic>) -> Self {
-        found.sort_by(|a, b| (a.at, a.code).cmp(&(b.at, b.code)));
+        found.sort_by_key(|d| (d.at, d.code));
         found.dedup();
         let hidden = found.iter().filter(|d| d.hidden).map(|d| d.at.offset..d.at.offset + d.at.len);
         let mask = Mask::of(text, hidden);

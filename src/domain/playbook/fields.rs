@@ -44,7 +44,7 @@ impl<'a> Fields<'a> {
     /// The value of a key that must be there.
     pub fn required(&self, key: &'static str) -> Option<Item<'a>> {
         let item = self.optional(key);
-        if item.is_none() {
+        if item.is_none() && !self.misspelt(key) {
             let message = format!("{} lacks `{key}`", quoted_or_plain(self.name));
             let finding = Diagnostic::new(Code::MissingKey, self.at, message);
             self.report.push(finding.hint(format!("it may have: {}", list(&self.keys))));
@@ -57,6 +57,10 @@ impl<'a> Fields<'a> {
         if let [only] = present[..] {
             return Some(only);
         }
+        let stray = self.entries.iter().any(|e| !self.keys.contains(&e.key.as_str()));
+        if present.is_empty() && stray {
+            return None; // The unknown key is reported already, and probably is the one.
+        }
         let message = format!("{} wants exactly one of {}", quoted_or_plain(self.name), list(keys));
         let mut finding = Diagnostic::new(Code::OneOf, self.at, message);
         if let [(_, first), (_, second), ..] = present[..] {
@@ -65,6 +69,11 @@ impl<'a> Fields<'a> {
         }
         self.report.push(finding);
         None
+    }
+    /// Whether an unknown key, already reported, was probably meant to be this one.
+    fn misspelt(&self, key: &'static str) -> bool {
+        let unknown = self.entries.iter().filter(|e| !self.keys.contains(&e.key.as_str()));
+        unknown.take(100).any(|e| nearest(&e.key, &self.keys) == Some(key))
     }
     fn check_keys(&self) {
         for entry in self.entries.iter().filter(|e| !self.keys.contains(&e.key.as_str())) {

@@ -76,17 +76,20 @@ fn base64_key(word: &str) -> Option<Range<usize>> {
     ((1..=2).contains(&padding) && run + padding >= 44 && mixed).then(|| end - run..word.len())
 }
 
+/// `-----BEGIN ENCRYPTED PRIVATE KEY-----` and its like are shorter.
+const LABEL_MAX: usize = 64;
+
 /// From `-----BEGIN … PRIVATE KEY-----` to its end line, or to the end of the text.
 fn private_keys(text: &str) -> Vec<Shape> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(start) = text[at..].find("-----BEGIN ").map(|n| at + n) {
-        let line_end = text[start..].find('\n').map_or(text.len(), |n| start + n);
+        let label = &text.as_bytes()[start..text.len().min(start + LABEL_MAX)];
         at = start + 1;
-        if !text[start..line_end].contains("PRIVATE KEY") {
+        if !label.windows(11).any(|w| w == b"PRIVATE KEY") {
             continue;
         }
-        let end = text[line_end..].find("-----END ").map(|n| line_end + n);
+        let end = text[at..].find("-----END ").map(|n| at + n);
         let end = end.map(|n| text[n..].find(['\n', '"']).map_or(text.len(), |m| n + m));
         let range = start..end.unwrap_or(text.len());
         at = range.end;
@@ -115,7 +118,7 @@ pub fn announces_a_secret(key: &str) -> bool {
     let plain: String =
         key.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
     let known = |n: &&str| n.replace('_', "") == plain;
-    matches!(plain.as_str(), "value" | "token" | "passphrase") || NAMES.iter().any(|n| known(&n))
+    matches!(plain.as_str(), "value" | "token" | "passphrase") || NAMES.iter().any(known)
 }
 
 /// `password=…` and its like, as connection strings have it.
@@ -130,8 +133,9 @@ fn after_names(text: &str, marks: &[char]) -> Vec<Range<usize>> {
     let lower = text.to_ascii_lowercase();
     let mut found = Vec::new();
     for name in NAMES {
+        let mut until = 0;
         for (start, _) in lower.match_indices(name) {
-            if lower[..start].ends_with(|c: char| c.is_ascii_alphanumeric()) {
+            if start < until || lower[..start].ends_with(|c: char| c.is_ascii_alphanumeric()) {
                 continue;
             }
             let rest = &text[start + name.len()..];
@@ -142,6 +146,7 @@ fn after_names(text: &str, marks: &[char]) -> Vec<Range<usize>> {
             let begin = text.len() - value.len();
             if len > 0 {
                 found.push(begin..begin + len);
+                until = begin + len;
             }
         }
     }
@@ -150,7 +155,7 @@ fn after_names(text: &str, marks: &[char]) -> Vec<Range<usize>> {
 
 /// Sixteen characters or more with small and capital letters and digits, and no known public form.
 fn is_mixed(word: &str) -> bool {
-    let has = |f: fn(&u8) -> bool| word.as_bytes().iter().any(|b| f(b));
+    let has = |f: fn(&u8) -> bool| word.as_bytes().iter().any(f);
     word.len() >= 16
         && has(u8::is_ascii_lowercase)
         && has(u8::is_ascii_uppercase)

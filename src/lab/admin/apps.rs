@@ -1,13 +1,15 @@
 //! Scenes of applications: objects, secrets, certificates, owners, federated credentials,
 //! permissions.
 
-use super::{fields, impossible};
+use super::impossible;
 use crate::domain::id::{ClientId, KeyId, ObjectId};
 use crate::domain::time::Timestamp;
 use crate::lab::Lab;
 use crate::lab::credential::Password;
 use crate::lab::directory::{Kind, Object};
-use crate::lab::graph::{DEFAULT_LIFE, new_value, permission_id};
+use crate::lab::graph::{
+    DEFAULT_LIFE, application_fields, assignment, graph_principal, new_value, permission_id, principal_fields,
+};
 use crate::lab::state::State;
 use serde_json::json;
 
@@ -85,36 +87,23 @@ pub(in crate::lab) fn object_id(text: &str) -> ObjectId {
 
 fn application_object(state: &State, spec: &NewApplication, created: &str) -> Object {
     let id = state.new_id();
-    let body = json!({
-        "id": id, "appId": spec.client_id.as_str(), "displayName": spec.name,
-        "createdDateTime": created, "deletedDateTime": null, "description": null, "disabledByMicrosoftStatus": null,
-        "identifierUris": [], "isDisabled": null, "isFallbackPublicClient": null, "notes": null,
-        "publisherDomain": state.options.domains.first(), "signInAudience": spec.audience,
-        "tags": [], "uniqueName": null, "appRoles": [], "requiredResourceAccess": [],
-        "api": {"requestedAccessTokenVersion": 2, "oauth2PermissionScopes": [], "knownClientApplications": [], "preAuthorizedApplications": []},
-        "web": {"redirectUris": [], "homePageUrl": null, "logoutUrl": null, "implicitGrantSettings": {"enableIdTokenIssuance": false, "enableAccessTokenIssuance": false}},
-        "publicClient": {"redirectUris": []}, "spa": {"redirectUris": []},
-        "servicePrincipalLockConfiguration": null,
-    });
-    Object::new(Kind::Application, id, fields(body))
+    let mut body = application_fields(spec.client_id.as_str(), &spec.name, &spec.audience, created);
+    body.insert("id".into(), json!(id));
+    Object::new(Kind::Application, id, body)
 }
 
 fn principal_object(state: &State, spec: &NewApplication, created: &str) -> Object {
     let id = state.new_id();
     let home =
         if spec.foreign { "8f5b3a10-0000-4000-8000-00000000f0f0" } else { state.options.tenant.as_str() };
-    let kind = if spec.managed_identity { "ManagedIdentity" } else { "Application" };
-    let body = json!({
-        "id": id, "appId": spec.client_id.as_str(), "displayName": spec.name, "appDisplayName": spec.name,
-        "createdDateTime": created, "deletedDateTime": null, "accountEnabled": true, "alternativeNames": [],
-        "appOwnerOrganizationId": home, "appRoleAssignmentRequired": false, "appRoles": [],
-        "description": null, "disabledByMicrosoftStatus": null, "homepage": null, "isDisabled": null,
-        "oauth2PermissionScopes": [], "preferredTokenSigningKeyThumbprint": null, "replyUrls": [],
-        "servicePrincipalNames": [spec.client_id.as_str()], "servicePrincipalType": kind,
-        "signInAudience": spec.audience, "tags": ["WindowsAzureActiveDirectoryIntegratedApp"],
-        "tokenEncryptionKeyId": null,
-    });
-    Object::new(Kind::ServicePrincipal, id, fields(body))
+    let mut body = principal_fields(spec.client_id.as_str(), &spec.name, created);
+    body.insert("id".into(), json!(id));
+    body.insert("appOwnerOrganizationId".into(), json!(home));
+    body.insert("signInAudience".into(), json!(spec.audience));
+    if spec.managed_identity {
+        body.insert("servicePrincipalType".into(), json!("ManagedIdentity"));
+    }
+    Object::new(Kind::ServicePrincipal, id, body)
 }
 
 impl Lab {
@@ -161,15 +150,10 @@ impl Lab {
     pub fn grant_app_permission(&self, client_id: &ClientId, permission: &str) {
         self.with(|state| {
             let principal = super::owner_object(state, client_id.as_str(), Owner::ServicePrincipal);
-            let id = crate::lab::credential::base64_url(&state.random.stream("lab-ids").bytes::<24>());
-            let body = json!({
-                "id": id, "appRoleId": permission_id(permission), "createdDateTime": state.now().to_string(),
-                "deletedDateTime": null, "principalDisplayName": principal.text("displayName"),
-                "principalId": principal.id, "principalType": "ServicePrincipal",
-                "resourceDisplayName": "Microsoft Graph", "resourceId": crate::lab::graph::graph_principal(state),
-                "appRoleValue": permission,
-            });
-            state.write_everywhere(Object::new(Kind::AppRoleAssignment, id, fields(body)));
+            let resource = graph_principal(state);
+            let role = (permission_id(permission), permission);
+            let made = assignment(state, &principal, (&resource, "Microsoft Graph"), (&role.0, role.1));
+            state.write_everywhere(made);
         });
     }
 }

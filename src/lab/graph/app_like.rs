@@ -1,7 +1,7 @@
 //! Applications and service principals: two kinds of object with the same credential actions.
 
 use super::caller::Need;
-use super::{Call, Deed, error, passwords, query, reply};
+use super::{Call, Deed, change, error, grants, keys, passwords, query, relations, reply};
 use crate::lab::answer::{Answer, Outcome};
 use crate::lab::directory::{Kind, Node, Object};
 use http::Method;
@@ -23,8 +23,16 @@ pub(super) fn route(call: &mut Call<'_>, kind: Kind, key: Option<(&str, &str)>, 
     let action: Vec<&str> = rest.iter().map(|s| s.strip_prefix("microsoft.graph.").unwrap_or(s)).collect();
     match (&call.ask.method, action.as_slice()) {
         (&Method::GET, []) => get(call, kind, &id),
+        (&Method::PATCH, []) => change::patch(call, kind, &id),
+        (&Method::DELETE, []) => change::delete(call, kind, &id),
+        (_, ["owners", rest @ ..]) => relations::owners(call, kind, &id, rest),
+        (_, ["federatedIdentityCredentials", rest @ ..]) => relations::federated(call, kind, &id, rest),
+        (_, ["appManagementPolicies", rest @ ..]) => relations::policies(call, kind, &id, rest),
+        (&Method::POST, ["addKey"]) => keys::add(call, kind, &id),
+        (&Method::POST, ["removeKey"]) => keys::remove(call, kind, &id),
         (&Method::POST, ["addPassword"]) => passwords::add(call, kind, &id),
         (&Method::POST, ["removePassword"]) => passwords::remove(call, kind, &id),
+        (_, rest) if kind == Kind::ServicePrincipal => grants::of_principal(call, &id, rest),
         (_, [other, ..]) => Err(error::no_segment(other)),
         (_, []) => Err(error::bad_request("The method is not supported here.")),
     }
@@ -43,6 +51,7 @@ fn by_key(call: &Call<'_>, kind: Kind, field: &str, value: &str) -> Result<Strin
 fn on_collection(call: &mut Call<'_>, kind: Kind) -> Outcome {
     match call.ask.method {
         Method::GET => list(call, kind),
+        Method::POST => change::create(call, kind),
         _ => Err(error::bad_request("The method is not supported here.")),
     }
 }

@@ -2,11 +2,12 @@
 //! removePassword; servicePrincipal: the same).
 
 use super::app_like::{credential_deed, writable};
+use super::policies::{Family, allow};
 use super::{Call, error, reply};
 use crate::domain::time::Timestamp;
 use crate::lab::answer::{Answer, Outcome};
 use crate::lab::credential::Password;
-use crate::lab::directory::Kind;
+use crate::lab::directory::{Kind, Object};
 use crate::lab::state::State;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -58,6 +59,8 @@ pub(super) fn add(call: &mut Call<'_>, kind: Kind, id: &str) -> Outcome {
     if end <= start {
         return Err(error::bad_request("The credential's end date must be after its start date."));
     }
+    allow(call.state, &object, Family::Password, start, end)?;
+    locked(call, &object)?;
     let personal = object.text("signInAudience").contains("PersonalMicrosoftAccount");
     if kind == Kind::Application && personal && object.passwords.len() >= 2 {
         return Err(error::bad_request(
@@ -84,6 +87,24 @@ pub(super) fn add(call: &mut Call<'_>, kind: Kind, id: &str) -> Outcome {
     object.passwords.push(password);
     call.commit(object, deed);
     Ok(Answer::json(200, Value::Object(shown)))
+}
+
+/// A multi-tenant application may lock the credentials of its service principals
+/// (`servicePrincipalLockConfiguration`).
+fn locked(call: &Call<'_>, object: &Object) -> Result<(), Answer> {
+    if object.kind != Kind::ServicePrincipal {
+        return Ok(());
+    }
+    let app = call.state.directory.client(object.text("appId")).0;
+    let app = app.and_then(|id| call.state.primary(Kind::Application, id));
+    let lock = app.as_ref().and_then(|a| a.fields.get("servicePrincipalLockConfiguration"));
+    let is = |field: &str| lock.and_then(|l| l.get(field)).and_then(Value::as_bool) == Some(true);
+    if is("isEnabled") && (is("allProperties") || is("credentialsWithUsageVerify")) {
+        return Err(error::bad_request(
+            "The property cannot be changed: it is locked by the application's servicePrincipalLockConfiguration.",
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn remove(call: &mut Call<'_>, kind: Kind, id: &str) -> Outcome {

@@ -10,8 +10,13 @@ use serde_json::{Map, Value, json};
 pub(in crate::lab) fn show(object: &Object, select: Option<&[String]>, single: bool) -> Map<String, Value> {
     let named = |field: &str| select.is_some_and(|s| s.iter().any(|f| f.eq_ignore_ascii_case(field)));
     let wanted = |field: &str| select.is_none() || named(field);
-    let mut out: Map<String, Value> =
-        object.fields.iter().filter(|(k, _)| wanted(k)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    // A field whose name starts with `~` is the lab's own and is never shown.
+    let mut out: Map<String, Value> = object
+        .fields
+        .iter()
+        .filter(|(k, _)| wanted(k) && !k.starts_with('~'))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     if matches!(object.kind, Kind::Application | Kind::ServicePrincipal) {
         if wanted("passwordCredentials") {
             out.insert("passwordCredentials".into(), object.passwords.iter().map(|p| p.shown()).collect());

@@ -50,7 +50,7 @@ pub(in crate::lab) fn sign_in(
         Err(Refusal::grant(50_057, "The user account is disabled."))
     } else if user.password.as_deref() != Some(given) {
         Err(Refusal::grant(50_126, "Error validating credentials due to invalid username or password."))
-    } else if user.flag("forceChangePasswordNextSignIn") == Some(true) {
+    } else if user.flag("~forceChangePasswordNextSignIn") == Some(true) {
         Err(Refusal::grant(50_055, "The password is expired."))
     } else {
         Ok(())

@@ -163,7 +163,7 @@ fn claims(
     if surface_of(state, resource) == Surface::Graph {
         let held =
             state.directory.held(&principal.id, Kind::AppRoleAssignment, Node::Login(client.node), now);
-        let roles: Vec<&str> = held.iter().map(|a| a.text("appRoleValue")).collect();
+        let roles: Vec<&str> = held.iter().map(|a| a.text("~value")).collect();
         add("roles", json!(roles));
     }
     if wants_cae(form) {

@@ -1,0 +1,48 @@
+//! Collections of any kind: filter, page and show a list of objects or of plain rows.
+
+use super::{Call, query, reply};
+use crate::lab::answer::Outcome;
+use crate::lab::directory::Object;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+impl Call<'_> {
+    /// One page of objects, in the order of their ids.
+    pub(super) fn objects(&self, what: &str, objects: Vec<Arc<Object>>) -> Outcome {
+        let select = query::read(self.ask, 100, 999)?.select;
+        let rows = objects.iter().map(|o| {
+            let mut shown = reply::show(o, None, false);
+            if let Some(wanted) = &select {
+                shown.retain(|k, _| k == "id" || wanted.iter().any(|w| w.eq_ignore_ascii_case(k)));
+            }
+            (o.id.clone(), o.fields.clone(), shown)
+        });
+        self.rows(what, rows.collect())
+    }
+
+    /// One page of rows: key, the fields that `$filter` sees, the fields that are shown.
+    pub(super) fn rows(
+        &self,
+        what: &str,
+        rows: Vec<(String, Map<String, Value>, Map<String, Value>)>,
+    ) -> Outcome {
+        let query = query::read(self.ask, 100, 999)?;
+        let fits = |fields: &Map<String, Value>| query.filter.as_ref().is_none_or(|f| f.matches(fields));
+        let mut found: Vec<_> =
+            rows.into_iter().filter(|(_, f, _)| fits(f)).map(|(k, _, s)| (k, s)).collect();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        let total = query.count.then_some(found.len());
+        found.retain(|(key, _)| *key > query.after);
+        Ok(reply::page(self.ask, what, &query, found, total))
+    }
+
+    /// One page of plain maps, each with an `id`.
+    pub(super) fn maps(&self, what: &str, maps: Vec<Map<String, Value>>) -> Outcome {
+        let key = |m: &Map<String, Value>| m.get("id").and_then(Value::as_str).unwrap_or("").to_owned();
+        self.rows(what, maps.into_iter().map(|m| (key(&m), m.clone(), m)).collect())
+    }
+
+    pub(super) fn body(&self) -> Result<Map<String, Value>, crate::lab::answer::Answer> {
+        self.ask.json().ok_or_else(super::passwords::malformed)
+    }
+}
