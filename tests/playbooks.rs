@@ -1,5 +1,7 @@
 //! The shipped playbooks are sound, and no input makes the reader panic, hang or show a secret.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use proptest::prelude::*;
 use reissue::connector::syntaxes;
 use reissue::domain::playbook::{

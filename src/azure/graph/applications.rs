@@ -88,6 +88,10 @@ impl Application {
     pub fn display_name(&self) -> Text<256> {
         Text::lossy(self.display_name.as_deref().unwrap_or(""))
     }
+    /// The audience as the directory spells it.
+    pub fn audience_name(&self) -> Text<64> {
+        Text::lossy(self.sign_in_audience.as_deref().unwrap_or(""))
+    }
     pub fn audience(&self) -> Audience {
         match self.sign_in_audience.as_deref() {
             Some("AzureADMyOrg") => Audience::MyOrg,
