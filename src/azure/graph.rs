@@ -5,11 +5,16 @@
 //! [`crate::domain::id`]: Graph accepts both, in different places.
 
 pub mod applications;
+mod batch;
 pub mod credentials;
+pub mod directory;
 mod http;
 mod json;
+pub mod logs;
 pub mod pages;
+pub mod policies;
 pub mod service_principals;
+pub mod users;
 
 pub use http::Graph;
 

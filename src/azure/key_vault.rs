@@ -5,6 +5,8 @@
 //! PUT and whose first try fails repeats it *without its body*, and every PUT of a secret makes a
 //! version, so a repeated one makes two. Here, a client's first call is always a read.
 
+pub mod certificates;
+mod keys;
 pub mod secrets;
 
 use super::bridge::{Bridge, Client, response_of, wire_error_of};
@@ -13,7 +15,9 @@ use super::fault::{ApiError, Reply, Service};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use azure_core::error::Error;
-use azure_core::http::ClientOptions;
+use azure_core::http::{ClientOptions, RawResponse};
+use azure_security_keyvault_certificates::{CertificateClient, CertificateClientOptions};
+use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 use serde::Deserialize;
 use std::fmt;
@@ -31,8 +35,11 @@ struct Inner {
     host: String,
     tokens: Tokens,
     secrets: SecretClient,
+    certificates: CertificateClient,
+    keys: KeyClient,
     /// Whether the client has made a call that was answered.
     secrets_warm: AtomicBool,
+    certificates_warm: AtomicBool,
 }
 
 /// A name in a vault: 1 to 127 letters, digits and hyphens. The clients put names into the
@@ -67,20 +74,34 @@ impl Vault {
         let options = || -> ClientOptions {
             Bridge::new(door.wire.clone(), door.env.clone(), Client::Vault, host).client_options()
         };
-        let credential = Arc::new(tokens.clone());
-        let setup = |_| ApiError::refused(Service::Vault, "client_setup");
+        let credential = || Arc::new(tokens.clone());
+        let setup = |_: Error| ApiError::refused(Service::Vault, "client_setup");
         let secret_options = SecretClientOptions { client_options: options(), ..Default::default() };
-        let secrets = SecretClient::new(&endpoint, credential, Some(secret_options)).map_err(setup)?;
+        let secrets = SecretClient::new(&endpoint, credential(), Some(secret_options)).map_err(setup)?;
+        let certificate_options =
+            CertificateClientOptions { client_options: options(), ..Default::default() };
+        let certificates =
+            CertificateClient::new(&endpoint, credential(), Some(certificate_options)).map_err(setup)?;
+        let key_options = KeyClientOptions { client_options: options(), ..Default::default() };
+        let keys = KeyClient::new(&endpoint, credential(), Some(key_options)).map_err(setup)?;
         Ok(Self(Arc::new(Inner {
             host: host.to_owned(),
             tokens: tokens.clone(),
             secrets,
+            certificates,
+            keys,
             secrets_warm: AtomicBool::new(false),
+            certificates_warm: AtomicBool::new(false),
         })))
     }
 
     pub fn host(&self) -> &str {
         &self.0.host
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, raw: &RawResponse, write: bool) -> Result<T, VaultError> {
+        serde_json::from_slice(raw.body())
+            .map_err(|_| ApiError::unexpected(Service::Vault, "unreadable_answer", write))
     }
 
     /// Turns a client's error into ours, and forgets the tokens if they were turned away.

@@ -74,7 +74,11 @@ impl Ask {
             secret: false,
         }
     }
-    pub(super) fn write(method: Method, path: impl Into<String>, permit: &Permit) -> Self {
+    /// A batch of `times` reads: a POST that changes nothing.
+    pub(super) fn batch(each: Operation<'static>, times: u32) -> Self {
+        Self { method: Method::POST, times, ..Self::get("/$batch", each) }
+    }
+    fn write(method: Method, path: impl Into<String>, permit: &Permit) -> Self {
         Self { method, permit: Some(permit.clone()), ..Self::get(path, Operation::WriteObject) }
     }
     pub(super) fn post(path: impl Into<String>, permit: &Permit) -> Self {
@@ -208,6 +212,11 @@ impl Graph {
     pub(super) async fn read<T: DeserializeOwned>(&self, ask: &Ask) -> Result<T, GraphError> {
         let (_, body) = self.send(ask).await?;
         parse(ask, body)
+    }
+
+    /// Waits a moment before asking again for what was throttled.
+    pub(super) async fn rest(&self) {
+        self.door.env.clock.sleep(std::time::Duration::from_secs(5)).await;
     }
 
     /// `None` where the object is not found.
