@@ -4,7 +4,11 @@
 //! mint → attach → verify → publish → hold → recheck → detach → prove; with `contain`: block →
 //! detach → prove → unblock → mint → attach → verify → publish.
 
+mod effects;
+mod list;
 mod plan;
 pub mod syntax;
+mod vault;
 
+pub use effects::AppCertificateEffects;
 pub use syntax::AppCertificate;

@@ -2,7 +2,9 @@
 //!
 //! snapshot → switch (service principal, then application) → watch → prove.
 
+mod effects;
 mod plan;
 pub mod syntax;
 
+pub use effects::AppDisableEffects;
 pub use syntax::AppDisable;

@@ -2,8 +2,8 @@
 
 use super::syntax::AppCertificate;
 use crate::connector::app_rules::{
-    APP_WRITERS, Steps, need_permission, need_policy, need_store, need_switched_on, of_form, own_app,
-    place_of, settings_of,
+    APP_WRITERS, CERTIFICATE_RESTRICTIONS, Steps, need_permission, need_policy, need_store, need_switched_on,
+    of_form, own_app, place_of, settings_of,
 };
 use crate::domain::credential::{CredentialRef, Form};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
@@ -27,7 +27,7 @@ impl Kind for AppCertificate {
         let app = own_app(target, seen, context)?;
         need_permission(context, &APP_WRITERS)?;
         need_switched_on(&app)?;
-        need_policy(seen, "asymmetricKeyAddition", "asymmetricKeyLifetime", target.lifetime)?;
+        need_policy(seen, CERTIFICATE_RESTRICTIONS, target.lifetime)?;
         let retire = select(&of_form(seen, Form::Certificate), &target.selector)?;
         if let Some(on_principal) = retire.iter().find(|c| c.object == app.principal.id) {
             return Err(Refusal::new(Reason::PrincipalCertificate, &*on_principal.id));

@@ -9,10 +9,10 @@ use crate::domain::plan::{Refusal, Warning};
 use crate::domain::playbook::model::{Setting, Target};
 use crate::domain::step::{Protocol, Verb};
 
-/// Roles whose holders anybody with the plain reset permission may reset (Microsoft Learn,
-/// "Privileged roles and permissions": who can reset passwords).
-const PLAIN_ROLES: [&str; 4] =
-    ["Directory Readers", "Guest Inviter", "Message Center Reader", "Usage Summary Reports Reader"];
+/// Roles whose holders the least of all password roles may reset, so that the plain permission is
+/// enough (Microsoft Learn, "Privileged roles and permissions": who can reset passwords). How an
+/// application fares with holders of any other role is unconfirmed.
+const PLAIN_ROLES: [&str; 3] = ["Directory Readers", "Guest Inviter", "Password Administrator"];
 
 impl Kind for UserPassword {
     fn protocol(&self) -> Protocol {
