@@ -5,10 +5,11 @@
 //! does not believe us.
 
 mod cast;
+mod furnish;
 mod result;
 pub mod scene;
 
-pub use result::{AttackerResult, ConsumerResult, DrillResult};
+pub use result::{AttackerResult, ConsumerResult, DrillResult, Judge};
 
 use crate::azure::Azure;
 use crate::azure::credential::Identity;
