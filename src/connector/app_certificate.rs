@@ -5,6 +5,7 @@
 //! detach → prove → unblock → mint → attach → verify → publish.
 
 mod effects;
+mod entry;
 mod list;
 mod plan;
 pub mod syntax;

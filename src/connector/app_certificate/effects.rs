@@ -1,11 +1,10 @@
 //! The steps of a certificate rotation, each with one write at most.
 
-use super::list::{BEFORE_WRITE, List, Odd};
+use super::entry::Guard;
+use super::list::{List, Odd};
 use super::vault::{Made, Own, in_doubt, is_exportable, new_credential};
 use crate::azure::Azure;
-use crate::azure::assertion::{CertificateKey, PROOF_AUDIENCE, Unsigned};
-use crate::azure::fault::{ApiError, MessageClass};
-use crate::azure::graph::credentials::{Holder, NewKey};
+use crate::azure::assertion::CertificateKey;
 use crate::azure::quota::Operation;
 use crate::connector::app_rules::CERTIFICATE_RESTRICTIONS;
 use crate::connector::entra::{Wish, fault, observe_app};
@@ -20,7 +19,7 @@ use crate::connector::store::{Label, VaultStores};
 use crate::connector::{Call, Effects, Errand, Hand, Sight, Trouble, Warrant, sign_in, switch};
 use crate::domain::credential::{CredentialRef, Form, Place};
 use crate::domain::event::{Drift, Fault, FaultClass, Sighting};
-use crate::domain::id::{KeyId, RunId};
+use crate::domain::id::RunId;
 use crate::domain::observation::Observation;
 use crate::domain::plan::PlannedTarget;
 use crate::domain::secret::Secret;
@@ -36,17 +35,8 @@ const WISH: Wish = Wish { restrictions: &CERTIFICATE_RESTRICTIONS, public_keys: 
 
 /// Meets Entra and Key Vault.
 pub struct AppCertificateEffects {
-    azure: Azure,
-    stores: Arc<VaultStores>,
-}
-
-/// How strictly a list is judged before it is replaced.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Guard {
-    /// Exactly what the plan and our effects lead to expect.
-    Exact,
-    /// Going back: only ours is left out, and everything else stays, whoever put it there.
-    OnlyOurs,
+    pub(super) azure: Azure,
+    pub(super) stores: Arc<VaultStores>,
 }
 
 impl AppCertificateEffects {
@@ -54,7 +44,7 @@ impl AppCertificateEffects {
         Self { azure: world.azure.clone(), stores: Arc::clone(&world.stores) }
     }
 
-    fn own(&self, call: &Call<'_>) -> Result<Own, Fault> {
+    pub(super) fn own(&self, call: &Call<'_>) -> Result<Own, Fault> {
         Own::of(&self.stores, call, self.azure.env().clock)
     }
 
@@ -74,34 +64,6 @@ impl AppCertificateEffects {
             }
         };
         Ok(minted_effect(call, &made))
-    }
-
-    /// The whole list again, and ours.
-    async fn attach(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
-        let (own, holder, credential) = (self.own(call)?, holder(call)?, minted(call)?);
-        let made = own.need(&call.state.plan).await?;
-        let effect = Effect::Attached { credential: credential.clone(), not_after: made.end };
-        let list = List::read(&self.azure, &holder, BEFORE_WRITE).await?;
-        if list.find(&credential).is_some() {
-            return Ok(effect);
-        }
-        if list.odd(call.state).is_some() {
-            return Err(fault(FaultClass::NotYet, "list_not_as_planned").into());
-        }
-        let new = NewKey {
-            key_id: Some(key_id(&credential)?),
-            display_name: Text::lossy(&call.run.mark()),
-            certificate: made.stored.der,
-            start: made.start,
-            end: Some(made.end),
-        };
-        let keep = list.keep(call.state, None);
-        self.azure
-            .graph()
-            .replace_keys(&holder, &keep, Some(&new), call.permit()?)
-            .await
-            .map_err(Fault::from)?;
-        Ok(effect)
     }
 
     /// First the list: ours is there, and everybody else's still is. Then sign-ins.
@@ -191,51 +153,6 @@ impl AppCertificateEffects {
         leaked.any(|c| c.public_key.as_deref() == Some(public.as_str())).then_some((value, key))
     }
 
-    /// A statement, signed by our new key, that we hold a key of the object: Graph then removes
-    /// one entry and touches no other. None before the new key is attached.
-    async fn proof(&self, call: &Call<'_>, holder: &Holder) -> Result<Option<Secret>, Fault> {
-        let Some(ours) = call.state.minted() else { return Ok(None) };
-        if ours.credential.object.as_str() != holder.object().as_str() {
-            return Ok(None);
-        }
-        let own = self.own(call)?;
-        let Some(made) = own.made(&call.state.plan).await? else { return Ok(None) };
-        let key = own.key(&made);
-        let unsigned = Unsigned::proof(self.azure.env(), PROOF_AUDIENCE, holder.object(), &made.stored.der);
-        let signature = key.sign(&unsigned.digest()).await?;
-        Ok(Some(unsigned.with_signature(&signature)))
-    }
-
-    /// Takes one entry off: with a proof if there is one, else by replacing the list.
-    async fn remove(&self, call: &Call<'_>, credential: &CredentialRef, guard: Guard) -> Result<(), Trouble> {
-        let holder = holder_of(&call.state.plan, &credential.object)?;
-        if let Some(proof) = self.proof(call, &holder).await? {
-            let key = key_id(credential)?;
-            match self.azure.graph().remove_key(&holder, &key, &proof, call.permit()?).await {
-                Ok(()) => return Ok(()),
-                Err(e) if is_proof_refused(&e) => {}
-                Err(e) if e.message == MessageClass::NoSuchCredential => {
-                    let list = List::read(&self.azure, &holder, AS_PROOF).await?;
-                    return match list.find(credential) {
-                        None => Ok(()),
-                        Some(_) => Err(Fault::from(e).into()),
-                    };
-                }
-                Err(e) => return Err(Fault::from(e).into()),
-            }
-        }
-        let list = List::read(&self.azure, &holder, BEFORE_WRITE).await?;
-        if list.find(credential).is_none() {
-            return Ok(());
-        }
-        if guard == Guard::Exact && list.odd(call.state).is_some() {
-            return Err(fault(FaultClass::NotYet, "list_not_as_planned").into());
-        }
-        let keep = list.keep(call.state, Some(credential));
-        self.azure.graph().replace_keys(&holder, &keep, None, call.permit()?).await.map_err(Fault::from)?;
-        Ok(())
-    }
-
     async fn prove(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Effect, Trouble> {
         let credential = old(call)?;
         let holder = holder_of(&call.state.plan, &credential.object)?;
@@ -309,15 +226,6 @@ impl AppCertificateEffects {
         };
         Ok(Sighting::Done { effect })
     }
-}
-
-fn key_id(credential: &CredentialRef) -> Result<KeyId, Fault> {
-    credential.id.parse().map_err(|_| fault(FaultClass::Refused, "not_a_key_id"))
-}
-
-/// Graph's answer to a proof that it does not like is that of a missing token (reported).
-fn is_proof_refused(e: &ApiError) -> bool {
-    matches!(e.message, MessageClass::Unauthenticated | MessageClass::Forbidden)
 }
 
 fn minted_effect(call: &Call<'_>, made: &Made) -> Effect {

@@ -10,7 +10,7 @@ use crate::domain::kind::{Kind, PlanContext, Proposal};
 use crate::domain::observation::{CredentialSeen, Observation};
 use crate::domain::plan::refusal::Reason;
 use crate::domain::plan::{Refusal, Warning};
-use crate::domain::playbook::model::{Selector, Target};
+use crate::domain::playbook::model::{Selector, Setting, Target};
 use crate::domain::step::{Protocol, Verb};
 
 impl Kind for AppCertificate {
@@ -34,10 +34,13 @@ impl Kind for AppCertificate {
         }
         let place = place_of(target).ok_or_else(|| Refusal::new(Reason::StoreUnreachable, "no store"))?;
         need_store(seen, &place)?;
-        let mut warnings =
-            vec![Warning::StoreUnproved { store: place.store.clone() }, Warning::ProvedByAbsence];
+        let mut warnings = vec![Warning::StoreUnproved { store: place.store.clone() }];
         if seen.store.as_ref().is_some_and(|s| s.newest.is_none()) {
             warnings.push(Warning::NoPreviousValue);
+            warnings.push(Warning::ProvedByAbsence);
+        }
+        if target.settings.get("exportable") == Some(&Setting::Flag(false)) {
+            warnings.push(Warning::PointerOnly);
         }
         let home: &str = &app.application.id;
         let steps = Steps::new(context.retire_separately && !target.contain);
