@@ -88,6 +88,11 @@ impl Output {
             self.note(written);
         }
     }
+    /// Makes what was printed visible now: for commands that stay.
+    pub fn flush(&mut self) {
+        let flushed = self.stdout.flush();
+        self.note(flushed);
+    }
     fn note(&mut self, written: std::io::Result<()>) {
         // A reader that has seen enough (`reissue … | head`) is no error.
         if written.is_err_and(|e| e.kind() != ErrorKind::BrokenPipe) {
