@@ -1,11 +1,22 @@
 //! What is true whatever the machine: names, the playbook, the plan, events and decisions.
 //! Pure: no clock, no disk, no network, no randomness.
 
+pub mod approval;
+pub mod approved;
 pub mod credential;
+pub mod drift;
 pub mod event;
 pub mod id;
+pub mod kind;
+pub mod merkle;
+pub mod note;
+pub mod observation;
+pub mod plan;
 pub mod playbook;
+pub mod retry;
+pub mod run;
 pub mod secret;
 pub mod step;
+pub mod target;
 pub mod text;
 pub mod time;

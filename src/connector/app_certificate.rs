@@ -1,3 +1,10 @@
-//! An application's certificate.
+//! An application's certificate: the key is made in Key Vault, the public part joins a list that
+//! is replaced as a whole.
+//!
+//! mint → attach → verify → publish → hold → recheck → detach → prove; with `contain`: block →
+//! detach → prove → unblock → mint → attach → verify → publish.
 
+mod plan;
 pub mod syntax;
+
+pub use syntax::AppCertificate;

@@ -1,3 +1,8 @@
-//! An application, switched off.
+//! An application that nobody needs: switched off, reversibly.
+//!
+//! snapshot → switch (service principal, then application) → watch → prove.
 
+mod plan;
 pub mod syntax;
+
+pub use syntax::AppDisable;

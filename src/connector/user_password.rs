@@ -1,3 +1,8 @@
-//! A user's password.
+//! A user's password: we make the new one and deliver it to a store that a named person reads.
+//!
+//! (block) → deliver → reset → revoke → prove. A blocked user stays blocked.
 
+mod plan;
 pub mod syntax;
+
+pub use syntax::UserPassword;

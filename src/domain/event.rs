@@ -82,6 +82,8 @@ events! {
         statement: Digest,
     }
     "approval.refused" "APP020W" ApprovalRefused { object: Digest, reason: Text<128> }
+    /// Something in the inbox was not taken: it is kept as an object.
+    "note.refused" "NOT010W" NoteRefused { object: Digest, reason: Text<128> }
     /// The quorum for a phase is met as of now: steps of that phase may begin.
     "phase.opened" "APP030I" PhaseOpened { approvals: Vec<Digest>, expires: Timestamp, phase: Phase }
 
@@ -101,7 +103,12 @@ events! {
     /// A store was written and read back before the first value went to it.
     "store.probed" "STO010I" StoreProbed { place: Place, version: Text<64> }
     /// The sweep for credentials that bear this run's name and are in no event.
-    "run.swept" "RUN070I" RunSwept { found: u32, looked_at: u32 }
+    "run.swept" "RUN070I" RunSwept {
+        found: u32,
+        looked_at: u32,
+        /// What is removed because of it, at most 64.
+        removed: Vec<CredentialRef>,
+    }
     "run.finished" "RUN090I" RunFinished {
         checkpoints: u64,
         done: u32,
@@ -134,7 +141,14 @@ events! {
     "value.lost" "STP050W" ValueLost { credential: CredentialRef, step: StepNo }
     "hold.opened" "HLD010I" HoldOpened { confirm: Vec<Text<64>>, step: StepNo, until: Option<Timestamp> }
     "consumer.confirmed" "HLD020I" ConsumerConfirmed { by: Text<128>, consumer: Text<64>, how: Text<128> }
-    "drift.seen" "DRF010W" DriftSeen { change: Drift, object: Text<128>, #[serde(default, skip_serializing_if = "Option::is_none")] subject: Option<Text<128>> }
+    "drift.seen" "DRF010W" DriftSeen {
+        change: Drift,
+        object: Text<128>,
+        /// Whether it stops the target, or is only a finding.
+        stops: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<Text<128>>,
+    }
     "target.unwinding" "TGT030W" TargetUnwinding { cause: Cause }
     "target.stuck" "TGT040E" TargetStuck { cause: Cause, step: StepNo }
     "target.resolved" "TGT050I" TargetResolved { by: Text<128>, how: Resolution, reason: Text<256> }

@@ -56,6 +56,11 @@ pub trait Disk: Send + Sync {
     fn remove(&self, path: &Path) -> Result<(), DiskError>;
     fn make_folder(&self, path: &Path) -> Result<(), DiskError>;
     fn exists(&self, path: &Path) -> bool;
+    /// Whether this disk is memory: then work on it takes no time, and must stay on the caller's
+    /// thread to be repeatable.
+    fn is_simulated(&self) -> bool {
+        false
+    }
     /// Length of a regular file.
     fn len(&self, path: &Path) -> Result<u64, DiskError>;
 }

@@ -133,6 +133,10 @@ impl Disk for MemoryDisk {
         self.files().keys().any(|p| p.starts_with(path))
     }
 
+    fn is_simulated(&self) -> bool {
+        true
+    }
+
     fn len(&self, path: &Path) -> Result<u64, DiskError> {
         let files = self.files();
         let file = files.get(path).ok_or_else(|| error("cannot look at", path, ErrorKind::NotFound))?;

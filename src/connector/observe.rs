@@ -1,0 +1,74 @@
+//! Playbook ─observe→ Observed: reads what the plan needs, and writes nothing.
+
+use super::registry::Registry;
+use super::{Depth, Sight};
+use crate::domain::credential::Place;
+use crate::domain::event::{Fault, FaultClass};
+use crate::domain::plan::guardrail::Population;
+use crate::domain::plan::make::{Observed, ObservedTarget};
+use crate::domain::plan::refusal::Reason;
+use crate::domain::plan::{Identity, Refusal};
+use crate::domain::playbook::model::{Subject, Target, ValidPlaybook};
+use crate::domain::text::Text;
+use futures::StreamExt;
+
+/// Targets that are read at the same time; the budget decides how fast.
+const AT_ONCE: usize = 16;
+
+/// Why nothing can be planned at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ObserveError {
+    #[error("store {store} ({host}) does not answer this identity: {code}")]
+    Store { store: Text<64>, host: Text<128>, code: Text<64> },
+    #[error("the directory does not answer: {code}")]
+    Directory { code: Text<64> },
+}
+
+/// Reads every target of the playbook, and how large the tenant is.
+pub async fn observe(
+    playbook: &ValidPlaybook,
+    registry: &Registry,
+    identity: Identity,
+    finished_runs: Vec<crate::domain::id::RunId>,
+) -> Result<Observed, ObserveError> {
+    for (store, named) in &playbook.stores {
+        if let Err(fault) = registry.stores().reach(store).await {
+            let host = named.key_vault.clone();
+            return Err(ObserveError::Store { store: store.clone(), host, code: fault.code });
+        }
+    }
+    let population = registry.population().await.map_err(|f| ObserveError::Directory { code: f.code })?;
+    let reads = playbook.targets.iter().cloned().map(|target| read(registry, target));
+    let targets = futures::stream::iter(reads).buffered(AT_ONCE).collect().await;
+    Ok(Observed { identity, population, targets, finished_runs })
+}
+
+async fn read(registry: &Registry, target: Target) -> ObservedTarget {
+    let subject = match &target.subject {
+        Subject::App { client_id, .. } => client_id.as_str(),
+        Subject::User { upn } => upn.as_str(),
+    };
+    let place = target.publish.as_ref().map(|p| Place { name: p.name.clone(), store: p.store.clone() });
+    let sight = Sight { subject, place: place.as_ref(), depth: Depth::Plan };
+    let seen = match registry.effects_of(target.kind) {
+        Some(effects) => effects.observe(sight).await.map_err(|fault| refusal(&fault)),
+        None => Err(Refusal::new(Reason::Unreadable, target.kind)),
+    };
+    ObservedTarget { target, seen }
+}
+
+/// A read that fails is a reason to leave the target alone.
+fn refusal(fault: &Fault) -> Refusal {
+    let reason = match (fault.class, fault.code.as_str()) {
+        (_, "Request_ResourceNotFound") => Reason::NotFound,
+        (FaultClass::Refused, "Authorization_RequestDenied") => Reason::MissingPermission,
+        _ => Reason::Unreadable,
+    };
+    Refusal::new(reason, &*fault.code)
+}
+
+/// The population that percentages count against.
+pub(super) fn population(applications: u64, users: u64) -> Population {
+    let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    Population { applications: small(applications), users: small(users) }
+}

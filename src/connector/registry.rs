@@ -1,0 +1,70 @@
+//! Every target kind, one line each.
+
+use super::app_certificate::AppCertificate;
+use super::app_disable::AppDisable;
+use super::app_secret::{AppSecret, AppSecretEffects};
+use super::store::VaultStores;
+use super::user_password::UserPassword;
+use super::{Effects, Stores};
+use crate::azure::Azure;
+use crate::domain::event::Fault;
+use crate::domain::kind::Kind;
+use crate::domain::plan::guardrail::Population;
+use crate::domain::playbook::model::Store;
+use crate::domain::playbook::syntax::KindSyntax;
+use crate::domain::text::Text;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One kind: its two pure halves, and how its effects are made.
+struct Row {
+    kind: &'static dyn Kind,
+    effects: fn(&World) -> Arc<dyn Effects>,
+}
+
+/// What every connector is made of.
+#[derive(Clone)]
+pub struct World {
+    pub azure: Azure,
+    pub stores: Arc<VaultStores>,
+}
+
+static ROWS: [Row; 1] = [Row { kind: &AppSecret, effects: |w| Arc::new(AppSecretEffects::new(w)) }];
+
+/// The playbook syntax of every kind, for `check` and `schema`.
+pub fn syntaxes() -> [&'static dyn KindSyntax; 4] {
+    [&AppSecret, &AppCertificate, &UserPassword, &AppDisable]
+}
+
+/// The pure half of a kind, by name.
+pub fn kind(name: &str) -> Option<&'static dyn Kind> {
+    ROWS.iter().map(|r| r.kind).find(|k| k.name() == name)
+}
+
+/// The connectors of one tenant.
+pub struct Registry {
+    world: World,
+    effects: BTreeMap<String, Arc<dyn Effects>>,
+}
+
+impl Registry {
+    pub fn new(azure: Azure, stores: &BTreeMap<Text<64>, Store>) -> Self {
+        let stores = Arc::new(VaultStores::new(azure.clone(), stores.clone()));
+        let world = World { azure, stores };
+        let effects = ROWS.iter().map(|r| (r.kind.name().to_owned(), (r.effects)(&world))).collect();
+        Self { world, effects }
+    }
+    pub fn effects(&self) -> BTreeMap<String, Arc<dyn Effects>> {
+        self.effects.clone()
+    }
+    pub fn effects_of(&self, kind: &str) -> Option<&Arc<dyn Effects>> {
+        self.effects.get(kind)
+    }
+    pub fn stores(&self) -> Arc<dyn Stores> {
+        self.world.stores.clone()
+    }
+    /// How many applications and users the tenant has.
+    pub async fn population(&self) -> Result<Population, Fault> {
+        super::entra::population(&self.world.azure).await
+    }
+}

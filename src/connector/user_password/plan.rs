@@ -1,0 +1,57 @@
+//! Whose password may be reset, what is refused, and the order of steps.
+
+use super::syntax::UserPassword;
+use crate::connector::app_rules::{Steps, need_permission, need_store, place_of, settings_of};
+use crate::domain::kind::{Kind, PlanContext, Proposal};
+use crate::domain::observation::{Fact, ObjectRole, Observation};
+use crate::domain::plan::refusal::Reason;
+use crate::domain::plan::{Refusal, Warning};
+use crate::domain::playbook::model::{Setting, Target};
+use crate::domain::step::{Protocol, Verb};
+
+/// Roles whose holders anybody with the plain reset permission may reset (Microsoft Learn,
+/// "Privileged roles and permissions": who can reset passwords).
+const PLAIN_ROLES: [&str; 4] =
+    ["Directory Readers", "Guest Inviter", "Message Center Reader", "Usage Summary Reports Reader"];
+
+impl Kind for UserPassword {
+    fn protocol(&self) -> Protocol {
+        Protocol::WeChoose
+    }
+
+    fn propose(
+        &self,
+        target: &Target,
+        seen: &Observation,
+        context: &PlanContext,
+    ) -> Result<Proposal, Refusal> {
+        let Some(user) = seen.object(ObjectRole::User) else {
+            return Err(Refusal::new(Reason::NotFound, target.subject.name()));
+        };
+        if seen.fact(Fact::Synced) == Some("true") {
+            return Err(Refusal::new(Reason::SyncedUser, &*user.name));
+        }
+        let roles = seen.fact(Fact::Roles).unwrap_or_default();
+        let privileged = roles.split(", ").find(|r| !r.is_empty() && !PLAIN_ROLES.contains(r));
+        if let Some(role) = privileged {
+            return Err(Refusal::new(Reason::PrivilegedUser, role));
+        }
+        need_permission(context, &["User-PasswordProfile.ReadWrite.All"])?;
+        need_permission(context, &["User.RevokeSessions.All"])?;
+        let block = target.settings.get("block") == Some(&Setting::Flag(true));
+        if block {
+            need_permission(context, &["User.EnableDisableAccount.All"])?;
+        }
+        let place = place_of(target).ok_or_else(|| Refusal::new(Reason::StoreUnreachable, "no store"))?;
+        need_store(seen, &place)?;
+        let steps = Steps::new(false);
+        let steps = if block { steps.on(Verb::Block, &user.id) } else { steps };
+        let steps = steps
+            .to(Verb::Deliver, &user.id, &place)
+            .to(Verb::Reset, &user.id, &place)
+            .on(Verb::Revoke, &user.id)
+            .on(Verb::Prove, &user.id);
+        let warnings = vec![Warning::StoreUnproved { store: place.store.clone() }];
+        Ok(Proposal { settings: settings_of(target), steps: steps.done(), warnings, ..Proposal::default() })
+    }
+}

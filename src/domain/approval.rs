@@ -1,0 +1,26 @@
+//! People's decisions about a plan, signed with the keys they have.
+//!
+//! A [`Roster`] says who may decide and with which keys. A [`Statement`] says what was decided,
+//! about which plan, in which tenant, until when; its bytes are what a person reads ([`show`]) and
+//! what the person's SSH key signs (OpenSSH PROTOCOL.sshsig). A [`SignedApproval`] becomes an
+//! [`Approval`] only when everything about it is right, and [`Quorum::check`] counts people.
+//!
+//! An approval is judged as of the moment the log recorded it, never as of a time it claims.
+
+pub mod facts;
+pub mod keys;
+pub mod quorum;
+pub mod refusal;
+pub mod roster;
+pub mod show;
+pub mod signed;
+pub mod signer;
+pub mod statement;
+
+pub use facts::PlanFacts;
+pub use quorum::{Quorum, QuorumMet, QuorumShort, Recorded};
+pub use refusal::ApprovalRefusal;
+pub use roster::{Person, Roster, RosterError};
+pub use signed::{Approval, SignedApproval};
+pub use signer::Signer;
+pub use statement::{LogHead, Statement, StatementError, Summary};

@@ -1,0 +1,204 @@
+//! Who may decide, and with which keys: a small YAML file, pinned by the digest of its exact
+//! bytes when the log is begun.
+//!
+//! ```yaml
+//! reissue_roster: 1
+//! people:
+//!   - name: ann@agency.example
+//!     role: security-officer
+//!     keys: [ "ssh-ed25519 AAAA… ann" ]
+//!   - name: ben@agency.example
+//!     role: system-owner
+//!     keys: [ "sk-ssh-ed25519@openssh.com AAAA… ben" ]
+//!     break_glass: true
+//! ```
+
+use super::super::id::Digest;
+use super::super::text::Text;
+use super::keys::{self, KeyRefusal};
+use serde::Deserialize;
+use ssh_key::PublicKey;
+use ssh_key::public::KeyData;
+use std::collections::BTreeMap;
+
+const ROSTER_BYTES_MAX: usize = 256 * 1024;
+const PEOPLE_MAX: usize = 500;
+const KEYS_MAX: usize = 16;
+
+/// Why a roster is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RosterError {
+    #[error("the roster is larger than {ROSTER_BYTES_MAX} bytes; a roster of {PEOPLE_MAX} people is not")]
+    TooLarge,
+    #[error("the roster is not UTF-8 text")]
+    NotText,
+    #[error("the roster cannot be read: {0}")]
+    Yaml(String),
+    #[error("the roster says `reissue_roster: {0}`; this version reads 1")]
+    Version(u32),
+    #[error("the roster names nobody; list the people who approve under `people`")]
+    Empty,
+    #[error("the roster names more than {PEOPLE_MAX} people")]
+    TooMany,
+    #[error(
+        "{0:?} does not name one person: a name is 1 to 128 visible characters without spaces, quotes, commas \
+         and wildcards (* ? !), best an e-mail address"
+    )]
+    Name(Text<128>),
+    #[error("{0} is listed twice; list each person once, with all keys")]
+    SameName(Text<128>),
+    #[error("{person}: {found} keys; give at least one and at most {KEYS_MAX}")]
+    KeyCount { person: Text<128>, found: usize },
+    #[error("{person}, key {no}: {why}")]
+    Key { person: Text<128>, no: usize, why: KeyRefusal },
+    #[error("the key {fingerprint} is listed for {one} and for {other}; a key belongs to one person, once")]
+    SameKey { fingerprint: Text<64>, one: Text<128>, other: Text<128> },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRoster {
+    reissue_roster: u32,
+    people: Vec<RawPerson>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPerson {
+    name: String,
+    role: Text<64>,
+    keys: Vec<String>,
+    #[serde(default)]
+    break_glass: bool,
+}
+
+/// Somebody who may approve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub name: Text<128>,
+    pub role: Text<64>,
+    pub keys: Vec<PublicKey>,
+    /// May release containment alone, in an emergency.
+    pub break_glass: bool,
+}
+
+/// The people who may approve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Roster {
+    digest: Digest,
+    people: Vec<Person>,
+}
+
+/// A name that is one person and nothing else, also in an OpenSSH `allowed_signers` file.
+fn person_name(name: &str) -> Result<Text<128>, RosterError> {
+    let bad = |c: char| c.is_whitespace() || matches!(c, '*' | '?' | '!' | ',' | '"' | '\'' | '#' | '\\');
+    match Text::new(name) {
+        Ok(text) if !name.is_empty() && !name.chars().any(bad) => Ok(text),
+        _ => Err(RosterError::Name(Text::lossy(name))),
+    }
+}
+
+/// Names are compared without regard to case, as directories compare user principal names.
+pub fn same_person(a: &str, b: &str) -> bool {
+    a.to_lowercase() == b.to_lowercase()
+}
+
+impl Roster {
+    /// Reads and checks a roster.
+    pub fn from_yaml(bytes: &[u8]) -> Result<Self, RosterError> {
+        if bytes.len() > ROSTER_BYTES_MAX {
+            return Err(RosterError::TooLarge);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| RosterError::NotText)?;
+        let options = serde_saphyr::options! {
+            budget: serde_saphyr::budget! { max_aliases: 0, max_anchors: 0, max_documents: 1, max_depth: 8 },
+            duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::Error,
+            merge_keys: serde_saphyr::options::MergeKeyPolicy::Error,
+            strict_booleans: true,
+        };
+        let raw: RawRoster = serde_saphyr::from_str_with_options(text, options)
+            .map_err(|e| RosterError::Yaml(printable(&e.to_string())))?;
+        if raw.reissue_roster != 1 {
+            return Err(RosterError::Version(raw.reissue_roster));
+        }
+        let people: Vec<Person> = raw.people.into_iter().map(person).collect::<Result<_, _>>()?;
+        match people.len() {
+            0 => return Err(RosterError::Empty),
+            n if n > PEOPLE_MAX => return Err(RosterError::TooMany),
+            _ => {}
+        }
+        refuse_doubles(&people)?;
+        Ok(Self { digest: Digest::of(bytes), people })
+    }
+
+    /// SHA-256 of the file's exact bytes.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+    pub fn people(&self) -> &[Person] {
+        &self.people
+    }
+    pub fn person(&self, name: &str) -> Option<&Person> {
+        self.people.iter().find(|p| same_person(&p.name, name))
+    }
+    /// Whose key this is.
+    pub fn owner(&self, key: &KeyData) -> Option<&Person> {
+        self.people.iter().find(|p| p.keys.iter().any(|k| k.key_data() == key))
+    }
+
+    /// The same people as an OpenSSH `allowed_signers` file (ssh-keygen(1), ALLOWED SIGNERS), so
+    /// that `ssh-keygen -Y verify` can check approvals without us.
+    pub fn allowed_signers(&self) -> String {
+        let mut out = String::new();
+        for Person { name, role: _, keys, break_glass } in &self.people {
+            let mut namespaces = super::signed::NAMESPACE.to_owned();
+            if *break_glass {
+                namespaces = format!("{namespaces},{}", super::signed::BREAK_GLASS_NAMESPACE);
+            }
+            for key in keys {
+                let bare = PublicKey::new(key.key_data().clone(), "").to_openssh().unwrap_or_default();
+                out.push_str(&format!("{name} namespaces=\"{namespaces}\" {}\n", bare.trim_end()));
+            }
+        }
+        out
+    }
+}
+
+fn person(raw: RawPerson) -> Result<Person, RosterError> {
+    let RawPerson { name, role, keys, break_glass } = raw;
+    let name = person_name(&name)?;
+    if keys.is_empty() || keys.len() > KEYS_MAX {
+        return Err(RosterError::KeyCount { person: name, found: keys.len() });
+    }
+    let read = |(i, line): (usize, &String)| {
+        keys::read(line).map_err(|why| RosterError::Key { person: name.clone(), no: i + 1, why })
+    };
+    let keys = keys.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+    Ok(Person { name, role, keys, break_glass })
+}
+
+fn refuse_doubles(people: &[Person]) -> Result<(), RosterError> {
+    let mut names = BTreeMap::new();
+    let mut owners: BTreeMap<&KeyData, &Person> = BTreeMap::new();
+    for person in people {
+        if names.insert(person.name.to_lowercase(), ()).is_some() {
+            return Err(RosterError::SameName(person.name.clone()));
+        }
+        for key in &person.keys {
+            if let Some(one) = owners.insert(key.key_data(), person) {
+                return Err(RosterError::SameKey {
+                    fingerprint: keys::fingerprint(key.key_data()),
+                    one: one.name.clone(),
+                    other: person.name.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The YAML library's message, which may quote the file.
+fn printable(message: &str) -> String {
+    let hostile = |c: char| super::super::text::is_hostile(c) && c != '\n';
+    message.chars().take(2000).map(|c| if hostile(c) { '\u{fffd}' } else { c }).collect()
+}

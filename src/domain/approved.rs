@@ -1,0 +1,207 @@
+//! A plan that enough people have approved: the only thing that the executor takes.
+
+use super::approval::{
+    Approval, ApprovalRefusal, LogHead, PlanFacts, Quorum, QuorumMet, QuorumShort, Recorded, Roster,
+    SignedApproval, Statement, Summary,
+};
+use super::event::{Decision, Environment};
+use super::id::{Digest, TenantId};
+use super::plan::file::{self, PlanError};
+use super::plan::{Counts, Plan};
+use super::step::Phase;
+use super::text::Text;
+use super::time::Timestamp;
+
+/// What this installation is: a plan made for another is refused.
+#[derive(Clone, Debug)]
+pub struct Here {
+    pub environment: Environment,
+    pub log_origin: Text<200>,
+    pub roster: Roster,
+    pub tenant: TenantId,
+}
+
+/// A plan with its approvals, checked as of the moments at which they were recorded.
+#[derive(Clone, Debug)]
+pub struct ApprovedPlan {
+    plan: Plan,
+    facts: PlanFacts,
+    here: Here,
+    recorded: Vec<Recorded>,
+}
+
+/// Why a plan may not be carried out.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum NotApproved {
+    #[error("it is not a plan: {0}")]
+    Plan(#[from] PlanError),
+    #[error("the plan is for tenant {found}, this installation is for {want}")]
+    Tenant { found: TenantId, want: TenantId },
+    #[error("the plan was made for {found:?}, this installation is {want:?}")]
+    Environment { found: Environment, want: Environment },
+    #[error("the plan was usable until {0}; make a new one")]
+    Expired(Timestamp),
+    #[error("a guardrail is broken: {0}")]
+    Guardrail(Text<200>),
+    #[error("{0}")]
+    Quorum(#[from] QuorumShort),
+}
+
+/// A plan that was read and belongs here, before anybody's approval.
+#[derive(Clone, Debug)]
+pub struct ReadPlan {
+    pub plan: Plan,
+    pub facts: PlanFacts,
+    here: Here,
+}
+
+/// What one person says about a plan; everything else in a statement follows from the plan.
+#[derive(Clone, Debug)]
+pub struct Says {
+    pub approver: Text<128>,
+    pub break_glass: bool,
+    pub decision: Decision,
+    pub from: Timestamp,
+    pub log_head: LogHead,
+    pub nonce: Text<32>,
+    pub phase: Phase,
+    pub role: Text<64>,
+    pub until: Timestamp,
+}
+
+impl ReadPlan {
+    /// The statement to be signed.
+    pub fn statement(&self, says: Says) -> Statement {
+        let Says { approver, break_glass, decision, from, log_head, nonce, phase, role, until } = says;
+        let facts = self.facts.clone();
+        Statement {
+            approver,
+            break_glass,
+            decision,
+            environment: facts.environment,
+            evidence: facts.evidence,
+            expires: until,
+            log_head,
+            nonce,
+            not_before: from,
+            phase,
+            plan: facts.plan,
+            playbook: facts.playbook,
+            role,
+            roster: facts.roster,
+            signed_at: from,
+            summary: facts.summary,
+            tenant: facts.tenant,
+            ticket: facts.ticket,
+        }
+    }
+
+    /// Reads the exact bytes of `plan.jsonl` and holds them against this installation.
+    pub fn new(bytes: &[u8], here: Here) -> Result<Self, NotApproved> {
+        let (plan, digest) = file::read(bytes)?;
+        let header = &plan.header;
+        if header.tenant != here.tenant {
+            return Err(NotApproved::Tenant { found: header.tenant.clone(), want: here.tenant });
+        }
+        if header.environment != here.environment {
+            return Err(NotApproved::Environment { found: header.environment, want: here.environment });
+        }
+        if let Some(broken) = header.guardrails.iter().find(|u| !u.is_kept()) {
+            let what =
+                format!("{} at most {}: {} of {}", broken.action, broken.limit, broken.used, broken.allowed);
+            return Err(NotApproved::Guardrail(Text::lossy(&what)));
+        }
+        let facts = facts(&plan, digest, &here);
+        Ok(Self { plan, facts, here })
+    }
+
+    /// Judges one signed decision about this plan, as of `at`.
+    pub fn judge(&self, signed: &SignedApproval, at: Timestamp) -> Result<Approval, ApprovalRefusal> {
+        signed.verify(&self.here.roster, &self.facts, at)
+    }
+
+    /// With enough approvals the plan may be carried out. `recorded` holds decisions that
+    /// [`ReadPlan::judge`] accepted, in the order in which they arrived.
+    pub fn approve(self, recorded: Vec<Recorded>, at: Timestamp) -> Result<ApprovedPlan, NotApproved> {
+        let expires = self.plan.header.expires;
+        if expires <= at {
+            return Err(NotApproved::Expired(expires));
+        }
+        Quorum::check(&self.facts, Phase::Start, &recorded, at)?;
+        Ok(self.resume(recorded))
+    }
+
+    /// The plan of a run that was approved when it began. What it may still do is decided by its
+    /// phases: with too few valid approvals every target parks.
+    pub fn resume(self, recorded: Vec<Recorded>) -> ApprovedPlan {
+        let Self { plan, facts, here } = self;
+        ApprovedPlan { plan, facts, here, recorded }
+    }
+}
+
+impl ApprovedPlan {
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+    pub fn digest(&self) -> Digest {
+        self.facts.plan
+    }
+    pub fn facts(&self) -> &PlanFacts {
+        &self.facts
+    }
+    /// Stuck targets at which the run pauses by itself.
+    pub fn pause_when_stuck(&self) -> Option<u32> {
+        self.plan.header.pause_when_stuck
+    }
+    pub fn recorded(&self) -> &[Recorded] {
+        &self.recorded
+    }
+    /// Judges one more decision about this plan, as of `at`.
+    pub fn judge(&self, signed: &SignedApproval, at: Timestamp) -> Result<Approval, ApprovalRefusal> {
+        signed.verify(&self.here.roster, &self.facts, at)
+    }
+    /// Whether a phase may go ahead, with these decisions.
+    pub fn quorum(
+        &self,
+        phase: Phase,
+        recorded: &[Recorded],
+        at: Timestamp,
+    ) -> Result<QuorumMet, QuorumShort> {
+        Quorum::check(&self.facts, phase, recorded, at)
+    }
+}
+
+/// What approvals of a plan are held against.
+fn facts(plan: &Plan, digest: Digest, here: &Here) -> PlanFacts {
+    let header = &plan.header;
+    PlanFacts {
+        plan: digest,
+        playbook: header.playbook,
+        roster: here.roster.digest(),
+        tenant: here.tenant.clone(),
+        environment: here.environment,
+        author: header.author.clone(),
+        quorum: header.approval.quorum,
+        valid_for: header.approval.valid_for,
+        retire_separately: header.approval.retire_separately,
+        contain_only: plan.changes().all(|t| t.contain),
+        ticket: header.incident.id.clone(),
+        summary: summary(&header.counts),
+        log_origin: here.log_origin.clone(),
+        evidence: None,
+    }
+}
+
+/// What a signer reads in one line.
+pub fn summary(counts: &Counts) -> Summary {
+    Summary {
+        disable: counts.switch,
+        excepted: counts.excepted,
+        irreversible: counts.irreversible,
+        mint: counts.mint,
+        reset: counts.reset,
+        retire: counts.retire,
+        revoke: counts.revoke,
+        targets: counts.targets,
+    }
+}

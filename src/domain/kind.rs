@@ -1,0 +1,45 @@
+//! What a target kind must say about itself, purely: how it is planned, what it refuses.
+//!
+//! The domain never names a kind. A connector implements [`Kind`] beside its playbook syntax.
+
+use super::credential::CredentialRef;
+use super::observation::Observation;
+use super::plan::{Refusal, Warning};
+use super::playbook::KindSyntax;
+use super::playbook::model::Target;
+use super::step::{Protocol, Step};
+use super::text::Text;
+use super::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// What planning may know besides the target and its observation.
+#[derive(Clone, Debug)]
+pub struct PlanContext {
+    pub now: Timestamp,
+    pub tenant: super::id::TenantId,
+    /// Graph permissions of the acting identity; empty if they cannot be told.
+    pub permissions: Vec<String>,
+    pub retire_separately: bool,
+}
+
+/// A kind's proposal for one target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proposal {
+    pub retire: Vec<CredentialRef>,
+    pub settings: BTreeMap<Text<32>, Text<300>>,
+    pub steps: Vec<Step>,
+    pub warnings: Vec<Warning>,
+    pub whole_list: bool,
+}
+
+/// The pure half of a connector.
+pub trait Kind: KindSyntax + Send {
+    fn protocol(&self) -> Protocol;
+    /// Picks the credentials and the steps, or says why not.
+    fn propose(
+        &self,
+        target: &Target,
+        seen: &Observation,
+        context: &PlanContext,
+    ) -> Result<Proposal, Refusal>;
+}

@@ -1,0 +1,232 @@
+//! Making a plan: pure, from a playbook and what was observed.
+
+use super::guardrail::{Population, Use, measure};
+use super::refusal::Reason;
+use super::{Counts, Excepted, Identity, Planned, PlannedHold, PlannedTarget, Refusal, Warning};
+use crate::domain::id::RunId;
+use crate::domain::kind::{Kind, PlanContext, Proposal};
+use crate::domain::observation::{ObjectRole, Observation};
+use crate::domain::playbook::model::{Protected, Refresh, Subject, Target, ValidPlaybook};
+use crate::domain::step::Verb;
+use crate::domain::text::Text;
+
+/// One target with what was read about it, or why it could not be.
+#[derive(Clone, Debug)]
+pub struct ObservedTarget {
+    pub target: Target,
+    pub seen: Result<Observation, Refusal>,
+}
+
+/// Everything that was read for a plan.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    pub identity: Identity,
+    pub population: Population,
+    pub targets: Vec<ObservedTarget>,
+    /// Marks of runs that are this installation's own and finished: not "another run".
+    pub finished_runs: Vec<RunId>,
+}
+
+/// The planned targets and the guardrails beside their use.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub guardrails: Vec<Use>,
+    pub targets: Vec<Planned>,
+}
+
+/// Plans every target.
+pub fn plan(
+    playbook: &ValidPlaybook,
+    observed: &Observed,
+    kinds: &dyn Fn(&str) -> Option<&'static dyn Kind>,
+    context: &PlanContext,
+) -> Draft {
+    let targets: Vec<Planned> = observed
+        .targets
+        .iter()
+        .map(|o| match plan_one(playbook, observed, o, kinds, context) {
+            Ok(planned) => Planned::Change(Box::new(planned)),
+            Err(refusal) => Planned::Excepted(Excepted {
+                id: o.target.id,
+                kind: Text::lossy(o.target.kind),
+                name: Text::lossy(o.target.subject.name()),
+                refusal,
+            }),
+        })
+        .collect();
+    let verbs: Vec<(Verb, bool)> = targets
+        .iter()
+        .filter_map(|t| match t {
+            Planned::Change(t) => Some(t.steps.iter().map(|s| s.verb)),
+            Planned::Excepted(_) => None,
+        })
+        .flatten()
+        .map(|verb| (verb, verb == Verb::Mint))
+        .collect();
+    Draft { guardrails: measure(&playbook.guardrails, observed.population, &verbs), targets }
+}
+
+fn plan_one(
+    playbook: &ValidPlaybook,
+    observed: &Observed,
+    one: &ObservedTarget,
+    kinds: &dyn Fn(&str) -> Option<&'static dyn Kind>,
+    context: &PlanContext,
+) -> Result<PlannedTarget, Refusal> {
+    let target = &one.target;
+    let kind = kinds(target.kind).ok_or_else(|| Refusal::new(Reason::Unreadable, target.kind))?;
+    let seen = one.seen.as_ref().map_err(Clone::clone)?;
+    refuse_untouchable(playbook, observed, target, seen)?;
+    refuse_marks(observed, seen)?;
+    let hold = hold_of(target);
+    if !playbook.approval.retire_separately {
+        let approved_s = playbook.approval.valid_for.as_secs();
+        if hold.time_s.is_some_and(|s| s >= approved_s) && target.publish.is_some() && !target.contain {
+            return Err(Refusal::new(Reason::HoldOutlivesApproval, target.subject.name()));
+        }
+    }
+    let proposal = kind.propose(target, seen, context)?;
+    Ok(assemble(target, seen, kind, hold, proposal))
+}
+
+fn assemble(
+    target: &Target,
+    seen: &Observation,
+    kind: &dyn Kind,
+    hold: PlannedHold,
+    p: Proposal,
+) -> PlannedTarget {
+    let Proposal { retire, settings, steps, mut warnings, whole_list } = p;
+    let holds = steps.iter().any(|s| s.verb == Verb::Hold);
+    if holds {
+        warnings.extend(consumer_warnings(target, &hold));
+    }
+    if target.contain {
+        warnings.insert(0, Warning::Outage);
+    }
+    PlannedTarget {
+        consumers: target.consumers.clone(),
+        contain: target.contain,
+        evidence: target.evidence.clone(),
+        hold,
+        id: target.id,
+        kind: Text::lossy(target.kind),
+        lifetime_s: target.lifetime.as_secs(),
+        name: Text::lossy(target.subject.name()),
+        observation: seen.clone(),
+        protocol: kind.protocol(),
+        retire,
+        settings,
+        steps,
+        subject: match &target.subject {
+            Subject::App { client_id, .. } => Text::lossy(client_id.as_str()),
+            Subject::User { upn } => upn.clone(),
+        },
+        warnings,
+        whole_list,
+    }
+}
+
+/// The hold as planned: confirmation, a time, or the default time when neither is stated.
+fn hold_of(target: &Target) -> PlannedHold {
+    let stated = target.hold.time.map(|t| t.as_secs());
+    let time_s = match stated {
+        None if target.hold.confirmed_by.is_empty() => Some(super::DEFAULT_HOLD_S),
+        other => other,
+    };
+    PlannedHold { confirmed_by: target.hold.confirmed_by.clone(), time_s }
+}
+
+/// Who will not have followed when the hold ends.
+fn consumer_warnings(target: &Target, hold: &PlannedHold) -> Vec<Warning> {
+    if target.consumers.is_empty() && hold.confirmed_by.is_empty() {
+        return vec![Warning::NoConsumers];
+    }
+    let unconfirmed = target.consumers.iter().filter(|c| !hold.confirmed_by.contains(&c.name));
+    unconfirmed
+        .filter_map(|c| {
+            let consumer = c.name.clone();
+            match c.refresh {
+                Refresh::OnRestart => Some(Warning::NeedsRestart { consumer }),
+                Refresh::Pinned => Some(Warning::Pinned { consumer }),
+                Refresh::Every(span) => {
+                    let hold_s = hold.time_s.unwrap_or(0);
+                    let refresh_s = span.as_secs();
+                    (refresh_s >= hold_s).then_some(Warning::RefreshOutlastsHold {
+                        consumer,
+                        hold_s,
+                        refresh_s,
+                    })
+                }
+            }
+        })
+        .collect()
+}
+
+/// Promise 5: protected objects and our own identity.
+fn refuse_untouchable(
+    playbook: &ValidPlaybook,
+    observed: &Observed,
+    target: &Target,
+    seen: &Observation,
+) -> Result<(), Refusal> {
+    let own = &observed.identity;
+    let is_own = match &target.subject {
+        Subject::App { client_id, .. } => client_id.as_str() == own.client_id.as_str(),
+        Subject::User { .. } => false,
+    };
+    if is_own || seen.objects.iter().any(|o| o.id == own.object) {
+        return Err(Refusal::new(Reason::OwnIdentity, &*own.name));
+    }
+    let protects = |p: &Protected| match (p, &target.subject) {
+        (Protected::App(id), Subject::App { client_id, .. }) => id == client_id,
+        (Protected::User(upn), Subject::User { upn: subject }) => upn.eq_ignore_ascii_case(subject),
+        (Protected::Object(id), _) => seen.objects.iter().any(|o| o.id.as_str() == id.as_str()),
+        (Protected::User(upn), _) => {
+            seen.objects.iter().any(|o| o.role == ObjectRole::User && o.name.eq_ignore_ascii_case(upn))
+        }
+        _ => false,
+    };
+    match playbook.guardrails.protect.iter().any(protects) {
+        true => Err(Refusal::new(Reason::Protected, target.subject.name())),
+        false => Ok(()),
+    }
+}
+
+/// A credential that bears another run's mark is somebody's work in progress.
+fn refuse_marks(observed: &Observed, seen: &Observation) -> Result<(), Refusal> {
+    let finished: Vec<String> = observed.finished_runs.iter().map(RunId::mark).collect();
+    let marked = seen.credentials.iter().find_map(|c| {
+        let name = c.name.as_deref()?;
+        let mark = name.split_whitespace().find(|w| w.starts_with("reissue-"))?;
+        (!finished.iter().any(|f| f == mark)).then(|| mark.to_owned())
+    });
+    marked.map_or(Ok(()), |mark| Err(Refusal::new(Reason::AnotherRun, mark)))
+}
+
+/// Counts what the targets amount to.
+pub fn count(targets: &[Planned]) -> Counts {
+    let mut n = Counts::default();
+    for planned in targets {
+        n.targets += 1;
+        let Planned::Change(target) = planned else {
+            n.excepted += 1;
+            continue;
+        };
+        for step in &target.steps {
+            n.steps += 1;
+            n.irreversible += u32::from(step.irreversible);
+            match step.verb {
+                Verb::Attach => n.attach += 1,
+                Verb::Block => n.block += 1,
+                Verb::Mint => n.mint += 1,
+                Verb::Reset => n.reset += 1,
+                Verb::Retire | Verb::Detach => n.retire += 1,
+                Verb::Revoke => n.revoke += 1,
+                Verb::Switch => n.switch += 1,
+                _ => {}
+            }
+        }
+    }
+    n
+}

@@ -1,0 +1,67 @@
+//! What approvers should know about a target that is planned all the same.
+
+use crate::domain::text::Text;
+use crate::domain::time::show_span;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Warning {
+    /// The consumer reads its store less often than the hold lasts.
+    RefreshOutlastsHold { consumer: Text<64>, hold_s: u64, refresh_s: u64 },
+    /// The consumer follows only when somebody restarts it.
+    NeedsRestart { consumer: Text<64> },
+    /// The consumer names one version: its setting has to be edited.
+    Pinned { consumer: Text<64> },
+    /// The plan declares an outage: old credentials go before new ones exist.
+    Outage,
+    /// Nobody is declared to use the credential: nobody will be waited for by name.
+    NoConsumers,
+    /// No read shows that the store can be written; a probe will, before anything is minted.
+    StoreUnproved { store: Text<64> },
+    /// There is no previous version: an undo after publish is not possible.
+    NoPreviousValue,
+    /// Owners can switch a disabled application back on.
+    OwnersCanReenable { owners: u32 },
+    /// The old value is not known to this run: death is proved by absence only.
+    ProvedByAbsence,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::RefreshOutlastsHold { consumer, hold_s, refresh_s } => write!(
+                f,
+                "{consumer} reads the store every {}, the hold ends after {}: it will fail until it reads again",
+                show_span(Duration::from_secs(*refresh_s)),
+                show_span(Duration::from_secs(*hold_s)),
+            ),
+            Warning::NeedsRestart { consumer } => {
+                write!(f, "{consumer} reads the store only when it starts: restart it during the hold")
+            }
+            Warning::Pinned { consumer } => write!(
+                f,
+                "{consumer} names one version and will not follow: edit its setting during the hold, and let it confirm"
+            ),
+            Warning::Outage => write!(f, "declared outage: the old credential goes before a new one exists"),
+            Warning::NoConsumers => write!(f, "no consumer is declared: the hold is by time alone"),
+            Warning::StoreUnproved { store } => {
+                write!(f, "store {store}: readable; that it can be written is unproved until the probe")
+            }
+            Warning::NoPreviousValue => {
+                write!(f, "the store holds no previous value: publishing cannot be undone")
+            }
+            Warning::OwnersCanReenable { owners } => {
+                write!(f, "{owners} owner(s) can switch it on again: review them")
+            }
+            Warning::ProvedByAbsence => {
+                write!(
+                    f,
+                    "the old value is not known here: its death will be proved by absence in agreeing reads"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A run as a whole: who, which plan, and whether it is paused, aborted or finished.
+
+use super::event::{Decision, Event, RunStarted};
+use super::id::{Digest, RunId};
+use super::step::Phase;
+use super::text::Text;
+use super::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The header of a run and what has been decided about it; targets fold for themselves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunState {
+    pub id: RunId,
+    pub started: RunStarted,
+    pub started_at: Timestamp,
+    pub epoch: u32,
+    pub paused: bool,
+    pub aborted: bool,
+    pub finished: bool,
+    /// Phases that are open, and until when.
+    pub phases: BTreeMap<Phase, Timestamp>,
+    /// Statements recorded so far: each counts once.
+    pub statements: BTreeSet<Digest>,
+    /// People whose reject stands.
+    pub rejected_by: BTreeSet<Text<128>>,
+    /// Stores that were probed.
+    pub probed: BTreeSet<Text<64>>,
+    /// Events of this run so far.
+    pub events: u64,
+}
+
+impl RunState {
+    pub fn new(id: RunId, started: RunStarted, at: Timestamp) -> Self {
+        Self {
+            id,
+            started,
+            started_at: at,
+            epoch: 0,
+            paused: false,
+            aborted: false,
+            finished: false,
+            phases: BTreeMap::new(),
+            statements: BTreeSet::new(),
+            rejected_by: BTreeSet::new(),
+            probed: BTreeSet::new(),
+            events: 1,
+        }
+    }
+
+    /// Folds one event of this run.
+    pub fn apply(&mut self, event: &Event) {
+        self.events += 1;
+        match event {
+            Event::LaneTaken(e) => self.epoch = e.epoch,
+            Event::RunPaused(_) => self.paused = true,
+            Event::RunContinued(_) => self.paused = false,
+            Event::RunAborted(_) => self.aborted = true,
+            Event::RunFinished(_) => self.finished = true,
+            Event::StoreProbed(e) => {
+                self.probed.insert(e.place.store.clone());
+            }
+            Event::PhaseOpened(e) => {
+                self.phases.insert(e.phase, e.expires);
+            }
+            Event::ApprovalRecorded(e) => {
+                self.statements.insert(e.statement);
+                match e.decision {
+                    Decision::Reject => {
+                        self.rejected_by.insert(e.approver.clone());
+                        self.phases.clear();
+                    }
+                    Decision::Withdraw => {
+                        self.rejected_by.remove(&e.approver);
+                    }
+                    Decision::Approve => {}
+                }
+            }
+            _ => {}
+        }
+    }
+}

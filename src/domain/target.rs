@@ -1,0 +1,310 @@
+//! The heart of the engine: one target's state, folded from events, and what to do next.
+//!
+//! [`TargetState::apply`] is total: it accepts an event or says why it cannot follow. Everything
+//! that runs, recovers, shows or simulates a target goes through it and through
+//! [`TargetState::next`], so that a recovered run cannot decide otherwise than the live one did.
+
+mod apply;
+mod licence;
+mod next;
+#[cfg(test)]
+mod tests;
+
+pub use licence::{Earned, Licence, Released, Verified};
+pub use next::{Act, Deed, Next, Pause};
+
+use super::credential::{CredentialRef, Place};
+use super::event::{Cause, Ending, Resolution};
+use super::id::StepNo;
+use super::plan::PlannedTarget;
+use super::step::{Effect, Keeper, Phase, Step, Verb};
+use super::text::Text;
+use super::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Everything that the log says of one target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TargetState {
+    pub plan: Arc<PlannedTarget>,
+    stage: Stage,
+    steps: Vec<StepState>,
+    /// Phases that are open, and until when.
+    phases: BTreeMap<Phase, Timestamp>,
+    epoch: u32,
+    paused: bool,
+    aborted: bool,
+    /// Why the target goes backwards, if it does.
+    unwinding: Option<Cause>,
+    minted: Option<Minted>,
+    /// Minted, but nobody has the value any more: to be discarded.
+    lost: Vec<Lost>,
+    published: Option<Published>,
+    hold: Option<HoldState>,
+    /// The old value was seen accepted in this run: its refusal will count as proof.
+    old_accepted: bool,
+    /// Drift that stops this target.
+    drift: Option<Cause>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Stage {
+    Waiting,
+    Running,
+    Stuck { cause: Cause, step: StepNo },
+    Resolved(Resolution),
+    Ended(Ending),
+}
+
+/// One step's forward and backward course.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct StepState {
+    forward: Course,
+    undo: Course,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Course {
+    attempts: u16,
+    first_at: Option<Timestamp>,
+    status: Status,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Status {
+    #[default]
+    Idle,
+    /// The intent is durable; the outcome is not known yet.
+    Intended,
+    /// The effect may or may not have happened: look before anything else.
+    InDoubt,
+    RetryAt(Timestamp),
+    Failed(Text<64>),
+    Done(Timestamp),
+}
+
+/// The new credential of this run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Minted {
+    pub credential: CredentialRef,
+    pub keeper: Keeper,
+    pub step: StepNo,
+    epoch: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Lost {
+    credential: CredentialRef,
+    step: StepNo,
+    /// Its value may have reached the store: publish a replacement before it is discarded.
+    after_publish: bool,
+}
+
+/// What consumers read now because of this run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Published {
+    pub place: Place,
+    pub previous: Option<Text<64>>,
+    pub version: Text<64>,
+    /// When an undo made the previous value the newest again.
+    pub restored_at: Option<Timestamp>,
+}
+
+/// A hold that was opened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HoldState {
+    pub opened_at: Timestamp,
+    pub until: Option<Timestamp>,
+    /// Who has not confirmed yet.
+    pub missing: BTreeSet<Text<64>>,
+    pub confirmed: BTreeMap<Text<64>, (Text<128>, Timestamp)>,
+}
+
+/// An event that cannot follow what the log says so far.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{event} cannot follow: {why}")]
+pub struct Illegal {
+    pub event: &'static str,
+    pub why: &'static str,
+}
+
+impl TargetState {
+    pub fn new(plan: Arc<PlannedTarget>) -> Self {
+        let steps = vec![StepState::default(); plan.steps.len()];
+        Self {
+            plan,
+            stage: Stage::Waiting,
+            steps,
+            phases: BTreeMap::new(),
+            epoch: 0,
+            paused: false,
+            aborted: false,
+            unwinding: None,
+            minted: None,
+            lost: Vec::new(),
+            published: None,
+            hold: None,
+            old_accepted: false,
+            drift: None,
+        }
+    }
+
+    /// The planned step with this number.
+    pub fn step(&self, no: StepNo) -> Option<&Step> {
+        self.plan.steps.get(usize::from(no).checked_sub(1)?)
+    }
+    fn course(&self, no: StepNo) -> Option<&StepState> {
+        self.steps.get(usize::from(no).checked_sub(1)?)
+    }
+    fn is_done(&self, no: StepNo) -> bool {
+        self.done_at(no).is_some()
+    }
+    fn done_at(&self, no: StepNo) -> Option<Timestamp> {
+        match self.course(no)?.forward.status {
+            Status::Done(at) => Some(at),
+            _ => None,
+        }
+    }
+    fn find(&self, verb: Verb) -> Option<StepNo> {
+        self.plan.steps.iter().find(|s| s.verb == verb).map(|s| s.no)
+    }
+
+    pub fn minted(&self) -> Option<&Minted> {
+        self.minted.as_ref()
+    }
+    pub fn published(&self) -> Option<&Published> {
+        self.published.as_ref()
+    }
+    pub fn hold(&self) -> Option<&HoldState> {
+        self.hold.as_ref()
+    }
+    pub fn old_was_accepted(&self) -> bool {
+        self.old_accepted
+    }
+    /// The credential of ours that an undo or a discard takes away next.
+    pub fn discarding(&self) -> Option<&CredentialRef> {
+        let lost = self.lost.iter().find(|l| self.published.is_some() || !l.after_publish);
+        lost.or(self.lost.first()).map(|l| &l.credential).or(self.minted.as_ref().map(|m| &m.credential))
+    }
+    pub fn ending(&self) -> Option<Ending> {
+        match self.stage {
+            Stage::Ended(ending) => Some(ending),
+            _ => None,
+        }
+    }
+    pub fn stuck(&self) -> Option<(&Cause, StepNo)> {
+        match &self.stage {
+            Stage::Stuck { cause, step } => Some((cause, *step)),
+            _ => None,
+        }
+    }
+    pub fn is_started(&self) -> bool {
+        self.stage != Stage::Waiting
+    }
+    pub fn is_unwinding(&self) -> bool {
+        self.unwinding.is_some()
+    }
+    /// Steps done so far and not undone.
+    pub fn steps_done(&self) -> usize {
+        self.steps.iter().filter(|s| matches!(s.forward.status, Status::Done(_))).count()
+    }
+    /// When the first attempt at a step (or its undo) began: the measure of patience.
+    pub fn first_attempt_at(&self, no: StepNo, undo: bool) -> Option<Timestamp> {
+        let c = self.course(no)?;
+        if undo { c.undo.first_at } else { c.forward.first_at }
+    }
+    /// Credentials of this run that were minted and shall still be discarded.
+    pub fn to_discard(&self) -> impl Iterator<Item = &CredentialRef> {
+        self.lost.iter().map(|l| &l.credential)
+    }
+    /// True once something was done that no undo takes back.
+    pub fn past_no_return(&self) -> bool {
+        self.plan.steps.iter().any(|s| !s.verb.can_be_undone() && self.is_done(s.no))
+    }
+    /// True while a value lives only in memory: stopping now would lose it.
+    pub fn value_in_memory(&self) -> bool {
+        self.published.is_none()
+            && self.minted.as_ref().is_some_and(|m| m.keeper == Keeper::Memory && m.epoch == self.epoch)
+    }
+    /// Intents whose outcome is not known.
+    pub fn unresolved(&self) -> u32 {
+        let open = |c: &Course| matches!(c.status, Status::Intended | Status::InDoubt);
+        let count = self.steps.iter().map(|s| u32::from(open(&s.forward)) + u32::from(open(&s.undo))).sum();
+        count
+    }
+    /// The step that is being worked on, for people to see.
+    pub fn current(&self) -> Option<&Step> {
+        self.plan.steps.iter().find(|s| !self.is_done(s.no))
+    }
+    /// The credentials that this run expects to be gone, and those it expects to be there, beyond
+    /// the plan's observation: what the drift check adds to it.
+    pub fn own_effects(&self) -> OwnEffects<'_> {
+        let retired = self
+            .plan
+            .steps
+            .iter()
+            .filter(|s| s.verb.retires())
+            .filter(|s| self.course(s.no).is_some_and(|c| c.forward.status != Status::Idle))
+            .filter_map(|s| s.credential.as_ref());
+        OwnEffects {
+            gone: retired.collect(),
+            ours: self.minted.iter().map(|m| &m.credential).chain(self.to_discard()).collect(),
+            switched: self.touched(&[Verb::Switch, Verb::Block, Verb::Unblock]),
+            published: self.course_of(Verb::Publish) || self.course_of(Verb::Deliver),
+        }
+    }
+    fn course_of(&self, verb: Verb) -> bool {
+        let touched = |no| self.course(no).is_some_and(|c| c.forward.attempts > 0);
+        self.plan.steps.iter().filter(|s| s.verb == verb).any(|s| touched(s.no))
+    }
+    fn touched(&self, verbs: &[Verb]) -> BTreeSet<&str> {
+        let steps = self.plan.steps.iter().filter(|s| verbs.contains(&s.verb));
+        let touched = steps.filter(|s| self.course(s.no).is_some_and(|c| c.forward.attempts > 0));
+        touched.map(|s| s.object.as_str()).collect()
+    }
+}
+
+/// What this run itself did to the objects of a target, or may have done.
+#[derive(Debug)]
+pub struct OwnEffects<'a> {
+    pub gone: Vec<&'a CredentialRef>,
+    pub ours: Vec<&'a CredentialRef>,
+    /// Objects whose switch we have touched.
+    pub switched: BTreeSet<&'a str>,
+    /// We have written, or may have written, to the place.
+    pub published: bool,
+}
+
+/// True if `effect` is one that `verb` leaves behind (or its undo, with `undo`).
+fn fits(verb: Verb, undo: bool, effect: &Effect) -> bool {
+    use Effect as E;
+    if undo {
+        return match verb {
+            Verb::Mint => matches!(effect, E::Discarded { .. }),
+            Verb::Attach => matches!(effect, E::Detached { .. }),
+            Verb::Publish => matches!(effect, E::Restored { .. }),
+            Verb::Block | Verb::Switch => matches!(effect, E::Unblocked),
+            Verb::Unblock => matches!(effect, E::Blocked { .. }),
+            _ => false,
+        };
+    }
+    match verb {
+        Verb::Attach => matches!(effect, E::Attached { .. }),
+        Verb::Block => matches!(effect, E::Blocked { .. }),
+        Verb::Deliver => matches!(effect, E::Delivered { .. }),
+        Verb::Detach => matches!(effect, E::Detached { .. }),
+        Verb::Hold => matches!(effect, E::Held { .. }),
+        Verb::Mint => matches!(effect, E::Minted { .. }),
+        Verb::Prove => matches!(effect, E::Proved { .. }),
+        Verb::Publish => matches!(effect, E::Published { .. }),
+        Verb::Recheck => matches!(effect, E::Rechecked { .. }),
+        Verb::Retire => matches!(effect, E::Retired { .. }),
+        Verb::Reset => matches!(effect, E::Reset { .. }),
+        Verb::Revoke => matches!(effect, E::Revoked { .. }),
+        Verb::Snapshot => matches!(effect, E::Snapshotted { .. }),
+        Verb::Switch => matches!(effect, E::Switched { .. }),
+        Verb::Unblock => matches!(effect, E::Unblocked),
+        Verb::Verify => matches!(effect, E::Verified { .. }),
+        Verb::Watch => matches!(effect, E::Watched { .. }),
+    }
+}

@@ -1,0 +1,49 @@
+//! The executor: carries out an approved plan, and nothing else.
+//!
+//! One future per target asks [`TargetState::next`](crate::domain::target::TargetState::next),
+//! does what it says, and records what came of it:
+//!
+//! 1. [`board`]: the log and every state, in one order.
+//! 2. [`driver`]: one target's loop, from the first event to the last.
+//! 3. [`segment`]: one step: permit → clearance → drift → intent → one send → outcome.
+//! 4. [`reconcile`]: a step in doubt is looked for, never guessed.
+//! 5. [`lanes`]: one writer per directory object.
+//! 6. [`pilots`]: the first targets go alone; too many stuck ones pause the run.
+//! 7. [`inbox`]: what people say while the run is on.
+//! 8. [`recovery`]: the log, folded again.
+//! 9. [`probe`] and [`sweep`]: before the first value, and before the end.
+//!
+//! The engine knows connectors by their traits alone.
+
+pub mod board;
+mod drift;
+mod driver;
+mod inbox;
+mod lanes;
+mod pilots;
+mod probe;
+mod reconcile;
+pub mod recovery;
+pub mod run;
+mod segment;
+mod sweep;
+
+pub use run::{Executor, Left, Outcome};
+
+use crate::trail::journal::JournalError;
+
+/// Why the whole run stops at once. Whatever was under way is in doubt, and resolved on resume.
+#[derive(Debug, thiserror::Error)]
+pub enum Halt {
+    /// The log cannot be written: nothing more is done.
+    #[error("the log cannot be written: {0}. Nothing more was sent; resume the run when it can")]
+    Log(#[from] JournalError),
+    /// The log and the plan contradict each other.
+    #[error("the log does not fit the plan: {0}")]
+    Illegal(#[from] crate::domain::target::Illegal),
+    #[error("{0}")]
+    Disk(#[from] crate::env::DiskError),
+    /// A store did not pass its probe: nothing was minted for it.
+    #[error("store {store} did not pass its probe ({code}): no value would have been safe there")]
+    Store { store: String, code: String },
+}

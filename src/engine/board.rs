@@ -1,0 +1,172 @@
+//! The log and every state, in one order.
+//!
+//! An event is durable before the state moves. Events of the whole run reach each target in the
+//! same place of the log as in its state, so that recovery folds exactly what the live run saw.
+
+use super::Halt;
+use crate::domain::event::Event;
+use crate::domain::id::{RunId, TargetId};
+use crate::domain::run::RunState;
+use crate::domain::target::{Next, Pause, TargetState};
+use crate::domain::time::Timestamp;
+use crate::env::Clock;
+use crate::trail::journal::{Entry, Journal};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::{RwLock, watch};
+
+/// Why a target does nothing at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Idle {
+    Pause(Pause),
+    /// The first targets go alone through publish.
+    BehindPilots,
+    /// Until a person resolves it.
+    Stuck,
+}
+
+struct Slot {
+    state: Mutex<TargetState>,
+    /// Held while one event of this target is appended and applied.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// Everything that a run knows, and the one way to add to it.
+pub struct Board {
+    journal: Journal,
+    clock: Clock,
+    run: Mutex<RunState>,
+    slots: BTreeMap<TargetId, Slot>,
+    idle: Mutex<BTreeMap<TargetId, Idle>>,
+    /// Read-held by events of one target, write-held by events of the whole run.
+    order: RwLock<()>,
+    /// Moves with what concerns every target, and with what people say.
+    spoken: watch::Sender<u64>,
+    /// Moves with every event, and when a target goes idle.
+    progress: watch::Sender<u64>,
+}
+
+fn locked<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Board {
+    /// A board over what was recovered, or over a run that was just begun.
+    pub fn new(
+        journal: Journal,
+        clock: Clock,
+        run: RunState,
+        states: BTreeMap<TargetId, TargetState>,
+    ) -> Self {
+        let slot = |state| Slot { state: Mutex::new(state), turn: tokio::sync::Mutex::new(()) };
+        Self {
+            journal,
+            clock,
+            run: Mutex::new(run),
+            slots: states.into_iter().map(|(id, state)| (id, slot(state))).collect(),
+            idle: Mutex::default(),
+            order: RwLock::new(()),
+            spoken: watch::Sender::new(0),
+            progress: watch::Sender::new(0),
+        }
+    }
+
+    fn fold_all(&self, event: &Event, at: Timestamp) -> Result<(), Halt> {
+        self.slots.values().try_for_each(|s| locked(&s.state).apply(event, at)).map_err(Halt::from)
+    }
+
+    /// Records an event of one target: durable first, then applied.
+    pub async fn record(&self, id: TargetId, event: Event) -> Result<(), Halt> {
+        let Some(slot) = self.slots.get(&id) else { return Ok(()) };
+        let _order = self.order.read().await;
+        let _turn = slot.turn.lock().await;
+        // What could not be folded must not be written.
+        locked(&slot.state).clone().apply(&event, self.clock.now())?;
+        let entry = Entry::of_target(&self.run_id(), id, event);
+        let line = self.journal.append_one(entry).await?.line;
+        locked(&slot.state).apply(&line.event, line.time)?;
+        locked(&self.run).apply(&line.event);
+        self.progress.send_modify(|n| *n += 1);
+        Ok(())
+    }
+
+    /// Records several, one after the other.
+    pub async fn record_all(&self, id: TargetId, events: Vec<Event>) -> Result<(), Halt> {
+        for event in events {
+            self.record(id, event).await?;
+        }
+        Ok(())
+    }
+
+    /// Records an event of the whole run; every target sees it at the same place.
+    pub async fn record_run(&self, event: Event) -> Result<(), Halt> {
+        let _order = self.order.write().await;
+        let line = self.journal.append_one(Entry::of_run(&self.run_id(), event)).await?.line;
+        locked(&self.run).apply(&line.event);
+        self.fold_all(&line.event, line.time)?;
+        self.announce();
+        Ok(())
+    }
+
+    /// Records that a planned target takes no part: it has no state.
+    pub async fn record_excepted(&self, id: TargetId, event: Event) -> Result<(), Halt> {
+        let line = self.journal.append_one(Entry::of_target(&self.run_id(), id, event)).await?.line;
+        locked(&self.run).apply(&line.event);
+        Ok(())
+    }
+
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+    pub fn run(&self) -> RunState {
+        locked(&self.run).clone()
+    }
+    pub fn run_id(&self) -> RunId {
+        locked(&self.run).id.clone()
+    }
+    pub fn ids(&self) -> impl Iterator<Item = TargetId> + '_ {
+        self.slots.keys().copied()
+    }
+    /// A copy of one target's state.
+    pub fn state(&self, id: TargetId) -> Option<TargetState> {
+        self.slots.get(&id).map(|s| locked(&s.state).clone())
+    }
+    /// Looks at one target's state without copying it.
+    pub fn with<T>(&self, id: TargetId, look: impl FnOnce(&TargetState) -> T) -> Option<T> {
+        self.slots.get(&id).map(|s| look(&locked(&s.state)))
+    }
+    pub fn next(&self, id: TargetId, now: Timestamp) -> Next {
+        self.with(id, |s| s.next(now)).unwrap_or(Next::Over)
+    }
+    /// How many targets fit a description.
+    pub fn count(&self, fits: impl Fn(&TargetState) -> bool) -> u32 {
+        let count = self.slots.values().filter(|s| fits(&locked(&s.state))).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Makes every waiting target decide again.
+    pub fn announce(&self) {
+        self.spoken.send_modify(|n| *n += 1);
+        self.progress.send_modify(|n| *n += 1);
+    }
+    /// Wakes on what concerns every target.
+    pub fn spoken(&self) -> watch::Receiver<u64> {
+        self.spoken.subscribe()
+    }
+    /// Wakes whenever anything is recorded or a target goes idle.
+    pub fn progress(&self) -> watch::Receiver<u64> {
+        self.progress.subscribe()
+    }
+    pub fn rest(&self, id: TargetId, why: Idle) {
+        let before = locked(&self.idle).insert(id, why.clone());
+        if before != Some(why) {
+            self.progress.send_modify(|n| *n += 1);
+        }
+    }
+    pub fn wake(&self, id: TargetId) {
+        locked(&self.idle).remove(&id);
+    }
+    pub fn idle(&self) -> BTreeMap<TargetId, Idle> {
+        locked(&self.idle).clone()
+    }
+}

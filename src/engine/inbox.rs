@@ -1,0 +1,184 @@
+//! What people say while the run is on: notes are judged, kept as objects, and recorded.
+
+use super::Halt;
+use super::run::Shared;
+use crate::connector::{Depth, Sight};
+use crate::domain::approval::{Recorded, SignedApproval};
+use crate::domain::approved::ApprovedPlan;
+use crate::domain::event::{
+    ConsumerConfirmed, Event, NoteRefused, PhaseOpened, Resolution, RunAborted, RunContinued, RunPaused,
+    TargetResolved,
+};
+use crate::domain::id::{RunId, TargetId};
+use crate::domain::note::Note;
+use crate::domain::step::Phase;
+use crate::domain::text::Text;
+use crate::trail::inbox::{Inbox, Item};
+use std::time::Duration;
+
+/// How often the inbox is looked into.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// The desk where notes arrive.
+pub(super) struct Desk<'a> {
+    approved: &'a ApprovedPlan,
+    inbox: Inbox,
+    recorded: Vec<Recorded>,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) fn new(inbox: Inbox, approved: &'a ApprovedPlan) -> Self {
+        Self { approved, inbox, recorded: approved.recorded().to_vec() }
+    }
+
+    /// Looks into the inbox for as long as the run is on.
+    pub(super) async fn serve(&mut self, shared: &Shared) -> Result<(), Halt> {
+        loop {
+            self.look(shared).await?;
+            shared.env.clock.sleep(EVERY).await;
+        }
+    }
+
+    /// Takes in what lies there now.
+    pub(super) async fn look(&mut self, shared: &Shared) -> Result<(), Halt> {
+        for item in self.inbox.items()? {
+            // A file that is no note (a link, too large) stays where it is.
+            let Ok(item) = item else { continue };
+            self.take_in(shared, &item).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_in(&mut self, shared: &Shared, item: &Item) -> Result<(), Halt> {
+        let fate = match serde_json::from_slice::<Note>(&item.bytes) {
+            Ok(note) if !concerns(&note, &shared.board.run_id()) => return Ok(()),
+            Ok(note) => self.hear(shared, note).await?,
+            Err(_) => Err(Text::lossy("it is not a note that this version can read")),
+        };
+        if let Err(reason) = fate {
+            let object =
+                shared.board.journal().objects().put(&item.bytes).map_err(|e| Halt::Log(e.into()))?;
+            shared.board.record_run(NoteRefused { object, reason }.into()).await?;
+        }
+        Ok(self.inbox.take_out(&item.name)?)
+    }
+
+    /// Records what a note says, or says why not.
+    async fn hear(&mut self, shared: &Shared, note: Note) -> Result<Result<(), Text<128>>, Halt> {
+        match note {
+            Note::Approval { signature, statement } => self.approval(shared, statement, signature).await,
+            Note::Confirm { by, consumer, how, run: _, target } => {
+                let open =
+                    shared.board.with(target, |s| s.hold().is_some_and(|h| h.missing.contains(&consumer)));
+                if open != Some(true) {
+                    return Ok(Err(Text::lossy("nobody waits for that consumer now")));
+                }
+                record(shared, target, ConsumerConfirmed { by, consumer, how }).await
+            }
+            Note::Pause { by, reason, run: _ } => {
+                shared.board.record_run(RunPaused { by, reason }.into()).await.map(Ok)
+            }
+            Note::Continue { by, run: _ } => {
+                shared.board.record_run(RunContinued { by }.into()).await.map(Ok)
+            }
+            Note::Abort { by, reason, run: _ } => {
+                shared.board.record_run(RunAborted { by, reason }.into()).await.map(Ok)
+            }
+            Note::Resolve { by, how, reason, run: _, target } => {
+                resolve(shared, target, TargetResolved { by, how, reason }).await
+            }
+        }
+    }
+
+    async fn approval(
+        &mut self,
+        shared: &Shared,
+        statement: String,
+        armored: String,
+    ) -> Result<Result<(), Text<128>>, Halt> {
+        let at = shared.env.clock.now();
+        let signed = SignedApproval { statement_bytes: statement.into_bytes(), sshsig_armored: armored };
+        let approval = match self.approved.judge(&signed, at) {
+            Ok(approval) => approval,
+            Err(refusal) => return Ok(Err(Text::lossy(&refusal.to_string()))),
+        };
+        if shared.board.run().statements.contains(&approval.digest()) {
+            return Ok(Ok(()));
+        }
+        let objects = shared.board.journal().objects();
+        objects.put(&signed.statement_bytes).map_err(|e| Halt::Log(e.into()))?;
+        let signature = objects.put(signed.sshsig_armored.as_bytes()).map_err(|e| Halt::Log(e.into()))?;
+        shared.board.record_run(approval.event(signature).into()).await?;
+        shared.board.journal().checkpoint_now().await?;
+        self.recorded.push(Recorded { approval, at });
+        self.open_phases(shared).await.map(Ok)
+    }
+
+    /// Opens each phase whose quorum is met now and that is not open for as long already.
+    pub(super) async fn open_phases(&mut self, shared: &Shared) -> Result<(), Halt> {
+        for phase in [Phase::Start, Phase::Retire] {
+            let now = shared.env.clock.now();
+            let Ok(met) = self.approved.quorum(phase, &self.recorded, now) else { continue };
+            let open_until = shared.board.run().phases.get(&phase).copied();
+            if open_until.is_none_or(|until| until < met.expires()) {
+                let approvals = met.approvals().to_vec();
+                let event = PhaseOpened { approvals, expires: met.expires(), phase };
+                shared.board.record_run(event.into()).await?;
+                shared.board.journal().checkpoint_now().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a note is for this run; approvals name their plan instead.
+fn concerns(note: &Note, this: &RunId) -> bool {
+    match note {
+        Note::Approval { .. } => true,
+        Note::Confirm { run, .. }
+        | Note::Pause { run, .. }
+        | Note::Continue { run, .. }
+        | Note::Abort { run, .. }
+        | Note::Resolve { run, .. } => run == this,
+    }
+}
+
+/// Records an event of one target and makes it decide again.
+async fn record(
+    shared: &Shared,
+    id: TargetId,
+    event: impl Into<Event>,
+) -> Result<Result<(), Text<128>>, Halt> {
+    match shared.board.record(id, event.into()).await {
+        Err(Halt::Illegal(why)) => return Ok(Err(Text::lossy(why.why))),
+        other => other?,
+    }
+    shared.board.announce();
+    Ok(Ok(()))
+}
+
+/// A person says that a stuck target is settled: look before believing it.
+async fn resolve(
+    shared: &Shared,
+    id: TargetId,
+    event: TargetResolved,
+) -> Result<Result<(), Text<128>>, Halt> {
+    let Some(state) = shared.board.state(id) else {
+        return Ok(Err(Text::lossy("the run has no such target")));
+    };
+    if event.how == Resolution::Done {
+        let Some(effects) = shared.effects_of(&state.plan.kind) else {
+            return Ok(Err(Text::lossy("no connector")));
+        };
+        let sight = Sight { subject: &state.plan.subject, place: None, depth: Depth::Drift };
+        match effects.observe(sight).await {
+            Err(fault) => return Ok(Err(Text::lossy(&format!("it cannot be looked at: {}", fault.code)))),
+            Ok(seen) => {
+                if let Some(alive) = state.plan.retire.iter().find(|c| seen.has(c)) {
+                    return Ok(Err(Text::lossy(&format!("{alive} is still there"))));
+                }
+            }
+        }
+    }
+    record(shared, id, event).await
+}

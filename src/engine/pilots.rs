@@ -1,0 +1,40 @@
+//! The first targets go alone, and too many stuck ones pause the run.
+
+use super::Halt;
+use super::run::Shared;
+use crate::domain::event::RunPaused;
+use crate::domain::id::TargetId;
+use crate::domain::step::Verb;
+use crate::domain::target::TargetState;
+use crate::domain::text::Text;
+
+/// So many targets go through publish before the others begin.
+const PILOTS: usize = 3;
+/// So many stuck targets pause a run whose playbook does not say.
+const STUCK_AT_MOST: u32 = 3;
+
+/// Whether the target may begin: it is a pilot, or every pilot is through.
+pub(super) fn may_go(shared: &Shared, id: TargetId) -> bool {
+    let mut pilots = shared.board.ids().take(PILOTS);
+    if shared.board.with(id, TargetState::is_started) == Some(true) || pilots.any(|p| p == id) {
+        return true;
+    }
+    shared.board.ids().take(PILOTS).all(|p| shared.board.with(p, is_through).unwrap_or(true))
+}
+
+/// Through publish; or, where nothing is published, at its end.
+fn is_through(state: &TargetState) -> bool {
+    let publishes = state.plan.steps.iter().any(|s| s.verb == Verb::Publish);
+    state.ending().is_some() || state.stuck().is_some() || (publishes && state.published().is_some())
+}
+
+/// Pauses the run when more targets are stuck than it may have.
+pub(super) async fn pause_if_too_many_are_stuck(shared: &Shared) -> Result<(), Halt> {
+    let stuck = shared.board.count(|s| s.stuck().is_some());
+    let limit = shared.pause_when_stuck.unwrap_or(STUCK_AT_MOST);
+    if stuck <= limit || !shared.note_pause(stuck) {
+        return Ok(());
+    }
+    let reason = Text::lossy(&format!("{stuck} targets are stuck, {limit} may be"));
+    shared.board.record_run(RunPaused { by: Text::lossy("reissue"), reason }.into()).await
+}

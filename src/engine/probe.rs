@@ -1,0 +1,51 @@
+//! Before the first value goes to a store, the store is written and read back: no read shows
+//! that a vault can be written.
+
+use super::Halt;
+use super::run::Shared;
+use crate::connector::Stores;
+use crate::domain::approved::ApprovedPlan;
+use crate::domain::credential::Place;
+use crate::domain::event::StoreProbed;
+use crate::domain::step::Phase;
+use crate::domain::text::Text;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The name that probes are written under.
+const PROBE: &str = "reissue-probe";
+/// A freshly granted role takes a while to be honoured.
+const TRIES: u32 = 6;
+
+/// Probes each store that the plan publishes to and that this run has not probed yet.
+pub(super) async fn stores(
+    shared: &Shared,
+    stores: &dyn Stores,
+    approved: &ApprovedPlan,
+) -> Result<(), Halt> {
+    let run = shared.board.run();
+    let open = run.phases.get(&Phase::Start).is_some_and(|e| *e > shared.env.clock.now());
+    if !open || run.aborted {
+        return Ok(());
+    }
+    let places = approved.plan().changes().flat_map(|t| &t.steps).filter_map(|s| s.place.as_ref());
+    let names: BTreeSet<&Text<64>> = places.map(|p| &p.store).collect();
+    for store in names.into_iter().filter(|s| !run.probed.contains(*s)) {
+        let place = Place { name: Text::lossy(PROBE), store: store.clone() };
+        let mut tries = 0;
+        let version = loop {
+            match stores.probe(&place, &run.id).await {
+                Ok(version) => break version,
+                Err(fault) if tries >= TRIES => {
+                    return Err(Halt::Store { store: store.to_string(), code: fault.code.to_string() });
+                }
+                Err(_) => {
+                    tries += 1;
+                    shared.env.clock.sleep(Duration::from_secs(5 << tries)).await;
+                }
+            }
+        };
+        shared.board.record_run(StoreProbed { place, version }.into()).await?;
+    }
+    Ok(())
+}

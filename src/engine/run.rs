@@ -1,0 +1,247 @@
+//! The run: begins or resumes, drives every target, listens to people, and knows when to leave.
+
+use super::board::{Board, Idle};
+use super::lanes::Lanes;
+use super::{Halt, driver, inbox, probe, sweep};
+use crate::connector::{Effects, Stores};
+use crate::domain::approved::ApprovedPlan;
+use crate::domain::drift::Difference;
+use crate::domain::event::{Ending, LaneTaken, RunFinished, TargetExcepted};
+use crate::domain::id::{StepNo, TargetId};
+use crate::domain::step::{Phase, Step};
+use crate::domain::target::{Pause, TargetState};
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+use crate::env::Env;
+use crate::trail::inbox::Inbox;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// What the executor needs besides the board.
+pub struct Executor {
+    pub env: Env,
+    /// The connector of each kind, by name.
+    pub effects: BTreeMap<String, Arc<dyn Effects>>,
+    pub stores: Arc<dyn Stores>,
+    /// Where notes arrive.
+    pub inbox: Inbox,
+    /// Waits longer than this make the run leave, resumable; none: it stays.
+    pub patience: Option<Duration>,
+    /// Set to true to leave at the next safe place.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Why a run left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Left {
+    Finished,
+    /// A hold lasts until then, or consumers have to confirm.
+    Holding {
+        until: Option<Timestamp>,
+        confirm: Vec<(TargetId, Text<64>)>,
+    },
+    /// Approvals of this phase are missing, expired or rejected.
+    Approval(Phase),
+    Paused,
+    Interrupted,
+}
+
+/// How a run went, as far as it went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub left: Left,
+    pub done: u32,
+    pub not_evicted: u32,
+    pub undone: u32,
+    pub abandoned: u32,
+    pub stuck: u32,
+    pub excepted: u32,
+}
+
+/// What every target's task shares.
+pub(super) struct Shared {
+    pub(super) env: Env,
+    pub(super) board: Board,
+    pub(super) lanes: Lanes,
+    pub(super) stop: watch::Receiver<bool>,
+    pub(super) pause_when_stuck: Option<u32>,
+    effects: BTreeMap<String, Arc<dyn Effects>>,
+    known: Mutex<BTreeSet<(TargetId, Difference)>>,
+    paused_at: Mutex<u32>,
+}
+
+impl Shared {
+    /// The state, the planned step and the connector for an act; none if there is no such.
+    pub(super) fn stand(&self, id: TargetId, no: StepNo) -> Option<(TargetState, Step, &dyn Effects)> {
+        let state = self.board.state(id)?;
+        let step = state.step(no)?.clone();
+        let effects = self.effects.get(state.plan.kind.as_str())?;
+        Some((state, step, effects.as_ref()))
+    }
+    pub(super) fn effects_of(&self, kind: &str) -> Option<&dyn Effects> {
+        self.effects.get(kind).map(AsRef::as_ref)
+    }
+    /// Whether a finding was recorded before.
+    pub(super) fn is_known(&self, id: TargetId, d: &Difference) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(&(id, d.clone()))
+    }
+    /// Remembers a finding; true if it is new.
+    pub(super) fn note_known(&self, id: TargetId, d: &Difference) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert((id, d.clone()))
+    }
+    /// True once for each number of stuck targets: after `continue` only a further one pauses.
+    pub(super) fn note_pause(&self, stuck: u32) -> bool {
+        let mut last = self.paused_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let more = stuck > *last;
+        *last = stuck.max(*last);
+        more
+    }
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+}
+
+impl Executor {
+    /// Carries out an approved plan on a board that has been opened or recovered, until every
+    /// target is over or the run leaves.
+    pub async fn execute(self, approved: &ApprovedPlan, board: Board) -> Result<Outcome, Halt> {
+        let shared = Shared {
+            env: self.env.clone(),
+            board,
+            lanes: Lanes::default(),
+            stop: self.stop.clone(),
+            pause_when_stuck: approved.pause_when_stuck(),
+            effects: self.effects,
+            known: Mutex::default(),
+            paused_at: Mutex::default(),
+        };
+        let begun = shared.board.run();
+        shared.board.record_run(LaneTaken { epoch: begun.epoch + 1 }.into()).await?;
+        if begun.epoch == 0 {
+            record_exceptions(&shared, approved).await?;
+        }
+        let mut desk = inbox::Desk::new(self.inbox, approved);
+        desk.look(&shared).await?;
+        desk.open_phases(&shared).await?;
+        probe::stores(&shared, self.stores.as_ref(), approved).await?;
+        let left = drive_all(&shared, &mut desk, self.patience).await?;
+        if left == Left::Finished {
+            finish(&shared, approved).await?;
+        }
+        shared.board.journal().checkpoint_now().await?;
+        Ok(tally(&shared.board, approved, left))
+    }
+}
+
+async fn record_exceptions(shared: &Shared, approved: &ApprovedPlan) -> Result<(), Halt> {
+    for e in approved.plan().exceptions() {
+        let event = TargetExcepted { code: Text::lossy(e.refusal.reason.code()), name: Text::lossy(&e.name) };
+        shared.board.record_excepted(e.id, event.into()).await?;
+    }
+    Ok(())
+}
+
+async fn drive_all(
+    shared: &Shared,
+    desk: &mut inbox::Desk<'_>,
+    patience: Option<Duration>,
+) -> Result<Left, Halt> {
+    let mut targets: FuturesUnordered<_> = shared.board.ids().map(|id| driver::drive(shared, id)).collect();
+    let mut progress = shared.board.progress();
+    let mut stop = shared.stop.clone();
+    let mut serving = std::pin::pin!(desk.serve(shared));
+    loop {
+        if all_over(shared) {
+            return Ok(Left::Finished);
+        }
+        if let Some(left) = leave(shared, patience) {
+            return Ok(left);
+        }
+        progress.borrow_and_update();
+        tokio::select! {
+            biased;
+            over = targets.next() => match over {
+                Some(result) => result?,
+                None => return Ok(if all_over(shared) { Left::Finished } else { Left::Interrupted }),
+            },
+            result = &mut serving => result?,
+            _ = progress.changed() => {}
+            Ok(()) = stop.changed() => {}
+        }
+    }
+}
+
+fn all_over(shared: &Shared) -> bool {
+    shared.board.count(|s| s.ending().is_none() && s.stuck().is_none()) == 0
+}
+
+/// Leaves when every target that is not over waits for people or for a long time.
+fn leave(shared: &Shared, patience: Option<Duration>) -> Option<Left> {
+    let idle = shared.board.idle();
+    let live = shared.board.count(|s| s.ending().is_none() && s.stuck().is_none());
+    let resting = idle.values().filter(|i| **i != Idle::Stuck).count();
+    if live == 0 || u32::try_from(resting) != Ok(live) {
+        return None;
+    }
+    let soon = shared.env.clock.now().after(patience?);
+    let (mut confirm, mut until, mut approval, mut paused) = (Vec::new(), None::<Timestamp>, None, false);
+    for (id, idle) in idle {
+        match idle {
+            Idle::BehindPilots | Idle::Stuck => {}
+            Idle::Pause(Pause::Paused) => paused = true,
+            Idle::Pause(Pause::Approval(phase)) => approval = Some(phase),
+            Idle::Pause(Pause::Confirmation { missing }) => {
+                confirm.extend(missing.into_iter().map(|c| (id, c)))
+            }
+            Idle::Pause(Pause::Until { holding: true, when }) if when > soon => {
+                until = Some(until.map_or(when, |u| u.min(when)));
+            }
+            Idle::Pause(Pause::Until { .. }) => return None,
+        }
+    }
+    Some(match approval {
+        _ if paused => Left::Paused,
+        Some(phase) => Left::Approval(phase),
+        None => Left::Holding { until, confirm },
+    })
+}
+
+/// The sweep, then the counts: after `run.finished` no event of this run is valid.
+async fn finish(shared: &Shared, approved: &ApprovedPlan) -> Result<(), Halt> {
+    sweep::sweep(shared).await?;
+    let board = &shared.board;
+    let n = tally(board, approved, Left::Finished);
+    if n.stuck > 0 {
+        // A person has to resolve them: the run stays open.
+        return Ok(());
+    }
+    let event = RunFinished {
+        // The journal completes what only it can count.
+        checkpoints: 0,
+        done: n.done + n.not_evicted,
+        events: 0,
+        excepted: n.excepted,
+        steps: board.ids().filter_map(|id| board.with(id, |s| s.steps_done() as u32)).sum(),
+        stuck: n.stuck,
+        undone: n.undone + n.abandoned,
+        unresolved: board.ids().filter_map(|id| board.with(id, TargetState::unresolved)).sum(),
+    };
+    board.record_run(event.into()).await
+}
+
+fn tally(board: &Board, approved: &ApprovedPlan, left: Left) -> Outcome {
+    let ended = |e: Ending| board.count(|s| s.ending() == Some(e));
+    Outcome {
+        left,
+        done: ended(Ending::Done),
+        not_evicted: ended(Ending::DoneNotEvicted),
+        undone: ended(Ending::Undone),
+        abandoned: ended(Ending::Abandoned),
+        stuck: board.count(|s| s.stuck().is_some()),
+        excepted: approved.plan().header.counts.excepted,
+    }
+}

@@ -1,0 +1,121 @@
+//! One step: permit → clearance → drift check → intent (durable) → one send → outcome.
+//!
+//! The permit comes first, so that nothing waits between intent and request. Reconcile, discard
+//! and undo of our own effects need no clearance and no drift check.
+
+use super::driver::{Course, Went};
+use super::run::Shared;
+use super::{Halt, drift};
+use crate::connector::{Call, Clearance, Effects, Trouble, Warrant};
+use crate::domain::event::{DriftSeen, Event, Fault, FaultClass, Happened, StepDone, StepFailed, StepIntent};
+use crate::domain::retry;
+use crate::domain::step::{Effect, Step};
+use crate::domain::target::{Act, Deed, TargetState};
+use crate::domain::text::Text;
+use crate::wire::budget::{Permit, with_permit};
+
+pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -> Result<Went, Halt> {
+    let Some((state, step, effects)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
+    let writes = step.verb.writes() || act.deed != Deed::Do;
+    if !writes {
+        return send(shared, course, act, Stand { state: &state, step: &step, effects }, Warrant::Read, None)
+            .await;
+    }
+    let lane = shared.lanes.enter(&step.object, shared.env.clock).await;
+    let permit = effects.reserve(&state.plan, &step).await;
+    // While we waited, people may have spoken: decide again if the state has moved.
+    let Some((state, _, _)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
+    let warrant = match act.deed {
+        Deed::Do => match clearance(shared, &state, &step) {
+            Some(warrant) => warrant,
+            None => return Ok(Went::On),
+        },
+        _ => Warrant::Read,
+    };
+    if act.deed == Deed::Do
+        && let Some(went) = drift::check(shared, course, &state, effects).await?
+    {
+        return Ok(went);
+    }
+    let stand = Stand { state: &state, step: &step, effects };
+    let went = with_permit(&permit, send(shared, course, act, stand, warrant, Some(&permit))).await;
+    drop(lane);
+    went
+}
+
+/// Whether the step may be done now, as of this moment.
+fn clearance(shared: &Shared, state: &TargetState, step: &Step) -> Option<Warrant> {
+    let run = shared.board.run();
+    let now = shared.env.clock.now();
+    let open = run.phases.get(&step.phase).is_some_and(|expires| *expires > now);
+    let stopped = run.aborted || (run.paused && !state.value_in_memory());
+    if !open || stopped || !run.rejected_by.is_empty() {
+        return None;
+    }
+    let cleared = Clearance::checked();
+    match step.verb.retires() {
+        true => state.licence(step).map(|licence| Warrant::Retire(cleared, licence)),
+        false => Some(Warrant::Write(cleared)),
+    }
+}
+
+/// What a step stands on.
+#[derive(Clone, Copy)]
+struct Stand<'a> {
+    state: &'a TargetState,
+    step: &'a Step,
+    effects: &'a dyn Effects,
+}
+
+async fn send(
+    shared: &Shared,
+    course: &mut Course,
+    act: &Act,
+    stand: Stand<'_>,
+    warrant: Warrant,
+    permit: Option<&Permit>,
+) -> Result<Went, Halt> {
+    let Stand { state, step, effects } = stand;
+    let (attempt, no) = (act.attempt, act.step);
+    let undo = act.deed != Deed::Do;
+    let request = shared.env.new_guid("request-ids");
+    let intent = StepIntent { attempt, request: Text::lossy(request.as_str()), step: no, undo };
+    shared.board.record(course.id, intent.into()).await?;
+    let run = shared.board.run_id();
+    let call = Call { run: &run, state, step, permit };
+    let result = match &act.deed {
+        Deed::Do => effects.perform(&call, &mut course.hand, warrant).await,
+        Deed::Undo => effects.undo(&call).await,
+        Deed::Discard(credential) => effects.discard(&call, credential).await,
+        Deed::Look { .. } => return Ok(Went::On),
+    };
+    shared.board.record_all(course.id, outcome(shared, act, state, undo, result)).await?;
+    Ok(Went::On)
+}
+
+/// The events that say how an attempt ended.
+fn outcome(
+    shared: &Shared,
+    act: &Act,
+    state: &TargetState,
+    undo: bool,
+    result: Result<Effect, Trouble>,
+) -> Vec<Event> {
+    let (attempt, step) = (act.attempt, act.step);
+    let now = shared.env.clock.now();
+    match result {
+        Ok(effect) => vec![StepDone { attempt, effect, step, undo }.into()],
+        Err(Trouble::Fault(fault)) => {
+            let first = state.first_attempt_at(step, undo).unwrap_or(now);
+            let retry_at = retry::after(&fault, attempt, first, now);
+            vec![StepFailed { attempt, fault, retry_at, step, undo }.into()]
+        }
+        Err(Trouble::Drift { change, object }) => {
+            let seen = DriftSeen { change, object, stops: true, subject: None };
+            let fault =
+                Fault { class: FaultClass::Refused, code: Text::lossy("drift"), happened: Happened::No };
+            let failed = StepFailed { attempt, fault, retry_at: Some(now), step, undo };
+            vec![seen.into(), failed.into()]
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Scenes of vaults: the vault, who may do what in it, secrets that are already there.
+
+use super::{Owner, impossible, owner_object};
+use crate::domain::id::ClientId;
+use crate::lab::Lab;
+use crate::lab::people::vault_name;
+use crate::lab::vault::model::{Attributes, Named, SecretVersion, Vault, VaultRole};
+use serde_json::Map;
+
+impl Lab {
+    /// Makes a vault, named or given by its host.
+    pub fn create_vault(&self, vault: &str) {
+        self.with(|state| {
+            let name = vault_name(vault).to_owned();
+            let made = Vault::new(&name, &state.options.subscription);
+            state.vaults.entry(name).or_insert(made);
+        });
+    }
+
+    /// Gives an application's service principal a role on a vault.
+    pub fn grant_vault_role(&self, client_id: &ClientId, vault: &str, role: VaultRole) {
+        self.with(|state| {
+            let principal = owner_object(state, client_id.as_str(), Owner::ServicePrincipal).id;
+            let Some(found) = state.vaults.get_mut(vault_name(vault)) else {
+                impossible(&format!("no vault {vault}"))
+            };
+            found.roles.entry(principal).or_default().insert(role);
+        });
+    }
+
+    /// Takes a role away again.
+    pub fn revoke_vault_role(&self, client_id: &ClientId, vault: &str, role: VaultRole) {
+        self.with(|state| {
+            let principal = owner_object(state, client_id.as_str(), Owner::ServicePrincipal).id;
+            let Some(found) = state.vaults.get_mut(vault_name(vault)) else {
+                impossible(&format!("no vault {vault}"))
+            };
+            found.roles.entry(principal).or_default().remove(&role);
+        });
+    }
+
+    /// Puts a secret into a vault; the answer is its version.
+    pub fn put_vault_secret(&self, vault: &str, name: &str, value: &str) -> String {
+        self.with(|state| {
+            let (now, id) = (state.now(), state.new_version());
+            let Some(found) = state.vaults.get_mut(vault_name(vault)) else {
+                impossible(&format!("no vault {vault}"))
+            };
+            let version = SecretVersion {
+                id: id.clone(),
+                value: value.into(),
+                content_type: None,
+                attributes: Attributes::new(now),
+                tags: Map::new(),
+                managed: false,
+            };
+            let secrets = &mut found.secrets;
+            secrets
+                .entry(name.to_ascii_lowercase())
+                .or_insert_with(|| Named::new(name))
+                .versions
+                .push(version);
+            id
+        })
+    }
+
+    /// The newest value of a vault's secret, for judging; `None` if it cannot be read.
+    pub fn vault_secret(&self, vault: &str, name: &str) -> Option<String> {
+        self.with(|state| {
+            let now = state.now();
+            state.vaults.get(vault_name(vault))?.readable(name, None, now).map(|v| v.value.to_string())
+        })
+    }
+}

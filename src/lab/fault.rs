@@ -1,0 +1,167 @@
+//! The lab's hostility: which faults may happen, how often (per mille of the requests they fit),
+//! and the one layer around the routes that makes them happen.
+//!
+//! A fault is drawn from its own random stream, so that one more draw of one fault does not
+//! shift the others, and every fault that happened is counted in the ledger under its name.
+
+use super::answer::Answer;
+use super::ask::Ask;
+use super::hosts::Surface;
+use super::options::Between;
+use crate::env::Random;
+use http::Method;
+use std::time::Duration;
+
+/// Rates per mille; 0 is off. The default is no hostility.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// The connection is lost before the request is carried out.
+    pub lost_before: u16,
+    /// The request is carried out, then its reply is lost.
+    pub lost_after: u16,
+    /// The connection is refused or cut before anything is sent.
+    pub cut: u16,
+    pub throttled: u16,
+    pub throttled_silent: u16,
+    /// A `Retry-After` that is far too short.
+    pub throttled_lying: u16,
+    pub conflict: u16,
+    pub concurrency_503: u16,
+    pub error_500: u16,
+    pub bad_gateway: u16,
+    /// The answer takes 5 to 90 s.
+    pub slow: u16,
+    /// `removePassword` answers 400 "No password credential found" although it is there.
+    pub remove_unknown: u16,
+    /// A write is judged by a stale replica: 404 for a new object, 400 for a new credential.
+    pub stale_write: u16,
+    /// A replica or login node learns of a write minutes later than usual.
+    pub long_lag: u16,
+    /// The vault refuses with 403 as if its role assignments had just changed.
+    pub vault_forbidden: u16,
+    /// Another administrator adds a credential to an object that was just written.
+    pub stranger_adds: u16,
+    /// Another administrator removes one that is there.
+    pub stranger_removes: u16,
+    /// The true quotas, in per mille of the documented ones; 0 means as documented.
+    pub quota: u16,
+}
+
+impl Faults {
+    /// A little of everything, for simulations that do not choose their own rates.
+    pub fn hostile() -> Self {
+        Self {
+            lost_before: 8,
+            lost_after: 8,
+            cut: 5,
+            throttled: 10,
+            throttled_silent: 5,
+            throttled_lying: 5,
+            conflict: 10,
+            concurrency_503: 5,
+            error_500: 5,
+            bad_gateway: 5,
+            slow: 5,
+            remove_unknown: 20,
+            stale_write: 50,
+            long_lag: 30,
+            vault_forbidden: 5,
+            stranger_adds: 2,
+            stranger_removes: 1,
+            quota: 0,
+        }
+    }
+}
+
+/// What the layer decided for one request, before its route sees it.
+pub(super) enum Fate {
+    Go { lose_reply: bool, delay: Duration },
+    Lost { may_have_reached: bool },
+    Answer(Answer),
+}
+
+/// Draws the fate of one request.
+pub(super) fn fate(
+    faults: &Faults,
+    random: &Random,
+    ask: &Ask,
+    surface: &Surface,
+) -> (Fate, Vec<&'static str>) {
+    let hits = |name: &str, per_mille: u16| {
+        per_mille > 0 && random.stream(&format!("lab-fault-{name}")).chance(u64::from(per_mille))
+    };
+    let write = ask.method != Method::GET && *surface != Surface::Login;
+    if hits("cut", faults.cut) {
+        return (Fate::Lost { may_have_reached: false }, vec!["cut"]);
+    }
+    if hits("lost_before", faults.lost_before) {
+        return (Fate::Lost { may_have_reached: true }, vec!["lost_before"]);
+    }
+    let answers = [
+        ("throttled", faults.throttled, true),
+        ("throttled_silent", faults.throttled_silent, true),
+        ("throttled_lying", faults.throttled_lying, true),
+        ("conflict", faults.conflict, write && *surface == Surface::Graph),
+        ("concurrency_503", faults.concurrency_503, write && *surface == Surface::Graph),
+        ("error_500", faults.error_500, true),
+        ("bad_gateway", faults.bad_gateway, true),
+        ("vault_forbidden", faults.vault_forbidden, matches!(surface, Surface::Vault(_))),
+    ];
+    for (name, rate, fits) in answers {
+        if fits && hits(name, rate) {
+            let seconds = random.stream("lab-fault-retry-after").between(1, 20);
+            return (Fate::Answer(canned(name, surface, seconds)), vec![name]);
+        }
+    }
+    let mut happened = Vec::new();
+    let lose_reply = hits("lost_after", faults.lost_after);
+    let mut delay = Duration::ZERO;
+    if hits("slow", faults.slow) {
+        delay = Between::seconds(5, 90).draw(&random.stream("lab-fault-slow-by"));
+        happened.push("slow");
+    }
+    if lose_reply {
+        happened.push("lost_after");
+    }
+    (Fate::Go { lose_reply, delay }, happened)
+}
+
+fn canned(name: &str, surface: &Surface, seconds: u64) -> Answer {
+    match name {
+        "throttled" => throttle(surface).with("retry-after", seconds.to_string()),
+        "throttled_lying" => throttle(surface).with("retry-after", "1".into()),
+        "throttled_silent" => throttle(surface),
+        "conflict" => super::graph::error::concurrency(409),
+        "concurrency_503" => super::graph::error::concurrency(503),
+        "vault_forbidden" => super::vault::error::forbidden_by_rbac("", "", ""),
+        "error_500" => broken(surface),
+        _ => Answer::html(
+            502,
+            "<html><head><title>502 Bad Gateway</title></head><body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>Microsoft-Azure-Application-Gateway/v2</center>\r\n</body></html>\r\n",
+        ),
+    }
+}
+
+/// A 429 in the words of each service.
+pub(super) fn throttle(surface: &Surface) -> Answer {
+    match surface {
+        Surface::Login => super::login::error::Refusal::busy().answer(),
+        Surface::Vault(_) => super::vault::error::error(
+            429,
+            "Throttled",
+            "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached",
+            None,
+        ),
+        _ => super::graph::error::throttled(),
+    }
+}
+
+fn broken(surface: &Surface) -> Answer {
+    match surface {
+        Surface::Login => super::login::error::Refusal::transient().answer(),
+        Surface::Vault(_) => {
+            super::vault::error::error(500, "InternalServerError", "An internal error has occurred.", None)
+        }
+        _ => super::graph::error::error(500, "InternalServerError", "An internal error has occurred."),
+    }
+}

@@ -1,0 +1,202 @@
+//! The people of the lab: consumers who sign in on their own schedule with a secret they hold,
+//! and attackers who sign in with a leaked one. They meet the login nodes' lag, not the faults
+//! of a client's network: an outage here is an outage of the tenant's making.
+
+use super::credential::base64_any;
+use super::login::check;
+use super::state::State;
+use crate::domain::id::ClientId;
+use crate::domain::time::Timestamp;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Where a consumer reads its credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultSecret {
+    /// The vault's name, or its host.
+    pub vault: String,
+    pub name: String,
+    /// Reads this version for ever.
+    pub pinned_version: Option<String>,
+}
+
+/// When a consumer reads its source again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Habit {
+    /// On a schedule: App Service refetches a vault reference every 24 h.
+    Every(Duration),
+    /// Before every sign-in.
+    AtOnce,
+    /// Once at its start, and after [`super::Lab::restart`].
+    OnRestartOnly,
+    /// Once, the pinned version; a restart reads the same one again.
+    Pinned,
+}
+
+#[derive(Clone, Debug)]
+pub struct ConsumerSpec {
+    pub name: String,
+    pub client_id: ClientId,
+    pub source: VaultSecret,
+    pub refresh: Habit,
+    pub sign_in_every: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct AttackerSpec {
+    pub client_id: ClientId,
+    pub value: String,
+    pub every: Duration,
+}
+
+/// A consumer tries again this soon after a failed sign-in, if its schedule is slower.
+const RETRY: Duration = Duration::from_secs(10);
+
+enum Person {
+    Consumer { spec: ConsumerSpec, held: Option<(String, String)>, read_at: Option<Timestamp> },
+    Attacker { name: String, spec: AttackerSpec },
+}
+
+#[derive(Default)]
+pub(super) struct People {
+    members: Vec<Person>,
+    /// When who acts next. The number keeps equal times in the order of joining.
+    due: BTreeMap<(Timestamp, usize), ()>,
+}
+
+impl People {
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.due.keys().next().map(|(at, _)| *at)
+    }
+    fn take_due(&mut self, now: Timestamp) -> Option<usize> {
+        let (at, who) = *self.due.keys().next()?;
+        (at <= now).then(|| {
+            self.due.remove(&(at, who));
+            who
+        })
+    }
+}
+
+/// A consumer joins; it first signs in within its own interval.
+pub(super) fn add_consumer(state: &mut State, spec: ConsumerSpec) {
+    let first = first_time(state, spec.sign_in_every);
+    state.ledger.consumers.entry(spec.name.clone()).or_default();
+    join(state, Person::Consumer { spec, held: None, read_at: None }, first);
+}
+
+/// An attacker joins and tries at once; the answer is its name in the ledger.
+pub(super) fn add_attacker(state: &mut State, spec: AttackerSpec) -> String {
+    let name = format!("attacker-{}", state.ledger.attackers.len() + 1);
+    state.ledger.attackers.entry(name.clone()).or_default();
+    let now = state.now();
+    join(state, Person::Attacker { name: name.clone(), spec }, now);
+    name
+}
+
+fn join(state: &mut State, person: Person, first: Timestamp) {
+    let who = state.people.members.len();
+    state.people.members.push(person);
+    state.people.due.insert((first, who), ());
+}
+
+fn first_time(state: &State, every: Duration) -> Timestamp {
+    let ms = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
+    state.now().after(Duration::from_millis(state.random.stream("lab-people").below(ms)))
+}
+
+/// Makes a consumer read its source again at its next sign-in, as a restart does.
+pub(super) fn restart(state: &mut State, name: &str) {
+    for person in &mut state.people.members {
+        if let Person::Consumer { spec, read_at, .. } = person
+            && spec.name == name
+        {
+            *read_at = None;
+        }
+    }
+}
+
+/// Lets everyone act who is due; the answer is when the next one is.
+pub(super) fn run_due(state: &mut State) -> Option<Timestamp> {
+    super::stranger::act(state);
+    let now = state.now();
+    while let Some(who) = state.people.take_due(now) {
+        // Taken out while it acts, since acting needs the whole state.
+        let idle = Person::Attacker {
+            name: String::new(),
+            spec: AttackerSpec {
+                client_id: ClientId::from_random([0; 16]),
+                value: String::new(),
+                every: RETRY,
+            },
+        };
+        let mut person = std::mem::replace(&mut state.people.members[who], idle);
+        let wait = match &mut person {
+            Person::Consumer { spec, held, read_at } => consume(state, spec, held, read_at),
+            Person::Attacker { name, spec } => attack(state, name, spec),
+        };
+        state.people.members[who] = person;
+        state.people.due.insert((now.after(wait.max(Duration::from_millis(1))), who), ());
+    }
+    state.people.next_due()
+}
+
+fn consume(
+    state: &mut State,
+    spec: &ConsumerSpec,
+    held: &mut Option<(String, String)>,
+    read_at: &mut Option<Timestamp>,
+) -> Duration {
+    let now = state.now();
+    let due = match (spec.refresh, *read_at) {
+        (_, None) | (Habit::AtOnce, _) => true,
+        (Habit::Every(span), Some(at)) => now.since(at) >= span,
+        (Habit::OnRestartOnly | Habit::Pinned, Some(_)) => false,
+    };
+    if due && let Some(found) = read_source(state, &spec.source, now) {
+        *read_at = Some(now);
+        if let Some(record) = state.ledger.consumers.get_mut(&spec.name) {
+            record.holds_version = Some(found.0.clone());
+        }
+        *held = Some(found);
+    }
+    let outcome = match held {
+        Some((_, value)) => try_sign_in(state, spec.client_id.as_str(), value, "198.51.100.20"),
+        None => Err(7_000_218),
+    };
+    let failed = outcome.is_err();
+    state.ledger.consumer_signed_in(&spec.name, now, outcome.as_deref().map_err(|code| *code));
+    if failed { spec.sign_in_every.min(RETRY) } else { spec.sign_in_every }
+}
+
+/// Version and value of the secret, if it can be read now.
+fn read_source(state: &State, source: &VaultSecret, now: Timestamp) -> Option<(String, String)> {
+    let vault = state.vaults.get(vault_name(&source.vault))?;
+    let found = vault.readable(&source.name, source.pinned_version.as_deref(), now)?;
+    Some((found.id.clone(), found.value.to_string()))
+}
+
+/// The name of a vault given by name or by host.
+pub(super) fn vault_name(vault: &str) -> &str {
+    let host = vault.strip_prefix("https://").unwrap_or(vault);
+    host.split(['.', '/', ':']).next().unwrap_or(host)
+}
+
+fn try_sign_in(state: &mut State, client_id: &str, value: &str, ip: &str) -> Result<String, u32> {
+    match certificate_in(value) {
+        Some(der) => check::sign_in_with_certificate(state, client_id, &der, ip),
+        None => check::sign_in(state, client_id, value, ip),
+    }
+}
+
+/// The certificate of a PEM secret.
+fn certificate_in(value: &str) -> Option<Vec<u8>> {
+    let (_, rest) = value.split_once("-----BEGIN CERTIFICATE-----")?;
+    base64_any(rest.split_once("-----END")?.0)
+}
+
+fn attack(state: &mut State, name: &str, spec: &AttackerSpec) -> Duration {
+    let now = state.now();
+    let outcome = try_sign_in(state, spec.client_id.as_str(), &spec.value, "192.0.2.66");
+    state.ledger.attacker_tried(name, now, outcome.as_deref().map_err(|code| *code));
+    spec.every
+}

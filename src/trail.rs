@@ -1,0 +1,76 @@
+//! The one log: write-ahead journal, audit trail and `--json` stream are the same lines.
+//!
+//! ```text
+//! <folder>/
+//!   log.vkey                    the log's public key (a copy: trust the one given out of band)
+//!   events.jsonl                one canonical line per event, each naming the line before by hash
+//!   checkpoints/000000000009    signed heads, by size; `checkpoint` is the newest
+//!   objects/sha256-<hex>        plans, playbooks, rosters, approvals: whatever a line refers to
+//!   inbox/                      what people hand to the writer
+//! ```
+//!
+//! The chain of `prev` hashes makes the log checkable while it streams; the Merkle tree over the
+//! same hashes (RFC 6962) makes a head small enough to sign and to keep elsewhere. Read in this
+//! order: [`merkle`], [`note`] and [`checkpoint`] (the formats), [`lines`] and [`chain`] (reading),
+//! [`journal`] (the one writer), [`reader`] (everybody else), [`verify`] (the judge).
+
+pub mod chain;
+pub mod checkpoint;
+pub mod home;
+pub mod inbox;
+pub mod journal;
+pub mod key;
+pub mod lines;
+
+pub mod note;
+pub mod objects;
+pub mod proof;
+pub mod reader;
+pub mod verify;
+
+pub use crate::domain::merkle;
+pub use checkpoint::Checkpoint;
+pub use home::{Home, HomeError, Install};
+pub use journal::{Appended, Entry, Journal, JournalError, Opening, Recovered, Settings};
+pub use key::{LogKey, VerifierKey};
+pub use objects::Objects;
+pub use reader::Reader;
+
+use std::path::{Path, PathBuf};
+
+/// Where the parts of a log are.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self(root.into())
+    }
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+    pub fn events(&self) -> PathBuf {
+        self.0.join("events.jsonl")
+    }
+    /// The public key of the log, as written when it was begun.
+    pub fn vkey(&self) -> PathBuf {
+        self.0.join("log.vkey")
+    }
+    pub fn checkpoints(&self) -> PathBuf {
+        self.0.join("checkpoints")
+    }
+    /// The newest checkpoint.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.checkpoints().join("checkpoint")
+    }
+    pub fn objects(&self) -> PathBuf {
+        self.0.join("objects")
+    }
+    pub fn inbox(&self) -> PathBuf {
+        self.0.join("inbox")
+    }
+    /// Torn tails that were cut off and are not yet in the log; missing when there are none.
+    pub fn torn(&self) -> PathBuf {
+        self.0.join("torn")
+    }
+}

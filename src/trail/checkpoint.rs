@@ -1,0 +1,99 @@
+//! Checkpoints (C2SP tlog-checkpoint v1.0.0): the signed head of a log. Origin, size and root,
+//! each on a line, in a signed note.
+
+use super::key::{LogKey, VerifierKey};
+use super::merkle::{Frontier, Hash};
+use super::note::{self, NoteError};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+/// The head of a log at one size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    pub origin: String,
+    pub size: u64,
+    pub root: Hash,
+}
+
+/// Why bytes are not a checkpoint of this log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointError {
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    #[error("it is not a checkpoint (origin, size and root, each on a line)")]
+    Malformed,
+    #[error("it is of another log, {0:?}")]
+    OtherLog(String),
+}
+
+impl Checkpoint {
+    /// The head of `tree`, in the name of `origin`.
+    pub fn of(origin: &str, tree: &Frontier) -> Self {
+        Self { origin: origin.to_owned(), size: tree.size(), root: tree.root() }
+    }
+
+    /// The name of its file: the size, in twelve digits.
+    pub fn file_name(size: u64) -> String {
+        format!("{size:012}")
+    }
+
+    /// The size that a file name stands for, if it is the name of a checkpoint's file.
+    pub fn size_of_name(name: &str) -> Option<u64> {
+        let size = name.parse().ok()?;
+        (Self::file_name(size) == name).then_some(size)
+    }
+
+    pub fn text(&self) -> String {
+        format!("{}\n{}\n{}\n", self.origin, self.size, BASE64.encode(self.root))
+    }
+
+    pub fn sign(&self, key: &LogKey) -> String {
+        note::sign(&self.text(), key)
+    }
+
+    /// Reads a checkpoint that `key` signed. Extension lines are allowed and ignored, as the
+    /// specification asks; ours have none.
+    pub fn open(bytes: &[u8], key: &VerifierKey) -> Result<Self, CheckpointError> {
+        let read = Self::from_text(note::open(bytes, key)?).ok_or(CheckpointError::Malformed)?;
+        if read.origin == key.name() {
+            Ok(read)
+        } else {
+            Err(CheckpointError::OtherLog(read.origin.chars().take(200).collect()))
+        }
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let mut lines = text.strip_suffix('\n')?.split('\n');
+        let (origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
+        if origin.is_empty() || lines.any(str::is_empty) {
+            return None;
+        }
+        let number: u64 = size.parse().ok()?;
+        let root = BASE64.decode(root).ok()?.try_into().ok()?;
+        (number.to_string() == size).then(|| Self { origin: origin.to_owned(), size: number, root })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::{MemoryDisk, Random};
+    use std::path::Path;
+
+    #[test]
+    fn a_checkpoint_reads_back_and_has_one_spelling() {
+        let disk = MemoryDisk::default();
+        let key = LogKey::create(&disk, Path::new("k"), &Random::from_seed(1), "a/b").unwrap();
+        let head = Checkpoint { origin: "a/b".into(), size: 9, root: [7; 32] };
+        assert_eq!(Checkpoint::open(head.sign(&key).as_bytes(), key.public()).unwrap(), head);
+        for bad in ["a/b\n09\n", "a/b\n+9\n", "a/b\n-9\n", "\n9\n", "a/b\n9 \n", "a/c\n9\n"] {
+            let text = format!("{bad}{}\n", BASE64.encode([7; 32]));
+            assert!(Checkpoint::open(note::sign(&text, &key).as_bytes(), key.public()).is_err(), "{bad:?}");
+        }
+        let extended = format!("{}more\n", head.text());
+        assert_eq!(Checkpoint::open(note::sign(&extended, &key).as_bytes(), key.public()).unwrap(), head);
+        assert_eq!(Checkpoint::size_of_name("000000000009"), Some(9));
+        assert_eq!(Checkpoint::size_of_name("checkpoint"), None);
+        assert_eq!(Checkpoint::size_of_name("0000000000009"), None);
+    }
+}

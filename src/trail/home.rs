@@ -1,0 +1,162 @@
+//! An installation: the folder that `init` makes, with the log, its key, and what both are about.
+//!
+//! ```text
+//! <home>/
+//!   install.json   which tenant, which cloud, real or lab; the roster's digest
+//!   log.key        the log's private key, 0600
+//!   roster.yaml    who may approve, as it was pinned
+//!   log/           the log
+//! ```
+
+use super::{Checkpoint, Folder, Journal, JournalError, LogKey, Opening, Recovered, Settings, VerifierKey};
+use crate::domain::approval::LogHead;
+use crate::domain::event::{Environment, Line};
+use crate::domain::id::{Digest, TenantId};
+use crate::domain::playbook::model::Cloud;
+use crate::domain::text::Text;
+use crate::env::{DiskError, Env};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+const INSTALL_BYTES_MAX: u64 = 16 << 10;
+const ROSTER_BYTES_MAX: u64 = 256 << 10;
+
+/// What an installation is about; written once, by `init`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Install {
+    pub cloud: Cloud,
+    pub environment: Environment,
+    /// Who runs it, as it stands in the log's origin: `agency.example`.
+    pub agency: Text<64>,
+    pub install: Text<64>,
+    pub roster: Digest,
+    pub tenant: TenantId,
+    pub version: u32,
+}
+
+/// An installation on disk.
+pub struct Home {
+    pub install: Install,
+    env: Env,
+    root: PathBuf,
+}
+
+/// Why a home cannot be made or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    #[error("{} holds no installation; make one with `reissue init`", .0.display())]
+    Missing(PathBuf),
+    #[error("{} holds an installation already; it was left as it is", .0.display())]
+    Exists(PathBuf),
+    #[error("{} cannot be read as an installation: {why}", path.display())]
+    Unreadable { path: PathBuf, why: String },
+    #[error(
+        "{} is not the roster that was pinned when the installation was made ({pinned}); restore it, \
+         approvals are judged by the pinned one only",
+        path.display()
+    )]
+    RosterSwapped { path: PathBuf, pinned: Digest },
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error(transparent)]
+    Key(#[from] super::key::KeyError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Home {
+    /// Makes the folder, the key and the log. Returns the home and the log's public key.
+    pub async fn create(
+        env: &Env,
+        root: &Path,
+        install: Install,
+        roster: &[u8],
+        process: Text<96>,
+    ) -> Result<(Self, VerifierKey), HomeError> {
+        let disk = env.disk.as_ref();
+        if disk.exists(&root.join("install.json")) {
+            return Err(HomeError::Exists(root.to_owned()));
+        }
+        disk.make_folder(root)?;
+        let origin = format!("reissue.{}/{}/{}", install.agency, install.tenant, install.install);
+        let key = LogKey::create(disk, &root.join("log.key"), &env.random, &origin)?;
+        let public = key.public().clone();
+        disk.write_atomic(&root.join("roster.yaml"), roster)?;
+        let home = Self { install, env: env.clone(), root: root.to_owned() };
+        let settings = Settings { env: env.clone(), folder: home.log(), key };
+        let journal = Journal::create(settings, &home.opening("init", process))?;
+        journal.objects().put(roster).map_err(JournalError::from)?;
+        journal.close().await?;
+        // Last: a home without install.json is no home, and `init` may begin again.
+        let text = serde_json::to_vec_pretty(&home.install)
+            .map_err(|e| HomeError::Unreadable { path: root.to_owned(), why: e.to_string() })?;
+        disk.write_atomic(&root.join("install.json"), &text)?;
+        Ok((home, public))
+    }
+
+    pub fn open(env: &Env, root: &Path) -> Result<Self, HomeError> {
+        let path = root.join("install.json");
+        let bytes = match env.disk.read(&path, INSTALL_BYTES_MAX) {
+            Err(e) if e.is_missing() => return Err(HomeError::Missing(root.to_owned())),
+            other => other?,
+        };
+        let install =
+            serde_json::from_slice(&bytes).map_err(|e| HomeError::Unreadable { path, why: e.to_string() })?;
+        Ok(Self { install, env: env.clone(), root: root.to_owned() })
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+    pub fn log(&self) -> Folder {
+        Folder::new(self.root.join("log"))
+    }
+    /// The roster's bytes, which are those that were pinned.
+    pub fn roster(&self) -> Result<Vec<u8>, HomeError> {
+        let path = self.root.join("roster.yaml");
+        let bytes = self.env.disk.read(&path, ROSTER_BYTES_MAX)?;
+        match Digest::of(&bytes) == self.install.roster {
+            true => Ok(bytes),
+            false => Err(HomeError::RosterSwapped { path, pinned: self.install.roster }),
+        }
+    }
+    /// The log's public key, from the copy in the log's folder.
+    pub fn vkey(&self) -> Result<VerifierKey, HomeError> {
+        let path = self.log().vkey();
+        let bytes = self.env.disk.read(&path, INSTALL_BYTES_MAX)?;
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.trim().parse::<VerifierKey>()?)
+    }
+    /// The newest signed head of the log: approvals name it, and so bear witness to it.
+    pub fn head(&self) -> Result<LogHead, HomeError> {
+        let path = self.log().checkpoint();
+        let bytes = self.env.disk.read(&path, INSTALL_BYTES_MAX)?;
+        let head = Checkpoint::open(&bytes, &self.vkey()?)
+            .map_err(|e| HomeError::Unreadable { path, why: e.to_string() })?;
+        Ok(LogHead { origin: Text::lossy(&head.origin), root: Digest(head.root), size: head.size })
+    }
+    /// Opens the log for writing, showing each line to `fold`.
+    pub fn open_log(
+        &self,
+        command: &str,
+        process: Text<96>,
+        fold: &mut dyn FnMut(&Line),
+    ) -> Result<(Journal, Recovered), HomeError> {
+        let key = LogKey::load(self.env.disk.as_ref(), &self.root.join("log.key"))?;
+        let settings = Settings { env: self.env.clone(), folder: self.log(), key };
+        Ok(Journal::open(settings, &self.opening(command, process), fold)?)
+    }
+
+    fn opening(&self, command: &str, process: Text<96>) -> Opening {
+        Opening {
+            command: Text::lossy(command),
+            environment: self.install.environment,
+            install: self.install.install.clone(),
+            process,
+            roster: self.install.roster,
+            tenant: self.install.tenant.clone(),
+            version: Text::lossy(env!("CARGO_PKG_VERSION")),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The one writer of the log.
+//!
+//! An append returns when its lines are on stable storage, and not before: an effect outside may
+//! then follow. Appends that come together share one sync (group commit): each puts its lines in
+//! the queue, whoever gets the file writes the whole queue. Any error while writing ends the
+//! journal for good: what cannot be recorded must not be done.
+//!
+//! An append that is cancelled is written completely or not at all; nobody is told which. Once the
+//! write has begun it goes on without the caller, so that the others in its group get an answer.
+
+mod commit;
+mod error;
+mod recover;
+
+pub use error::JournalError;
+pub use recover::Recovered;
+
+use super::objects::Objects;
+use super::{Checkpoint, Folder, LogKey};
+use crate::domain::event::{Environment, Event, Line, LogOpened};
+use crate::domain::id::{Digest, RunId, TargetId, TenantId};
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+use crate::env::Env;
+use commit::{Subscribers, Waiting, Writer};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{mpsc, oneshot};
+
+/// What a journal works with.
+pub struct Settings {
+    pub env: Env,
+    pub folder: Folder,
+    pub key: LogKey,
+}
+
+/// Who opens the log, and for what: the content of `log.opened`.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// `init`, `apply`, …
+    pub command: Text<32>,
+    pub environment: Environment,
+    pub install: Text<64>,
+    pub process: Text<96>,
+    /// Digest of the roster; it is pinned when the log is begun.
+    pub roster: Digest,
+    pub tenant: TenantId,
+    pub version: Text<32>,
+}
+
+impl Opening {
+    fn event(&self, key: &LogKey) -> Result<Event, JournalError> {
+        let Self { command, environment, install, process, roster, tenant, version } = self.clone();
+        let vkey = Text::new(key.public().to_string()).map_err(|e| JournalError::entry(&e))?;
+        Ok(LogOpened { command, environment, install, process, roster, tenant, version, vkey }.into())
+    }
+}
+
+/// An event to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub event: Event,
+    pub run: Option<RunId>,
+    pub target: Option<TargetId>,
+}
+
+impl Entry {
+    /// An event of the log itself.
+    pub fn of_log(event: impl Into<Event>) -> Self {
+        Self { event: event.into(), run: None, target: None }
+    }
+    pub fn of_run(run: &RunId, event: impl Into<Event>) -> Self {
+        Self { event: event.into(), run: Some(run.clone()), target: None }
+    }
+    pub fn of_target(run: &RunId, target: TargetId, event: impl Into<Event>) -> Self {
+        Self { event: event.into(), run: Some(run.clone()), target: Some(target) }
+    }
+}
+
+/// A line that is on stable storage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    pub leaf: super::merkle::Hash,
+    pub line: Arc<Line>,
+    pub seq: u64,
+    pub time: Timestamp,
+}
+
+/// The writer's handle. Copies share one writer; dropping the last one frees the lock, without a
+/// `log.closed`, as a crash would.
+#[derive(Clone)]
+pub struct Journal {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// Whether to write on the caller's own thread: so a simulated disk stays deterministic.
+    inline: bool,
+    head: Arc<Mutex<Checkpoint>>,
+    objects: Objects,
+    queue: Mutex<VecDeque<Waiting>>,
+    subscribers: Subscribers,
+    writer: Arc<tokio::sync::Mutex<Writer>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Journal {
+    /// Begins a log in a folder that has none. Its first line is `log.opened`.
+    pub fn create(settings: Settings, opening: &Opening) -> Result<Self, JournalError> {
+        let inline = settings.env.disk.is_simulated();
+        Ok(Self::around(recover::create(settings, opening)?, inline))
+    }
+
+    /// Opens a log: takes the lock, syncs and checks what is there, shows each line to `fold`,
+    /// sets a torn tail aside, and records `log.opened`.
+    pub fn open(
+        settings: Settings,
+        opening: &Opening,
+        fold: &mut dyn FnMut(&Line),
+    ) -> Result<(Self, Recovered), JournalError> {
+        let inline = settings.env.disk.is_simulated();
+        let (writer, recovered) = recover::open(settings, opening, fold)?;
+        Ok((Self::around(writer, inline), recovered))
+    }
+
+    fn around(writer: Writer, inline: bool) -> Self {
+        let shared = Shared {
+            inline,
+            head: writer.head(),
+            objects: writer.objects(),
+            queue: Mutex::default(),
+            subscribers: writer.subscribers(),
+            writer: Arc::new(tokio::sync::Mutex::new(writer)),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Records the entries, in this order and next to each other. They are durable when this
+    /// returns. `run.finished` is completed with the counts that only the journal knows.
+    pub async fn append(&self, entries: Vec<Entry>) -> Result<Vec<Appended>, JournalError> {
+        let (reply, mut answer) = oneshot::channel();
+        lock(&self.shared.queue).push_back(Waiting { entries, reply });
+        loop {
+            let writer = tokio::select! {
+                biased;
+                done = &mut answer => return done.unwrap_or_else(|_| Err(JournalError::interrupted())),
+                writer = self.shared.writer.clone().lock_owned() => writer,
+            };
+            if self.shared.inline {
+                // Lets appends of the same instant join, as a slow disk would.
+                tokio::task::yield_now().await;
+            }
+            let group: Vec<Waiting> = lock(&self.shared.queue).drain(..).collect();
+            self.with(writer, move |w| w.commit(group)).await?;
+        }
+    }
+
+    /// Records one entry.
+    pub async fn append_one(&self, entry: Entry) -> Result<Appended, JournalError> {
+        let mut appended = self.append(vec![entry]).await?;
+        appended.pop().ok_or_else(JournalError::interrupted)
+    }
+
+    /// Signs a checkpoint over everything that is durable now, unless there is one.
+    pub async fn checkpoint_now(&self) -> Result<Checkpoint, JournalError> {
+        let writer = self.shared.writer.clone().lock_owned().await;
+        self.with(writer, Writer::checkpoint_now).await?
+    }
+
+    /// Records `log.closed` and signs the last checkpoint. Appends after this are refused.
+    pub async fn close(self) -> Result<Checkpoint, JournalError> {
+        let writer = self.shared.writer.clone().lock_owned().await;
+        self.with(writer, Writer::close).await?
+    }
+
+    /// The head of the log: what is durable now.
+    pub fn head(&self) -> Checkpoint {
+        lock(&self.shared.head).clone()
+    }
+
+    pub fn objects(&self) -> &Objects {
+        &self.shared.objects
+    }
+
+    /// Every line from now on, once it is durable, in order.
+    pub fn subscribe(&self) -> mpsc::UnboundedReceiver<Arc<Line>> {
+        let (send, receive) = mpsc::unbounded_channel();
+        lock(&self.shared.subscribers).push(send);
+        receive
+    }
+
+    /// Works with the writer, to the end, even if the caller goes away.
+    async fn with<T: Send + 'static>(
+        &self,
+        mut writer: tokio::sync::OwnedMutexGuard<Writer>,
+        work: impl FnOnce(&mut Writer) -> T + Send + 'static,
+    ) -> Result<T, JournalError> {
+        if self.shared.inline {
+            return Ok(work(&mut writer));
+        }
+        let working = tokio::task::spawn_blocking(move || work(&mut writer));
+        working.await.map_err(|_| JournalError::interrupted())
+    }
+}
+
+#[cfg(test)]
+mod tests;

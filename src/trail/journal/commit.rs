@@ -1,0 +1,271 @@
+//! Writing: numbering and chaining the lines of a group, one append, one sync, then the answers,
+//! and a checkpoint once a second.
+
+use super::super::chain::Chain;
+use super::super::lines::LINE_BYTES_MAX;
+use super::super::{Checkpoint, Folder, LogKey, Objects};
+use super::{Appended, Entry, JournalError, lock};
+use crate::domain::event::{Event, Line, LogClosed};
+use crate::domain::id::RunId;
+use crate::domain::text::Text;
+use crate::env::disk::Appender;
+use crate::env::{Clock, Disk, DiskError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Checkpoints that nobody asked for are at least this far apart.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+
+pub(super) type Subscribers = Arc<Mutex<Vec<mpsc::UnboundedSender<Arc<Line>>>>>;
+type Reply = oneshot::Sender<Result<Vec<Appended>, JournalError>>;
+
+/// Entries in the queue, and who waits for them.
+pub(super) struct Waiting {
+    pub(super) entries: Vec<Entry>,
+    pub(super) reply: Reply,
+}
+
+/// What the journal knows of one run: enough for `run.finished`, and to refuse what comes after.
+#[derive(Clone, Copy, Debug, Default)]
+struct RunTally {
+    events: u64,
+    finished: bool,
+}
+
+/// Runs seen in the log. Grows with the number of runs, not of lines.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Runs(BTreeMap<RunId, RunTally>);
+
+impl Runs {
+    pub(super) fn count(&mut self, line: &Line) {
+        if let Some(run) = &line.run {
+            let tally = self.0.entry(run.clone()).or_default();
+            tally.events += 1;
+            tally.finished |= matches!(line.event, Event::RunFinished(_));
+        }
+    }
+    fn tally(&self, run: &RunId) -> RunTally {
+        self.0.get(run).copied().unwrap_or_default()
+    }
+}
+
+/// Why nothing more is written.
+#[derive(Clone, Debug)]
+enum End {
+    Broken(Text<256>),
+    Closed,
+}
+
+/// The file and all that is known about it. One task at a time works with it.
+pub(super) struct Writer {
+    appender: Box<dyn Appender>,
+    chain: Chain,
+    /// How many checkpoints there are, and the size of the newest.
+    checkpoints: u64,
+    checkpointed: u64,
+    clock: Clock,
+    disk: Arc<dyn Disk>,
+    end: Option<End>,
+    folder: Folder,
+    head: Arc<Mutex<Checkpoint>>,
+    key: LogKey,
+    last_checkpoint: Option<Duration>,
+    runs: Runs,
+    subscribers: Subscribers,
+}
+
+/// Lines of one group, numbered, chained and not yet written.
+struct Prepared {
+    bytes: Vec<u8>,
+    chain: Chain,
+    runs: Runs,
+}
+
+impl Writer {
+    pub(super) fn new(
+        settings: super::Settings,
+        appender: Box<dyn Appender>,
+        chain: Chain,
+        runs: Runs,
+        (checkpoints, checkpointed): (u64, u64),
+    ) -> Self {
+        let super::Settings { env, folder, key } = settings;
+        let head = Arc::new(Mutex::new(Checkpoint::of(key.origin(), chain.tree())));
+        Self {
+            appender,
+            chain,
+            checkpoints,
+            checkpointed,
+            clock: env.clock,
+            disk: env.disk,
+            end: None,
+            folder,
+            head,
+            key,
+            last_checkpoint: None,
+            runs,
+            subscribers: Subscribers::default(),
+        }
+    }
+
+    pub(super) fn head(&self) -> Arc<Mutex<Checkpoint>> {
+        self.head.clone()
+    }
+    pub(super) fn subscribers(&self) -> Subscribers {
+        self.subscribers.clone()
+    }
+    pub(super) fn objects(&self) -> Objects {
+        Objects::new(self.disk.clone(), &self.folder)
+    }
+
+    /// Writes a group and answers everybody in it.
+    pub(super) fn commit(&mut self, group: Vec<Waiting>) {
+        let (mut replies, mut answers) = (Vec::new(), Vec::new());
+        let mut prepared = self.prepare();
+        for Waiting { entries, reply } in group {
+            // Who has gone away before the write began does not want it any more.
+            if reply.is_closed() {
+                continue;
+            }
+            replies.push(reply);
+            answers.push(self.add(&mut prepared, entries));
+        }
+        if let Err(e) = self.write(prepared) {
+            answers = replies.iter().map(|_| Err(e.clone())).collect();
+        }
+        self.publish(answers.iter().flatten().flatten());
+        for (reply, answer) in replies.into_iter().zip(answers) {
+            // Whoever went away meanwhile finds the lines in the log.
+            let _ = reply.send(answer);
+        }
+        self.checkpoint_if_due();
+    }
+
+    fn publish<'a>(&self, appended: impl Iterator<Item = &'a Appended>) {
+        let mut subscribers = lock(&self.subscribers);
+        for one in appended {
+            subscribers.retain(|s| s.send(one.line.clone()).is_ok());
+        }
+    }
+
+    fn prepare(&self) -> Prepared {
+        Prepared { bytes: Vec::new(), chain: self.chain.clone(), runs: self.runs.clone() }
+    }
+
+    /// Adds one request's entries to the group, or none of them.
+    fn add(&self, to: &mut Prepared, entries: Vec<Entry>) -> Result<Vec<Appended>, JournalError> {
+        self.usable()?;
+        let (mut chain, mut runs, mut bytes) = (to.chain.clone(), to.runs.clone(), Vec::new());
+        let mut appended = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let line = self.line(&chain, &runs, entry)?;
+            let one = line.to_bytes().map_err(|e| JournalError::entry(&e))?;
+            if one.len() > LINE_BYTES_MAX {
+                return Err(JournalError::entry(&format!("its line has {} bytes", one.len())));
+            }
+            runs.count(&line);
+            let leaf = chain.push(&one, line.time);
+            bytes.extend_from_slice(&one);
+            bytes.push(b'\n');
+            appended.push(Appended { leaf, seq: line.seq, time: line.time, line: Arc::new(line) });
+        }
+        to.bytes.append(&mut bytes);
+        (to.chain, to.runs) = (chain, runs);
+        Ok(appended)
+    }
+
+    /// The next line. Its time never goes back, whatever the clock does.
+    fn line(&self, chain: &Chain, runs: &Runs, entry: Entry) -> Result<Line, JournalError> {
+        let Entry { mut event, run, target } = entry;
+        if let Some(run) = &run {
+            let tally = runs.tally(run);
+            if tally.finished {
+                return Err(JournalError::Finished(run.clone()));
+            }
+            if let Event::RunFinished(finished) = &mut event {
+                finished.checkpoints = self.checkpoints;
+                finished.events = tally.events;
+            }
+        }
+        let time = self.clock.now().max(chain.time());
+        Ok(Line { event, prev: chain.prev(), run, seq: chain.size(), target, time })
+    }
+
+    fn usable(&self) -> Result<(), JournalError> {
+        match &self.end {
+            None => Ok(()),
+            Some(End::Broken(why)) => Err(JournalError::Broken(why.clone())),
+            Some(End::Closed) => Err(JournalError::Closed),
+        }
+    }
+
+    /// One append, one sync. After an error nobody knows what is on the disk: the end.
+    fn write(&mut self, prepared: Prepared) -> Result<(), JournalError> {
+        let Prepared { bytes, chain, runs } = prepared;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let written = self.appender.append(&bytes).and_then(|()| self.appender.sync());
+        written.map_err(|e| self.break_off(&e))?;
+        (self.chain, self.runs) = (chain, runs);
+        *lock(&self.head) = Checkpoint::of(self.key.origin(), self.chain.tree());
+        Ok(())
+    }
+
+    fn break_off(&mut self, e: &DiskError) -> JournalError {
+        let why = Text::lossy(&e.to_string());
+        self.end = Some(End::Broken(why.clone()));
+        JournalError::Broken(why)
+    }
+
+    /// Writes entries of the journal's own, outside any group.
+    pub(super) fn record(&mut self, entries: Vec<Entry>) -> Result<Vec<Appended>, JournalError> {
+        let mut prepared = self.prepare();
+        let appended = self.add(&mut prepared, entries)?;
+        self.write(prepared)?;
+        self.publish(appended.iter());
+        Ok(appended)
+    }
+
+    fn checkpoint_if_due(&mut self) {
+        let due = self.last_checkpoint.is_none_or(|last| self.clock.elapsed() - last >= CHECKPOINT_EVERY);
+        if due && self.end.is_none() {
+            // The lines are durable and answered for; a failure here ends the journal, which the
+            // next append reports.
+            let _ = self.checkpoint_now();
+        }
+    }
+
+    /// Signs the head, unless it is signed already. First the file named by its size, then
+    /// `checkpoint`: so the newest is never one that is not kept.
+    pub(super) fn checkpoint_now(&mut self) -> Result<Checkpoint, JournalError> {
+        if !matches!(self.end, Some(End::Closed)) {
+            self.usable()?;
+        }
+        let head = Checkpoint::of(self.key.origin(), self.chain.tree());
+        if head.size == self.checkpointed {
+            return Ok(head);
+        }
+        let note = head.sign(&self.key);
+        let named = self.folder.checkpoints().join(Checkpoint::file_name(head.size));
+        let newest = self.folder.checkpoint();
+        let written = self
+            .disk
+            .write_atomic(&named, note.as_bytes())
+            .and_then(|()| self.disk.write_atomic(&newest, note.as_bytes()));
+        written.map_err(|e| self.break_off(&e))?;
+        self.checkpoints += 1;
+        self.checkpointed = head.size;
+        self.last_checkpoint = Some(self.clock.elapsed());
+        Ok(head)
+    }
+
+    pub(super) fn close(&mut self) -> Result<Checkpoint, JournalError> {
+        let events = self.chain.size();
+        self.record(vec![Entry::of_log(LogClosed { events })])?;
+        self.end = Some(End::Closed);
+        self.checkpoint_now()
+    }
+}

@@ -1,0 +1,111 @@
+//! What lines refer to by digest: plans, playbooks, rosters, statements, signatures, torn tails.
+//! Each is a file named by its SHA-256, so that it can be checked by anybody with `sha256sum`.
+
+use super::Folder;
+use crate::domain::id::Digest;
+use crate::env::{Disk, DiskError};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The largest object: a plan of 100,000 targets fits.
+pub const OBJECT_BYTES_MAX: u64 = 512 << 20;
+
+/// Why an object cannot be had or kept.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ObjectError {
+    #[error("{0}")]
+    Disk(#[from] DiskError),
+    #[error("the object {0} is missing from the log's objects folder; restore it from a copy of the log")]
+    Missing(Digest),
+    #[error(
+        "the object {want} holds other bytes (their digest is {found}): it was changed; restore it from a copy of the log"
+    )]
+    Changed { want: Digest, found: Digest },
+    #[error("an object of {bytes} bytes is larger than the limit of {limit}; it was not kept")]
+    TooLarge { bytes: u64, limit: u64 },
+}
+
+/// The objects of one log.
+#[derive(Clone)]
+pub struct Objects {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+}
+
+impl Objects {
+    pub fn new(disk: Arc<dyn Disk>, folder: &Folder) -> Self {
+        Self { disk, folder: folder.objects() }
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.folder.join(format!("sha256-{}", digest.hex()))
+    }
+
+    /// Keeps `bytes` and returns their name. Keeping them again changes nothing.
+    pub fn put(&self, bytes: &[u8]) -> Result<Digest, ObjectError> {
+        if bytes.len() as u64 > OBJECT_BYTES_MAX {
+            return Err(ObjectError::TooLarge { bytes: bytes.len() as u64, limit: OBJECT_BYTES_MAX });
+        }
+        let digest = Digest::of(bytes);
+        match self.disk.write_new(&self.path(&digest), bytes) {
+            Err(e) if e.kind == std::io::ErrorKind::AlreadyExists => {
+                self.get(&digest, bytes.len() as u64)?;
+            }
+            other => other?,
+        }
+        Ok(digest)
+    }
+
+    /// The bytes named `digest`, at most `limit` of them, checked against their name.
+    pub fn get(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, ObjectError> {
+        let bytes = self.disk.read(&self.path(digest), limit).map_err(|e| self.missing(digest, e))?;
+        let found = Digest::of(&bytes);
+        if found == *digest { Ok(bytes) } else { Err(ObjectError::Changed { want: *digest, found }) }
+    }
+
+    /// Checks the object against its name, a piece at a time.
+    pub fn check(&self, digest: &Digest) -> Result<(), ObjectError> {
+        use sha2::Digest as _;
+        let path = self.path(digest);
+        let mut file = self.disk.open_read(&path).map_err(|e| self.missing(digest, e))?;
+        let mut hash = sha2::Sha256::new();
+        loop {
+            let piece = file.fill_buf().map_err(|e| DiskError::new("cannot read", &path, &e))?;
+            if piece.is_empty() {
+                break;
+            }
+            hash.update(piece);
+            let read = piece.len();
+            file.consume(read);
+        }
+        let found = Digest(hash.finalize().into());
+        if found == *digest { Ok(()) } else { Err(ObjectError::Changed { want: *digest, found }) }
+    }
+
+    fn missing(&self, digest: &Digest, e: DiskError) -> ObjectError {
+        if e.is_missing() { ObjectError::Missing(*digest) } else { ObjectError::Disk(e) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::MemoryDisk;
+
+    #[test]
+    fn an_object_is_what_its_name_says() {
+        let disk = Arc::new(MemoryDisk::default());
+        let objects = Objects::new(disk.clone(), &Folder::new("log"));
+        let name = objects.put(b"abc").unwrap();
+        assert_eq!(objects.put(b"abc").unwrap(), name);
+        assert_eq!(objects.get(&name, 3).unwrap(), b"abc");
+        objects.check(&name).unwrap();
+        assert!(matches!(objects.get(&name, 2), Err(ObjectError::Disk(_))), "the limit holds");
+        disk.write_atomic(&objects.path(&name), b"abd").unwrap();
+        assert!(matches!(objects.get(&name, 3), Err(ObjectError::Changed { .. })));
+        assert!(matches!(objects.check(&name), Err(ObjectError::Changed { .. })));
+        assert!(matches!(objects.put(b"abc"), Err(ObjectError::Changed { .. })));
+        disk.remove(&objects.path(&name)).unwrap();
+        assert!(matches!(objects.check(&name), Err(ObjectError::Missing(d)) if d == name));
+    }
+}
