@@ -165,7 +165,9 @@ mod yaml {
     use serde_json::{Map, Value};
 
     pub(crate) fn value(text: &str) -> Value {
-        let events = Parser::new_from_str(text).map(|e| e.expect("YAML").0);
+        // serde-saphyr, which reads the roster, turns the parser's comment events on.
+        let options = granit_parser::options! { emit_comments: false };
+        let events = Parser::new_from_str_with_options(text, options).map(|e| e.expect("YAML").0);
         let skip = |e: &Event<'_>| matches!(e, Event::StreamStart | Event::DocumentStart(..));
         let events: Vec<Event<'_>> = events.filter(|e| !skip(e)).collect();
         node(&mut events.into_iter())

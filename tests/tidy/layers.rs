@@ -58,10 +58,10 @@ pub(crate) fn check(source: &Source) -> Vec<Finding> {
     for (offset, path) in paths(&source.product, &module) {
         let joined = path.join("::");
         let fits = |a: &&str| joined == **a || joined.starts_with(&format!("{a}::"));
-        if path[0] != *own && !allowed.iter().any(|a| fits(&a)) {
-            found.push(Finding::new(source, offset, format!("`{own}` names `{joined}`"), *why));
+        if path[0] != *own && !allowed.iter().any(fits) {
+            found.push(Finding::new(source, offset, format!("`{own}` names `{joined}`"), why));
         } else if *own == "engine" && path[0] == "connector" && names_a_module(&path) {
-            found.push(Finding::new(source, offset, format!("the engine names `{joined}`"), *why));
+            found.push(Finding::new(source, offset, format!("the engine names `{joined}`"), why));
         }
     }
     found
