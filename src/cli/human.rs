@@ -27,7 +27,8 @@ impl Style {
         if !terminal || dumb {
             return Self::PLAIN;
         }
-        let width = comfy_table::Table::new().width().map_or(100, usize::from);
+        // Some terminals (a recorder, a serial line) say that they have no columns.
+        let width = comfy_table::Table::new().width().filter(|w| *w > 0).map_or(100, usize::from);
         Style { colour: set("NO_COLOR").is_none(), unicode: true, width: width.clamp(40, 120) }
     }
 }
