@@ -4,16 +4,31 @@
 //! is all that `check` and `plan` know. The other, [`Effects`], is all that the engine knows:
 //! it reads, performs one step, or looks whether a step in doubt has happened.
 
+pub mod app_certificate;
+pub mod app_disable;
+mod app_rules;
+pub mod app_secret;
+mod app_switch;
+mod entra;
+pub mod observe;
+mod reads;
 pub mod registry;
+mod sign_in;
+mod store;
+pub mod user_password;
+
+pub use registry::syntaxes;
 
 use crate::domain::credential::{CredentialRef, Place};
-use crate::domain::event::{Drift, Fault, Sighting};
+use crate::domain::event::{Drift, Fault, FaultClass, Happened, Sighting};
 use crate::domain::id::RunId;
 use crate::domain::observation::Observation;
+use crate::domain::plan::PlannedTarget;
 use crate::domain::secret::Secret;
 use crate::domain::step::{Effect, Step};
 use crate::domain::target::{Licence, TargetState};
 use crate::domain::text::Text;
+use crate::wire::budget::Permit;
 use async_trait::async_trait;
 
 /// What to read: the subject, and the place in a store that goes with it.
@@ -22,6 +37,16 @@ pub struct Sight<'a> {
     /// Client id or user principal name.
     pub subject: &'a str,
     pub place: Option<&'a Place>,
+    pub depth: Depth,
+}
+
+/// How much to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Everything that people should see before they approve.
+    Plan,
+    /// What the drift check compares: it is read before every write.
+    Drift,
 }
 
 /// One step to perform, undo or look for.
@@ -30,14 +55,22 @@ pub struct Call<'a> {
     pub run: &'a RunId,
     pub state: &'a TargetState,
     pub step: &'a Step,
-    /// Goes into `client-request-id`, and stands in the step's intent.
-    pub request: &'a str,
+    /// The right to send one write; reading steps have none.
+    pub permit: Option<&'a Permit>,
 }
 
 impl Call<'_> {
     pub fn sight(&self) -> Sight<'_> {
         let place = self.state.plan.steps.iter().find_map(|s| s.place.as_ref());
-        Sight { subject: &self.state.plan.subject, place }
+        Sight { subject: &self.state.plan.subject, place, depth: Depth::Drift }
+    }
+    /// The permit, which the engine gives to every step that writes.
+    pub fn permit(&self) -> Result<&Permit, Fault> {
+        self.permit.ok_or_else(|| Fault {
+            class: FaultClass::Unexpected,
+            code: Text::lossy("no_permit"),
+            happened: Happened::No,
+        })
     }
 }
 
@@ -77,7 +110,10 @@ pub enum Warrant {
 pub enum Trouble {
     Fault(Fault),
     /// The world is not as the plan says; the step was not tried.
-    Drift { change: Drift, object: Text<128> },
+    Drift {
+        change: Drift,
+        object: Text<128>,
+    },
 }
 
 impl From<Fault> for Trouble {
@@ -102,7 +138,7 @@ pub trait Effects: Send + Sync {
     /// Credentials on the target's objects that bear the run's mark.
     async fn marked(&self, run: &RunId, sight: Sight<'_>) -> Result<Vec<CredentialRef>, Fault>;
     /// Waits for the budget of the step's write (promise 6), before its intent.
-    async fn permit(&self, step: &Step) -> crate::wire::budget::Permit;
+    async fn reserve(&self, plan: &PlannedTarget, step: &Step) -> Permit;
 }
 
 /// Stores, as the engine knows them before a value goes there.

@@ -16,8 +16,8 @@
 //! The engine knows connectors by their traits alone.
 
 pub mod board;
-mod driver;
 mod drift;
+mod driver;
 mod inbox;
 mod lanes;
 mod pilots;

@@ -6,7 +6,14 @@
 //!
 //! The modules, each knowing only those above it:
 
+pub mod azure;
+pub mod cli;
+pub mod connector;
 pub mod domain;
+pub mod drill;
+pub mod engine;
 pub mod env;
 pub mod lab;
+pub mod pipeline;
 pub mod trail;
+pub mod wire;

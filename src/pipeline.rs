@@ -39,12 +39,37 @@ const PLAN_LIVES: Duration = Duration::from_secs(7 * 86_400);
 pub enum PlanFailure {
     #[error("the identity cannot sign in: {0}")]
     SignIn(Text<128>),
-    #[error("the identity signs in to tenant {found}, the playbook is for {want}")]
-    Tenant { found: Text<64>, want: Text<64> },
     #[error(transparent)]
     Observe(#[from] ObserveError),
     #[error(transparent)]
     File(#[from] file::PlanError),
+}
+
+/// Who acts, as its own token says.
+pub struct Acting {
+    pub identity: Identity,
+    /// Graph permissions; empty if the token does not tell.
+    pub permissions: Vec<String>,
+}
+
+impl Acting {
+    /// Signs in and looks. A token of another tenant than the session's is refused.
+    pub async fn of(azure: &Azure) -> Result<Self, Text<128>> {
+        let told = |e: crate::azure::fault::ApiError| Text::lossy(&e.to_string());
+        let claims = azure.who_am_i().await.map_err(told)?;
+        let claims = claims.ok_or_else(|| Text::lossy("the token does not say who it is for"))?;
+        let object = claims.oid.ok_or_else(|| Text::lossy("the token names no object"))?;
+        let name = match &claims.upn {
+            Some(upn) => Text::lossy(upn),
+            None => {
+                let principal = azure.graph().service_principal(&object).await.map_err(told)?;
+                Text::lossy(&principal.map(|p| p.display_name().to_string()).unwrap_or_default())
+            }
+        };
+        let client_id = Text::lossy(claims.appid.as_ref().map_or("", |a| a.as_str()));
+        let permissions = claims.roles.iter().map(ToString::to_string).collect();
+        Ok(Self { identity: Identity { client_id, name, object: Text::lossy(object.as_str()) }, permissions })
+    }
 }
 
 /// Who makes a plan, where.
@@ -58,24 +83,19 @@ pub struct PlanOrder {
 /// Reads the tenant and makes the plan. Writes nothing.
 pub async fn make_plan(
     env: &Env,
-    azure: &Arc<Azure>,
+    azure: &Azure,
     playbook: &ValidPlaybook,
     order: PlanOrder,
 ) -> Result<Plan, PlanFailure> {
-    let whoami = azure.whoami().await.map_err(|e| PlanFailure::SignIn(Text::lossy(&e.to_string())))?;
-    if whoami.tenant.as_str() != playbook.tenant.id.as_str() {
-        let want = Text::lossy(playbook.tenant.id.as_str());
-        return Err(PlanFailure::Tenant { found: whoami.tenant, want });
-    }
-    let identity =
-        Identity { client_id: whoami.client_id, name: whoami.name, object: Text::lossy(&whoami.object) };
-    let registry = Registry::new(Arc::clone(azure), &playbook.stores);
+    let acting = Acting::of(azure).await.map_err(PlanFailure::SignIn)?;
+    let identity = acting.identity;
+    let registry = Registry::new(azure.clone(), &playbook.stores);
     let observed = observe(playbook, &registry, identity.clone(), order.finished_runs).await?;
     let created = env.clock.now();
     let context = PlanContext {
         now: created,
         tenant: playbook.tenant.id.clone(),
-        permissions: whoami.permissions,
+        permissions: acting.permissions,
         retire_separately: playbook.approval.retire_separately,
     };
     let draft = plan(playbook, &observed, &registry::kind, &context);
@@ -151,17 +171,17 @@ impl From<JournalError> for ApplyFailure {
 pub async fn apply(
     env: &Env,
     home: &Home,
-    azure: &Arc<Azure>,
+    azure: &Azure,
     order: ApplyOrder,
     watch: impl FnOnce(&Journal),
 ) -> Result<(RunId, Outcome), ApplyFailure> {
     let here = here(home)?;
     let read = ReadPlan::new(&order.plan, here)?;
     let header = &read.plan.header;
-    let whoami = azure.whoami().await.map_err(|e| ApplyFailure::SignIn(Text::lossy(&e.to_string())))?;
-    if whoami.object.as_str() != header.identity.object.as_str() {
+    let acting = Acting::of(azure).await.map_err(ApplyFailure::SignIn)?.identity;
+    if acting.object != header.identity.object {
         let want = header.identity.object.clone();
-        return Err(ApplyFailure::Identity { found: Text::lossy(&whoami.object), want });
+        return Err(ApplyFailure::Identity { found: acting.object, want });
     }
     let stores = header.stores.clone();
     let plan = read.plan.clone();
@@ -177,7 +197,7 @@ pub async fn apply(
             return Err(e);
         }
     };
-    let registry = Registry::new(Arc::clone(azure), &stores);
+    let registry = Registry::new(azure.clone(), &stores);
     let executor = Executor {
         env: env.clone(),
         effects: registry.effects(),
@@ -265,7 +285,9 @@ async fn begin(
     let at = env.clock.now();
     let (mut recorded, mut notes) = (Vec::new(), Vec::new());
     for item in inbox.items().map_err(Halt::Disk)?.into_iter().flatten() {
-        let Ok(Note::Approval { signature, statement }) = serde_json::from_slice(&item.bytes) else { continue };
+        let Ok(Note::Approval { signature, statement }) = serde_json::from_slice(&item.bytes) else {
+            continue;
+        };
         let signed = SignedApproval { statement_bytes: statement.into_bytes(), sshsig_armored: signature };
         if let Ok(approval) = read.judge(&signed, at) {
             recorded.push(Recorded { approval: approval.clone(), at });

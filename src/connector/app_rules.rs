@@ -3,7 +3,7 @@
 
 use crate::domain::credential::{CredentialRef, Form, Place};
 use crate::domain::kind::PlanContext;
-use crate::domain::observation::{Fact, Observation, ObjectRole, ObjectSeen};
+use crate::domain::observation::{Fact, ObjectRole, ObjectSeen, Observation};
 use crate::domain::plan::Refusal;
 use crate::domain::plan::refusal::Reason;
 use crate::domain::playbook::model::{Subject, Target};

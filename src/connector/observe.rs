@@ -1,7 +1,7 @@
 //! Playbook ─observe→ Observed: reads what the plan needs, and writes nothing.
 
 use super::registry::Registry;
-use super::Sight;
+use super::{Depth, Sight};
 use crate::domain::credential::Place;
 use crate::domain::event::{Fault, FaultClass};
 use crate::domain::plan::guardrail::Population;
@@ -49,7 +49,7 @@ async fn read(registry: &Registry, target: Target) -> ObservedTarget {
         Subject::User { upn } => upn.as_str(),
     };
     let place = target.publish.as_ref().map(|p| Place { name: p.name.clone(), store: p.store.clone() });
-    let sight = Sight { subject, place: place.as_ref() };
+    let sight = Sight { subject, place: place.as_ref(), depth: Depth::Plan };
     let seen = match registry.effects_of(target.kind) {
         Some(effects) => effects.observe(sight).await.map_err(|fault| refusal(&fault)),
         None => Err(Refusal::new(Reason::Unreadable, target.kind)),

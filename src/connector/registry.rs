@@ -1,7 +1,10 @@
 //! Every target kind, one line each.
 
+use super::app_certificate::AppCertificate;
+use super::app_disable::AppDisable;
 use super::app_secret::{AppSecret, AppSecretEffects};
 use super::store::VaultStores;
+use super::user_password::UserPassword;
 use super::{Effects, Stores};
 use crate::azure::Azure;
 use crate::domain::event::Fault;
@@ -16,26 +19,21 @@ use std::sync::Arc;
 /// One kind: its two pure halves, and how its effects are made.
 struct Row {
     kind: &'static dyn Kind,
-    syntax: &'static dyn KindSyntax,
     effects: fn(&World) -> Arc<dyn Effects>,
 }
 
 /// What every connector is made of.
 #[derive(Clone)]
 pub struct World {
-    pub azure: Arc<Azure>,
+    pub azure: Azure,
     pub stores: Arc<VaultStores>,
 }
 
-static ROWS: [Row; 1] = [Row {
-    kind: &AppSecret,
-    syntax: &AppSecret,
-    effects: |w| Arc::new(AppSecretEffects::new(w)),
-}];
+static ROWS: [Row; 1] = [Row { kind: &AppSecret, effects: |w| Arc::new(AppSecretEffects::new(w)) }];
 
 /// The playbook syntax of every kind, for `check` and `schema`.
-pub fn syntaxes() -> Vec<&'static dyn KindSyntax> {
-    ROWS.iter().map(|r| r.syntax).collect()
+pub fn syntaxes() -> [&'static dyn KindSyntax; 4] {
+    [&AppSecret, &AppCertificate, &UserPassword, &AppDisable]
 }
 
 /// The pure half of a kind, by name.
@@ -50,8 +48,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    pub fn new(azure: Arc<Azure>, stores: &BTreeMap<Text<64>, Store>) -> Self {
-        let stores = Arc::new(VaultStores::new(Arc::clone(&azure), stores.clone()));
+    pub fn new(azure: Azure, stores: &BTreeMap<Text<64>, Store>) -> Self {
+        let stores = Arc::new(VaultStores::new(azure.clone(), stores.clone()));
         let world = World { azure, stores };
         let effects = ROWS.iter().map(|r| (r.kind.name().to_owned(), (r.effects)(&world))).collect();
         Self { world, effects }

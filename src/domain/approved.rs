@@ -1,9 +1,10 @@
 //! A plan that enough people have approved: the only thing that the executor takes.
 
 use super::approval::{
-    Approval, ApprovalRefusal, PlanFacts, Quorum, QuorumMet, QuorumShort, Recorded, Roster, SignedApproval, Summary,
+    Approval, ApprovalRefusal, LogHead, PlanFacts, Quorum, QuorumMet, QuorumShort, Recorded, Roster,
+    SignedApproval, Statement, Summary,
 };
-use super::event::Environment;
+use super::event::{Decision, Environment};
 use super::id::{Digest, TenantId};
 use super::plan::file::{self, PlanError};
 use super::plan::{Counts, Plan};
@@ -54,7 +55,47 @@ pub struct ReadPlan {
     here: Here,
 }
 
+/// What one person says about a plan; everything else in a statement follows from the plan.
+#[derive(Clone, Debug)]
+pub struct Says {
+    pub approver: Text<128>,
+    pub break_glass: bool,
+    pub decision: Decision,
+    pub from: Timestamp,
+    pub log_head: LogHead,
+    pub nonce: Text<32>,
+    pub phase: Phase,
+    pub role: Text<64>,
+    pub until: Timestamp,
+}
+
 impl ReadPlan {
+    /// The statement to be signed.
+    pub fn statement(&self, says: Says) -> Statement {
+        let Says { approver, break_glass, decision, from, log_head, nonce, phase, role, until } = says;
+        let facts = self.facts.clone();
+        Statement {
+            approver,
+            break_glass,
+            decision,
+            environment: facts.environment,
+            evidence: facts.evidence,
+            expires: until,
+            log_head,
+            nonce,
+            not_before: from,
+            phase,
+            plan: facts.plan,
+            playbook: facts.playbook,
+            role,
+            roster: facts.roster,
+            signed_at: from,
+            summary: facts.summary,
+            tenant: facts.tenant,
+            ticket: facts.ticket,
+        }
+    }
+
     /// Reads the exact bytes of `plan.jsonl` and holds them against this installation.
     pub fn new(bytes: &[u8], here: Here) -> Result<Self, NotApproved> {
         let (plan, digest) = file::read(bytes)?;
@@ -120,7 +161,12 @@ impl ApprovedPlan {
         signed.verify(&self.here.roster, &self.facts, at)
     }
     /// Whether a phase may go ahead, with these decisions.
-    pub fn quorum(&self, phase: Phase, recorded: &[Recorded], at: Timestamp) -> Result<QuorumMet, QuorumShort> {
+    pub fn quorum(
+        &self,
+        phase: Phase,
+        recorded: &[Recorded],
+        at: Timestamp,
+    ) -> Result<QuorumMet, QuorumShort> {
         Quorum::check(&self.facts, phase, recorded, at)
     }
 }

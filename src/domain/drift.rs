@@ -80,12 +80,7 @@ pub fn compare(plan: &PlannedTarget, own: &OwnEffects<'_>, seen: &Observation) -
     for now in &seen.credentials {
         let known = plan.observation.has(&now.credential) || own.ours.contains(&&now.credential);
         if !known {
-            note(
-                &now.credential.object,
-                Some(&now.credential.id),
-                Drift::CredentialAdded,
-                plan.whole_list,
-            );
+            note(&now.credential.object, Some(&now.credential.id), Drift::CredentialAdded, plan.whole_list);
         }
     }
     if let (Some(planned), Some(now)) = (&plan.observation.store, &seen.store)

@@ -15,13 +15,39 @@ pub const MAX_BYTES: u64 = 64 << 10;
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Note {
     /// A signed statement: the exact bytes that were signed, and the armored SSH signature.
-    Approval { signature: String, statement: String },
+    Approval {
+        signature: String,
+        statement: String,
+    },
     /// A consumer has moved to the new credential.
-    Confirm { by: Text<128>, consumer: Text<64>, how: Text<128>, run: RunId, target: TargetId },
-    Pause { by: Text<128>, reason: Text<256>, run: RunId },
-    Continue { by: Text<128>, run: RunId },
-    Abort { by: Text<128>, reason: Text<256>, run: RunId },
-    Resolve { by: Text<128>, how: Resolution, reason: Text<256>, run: RunId, target: TargetId },
+    Confirm {
+        by: Text<128>,
+        consumer: Text<64>,
+        how: Text<128>,
+        run: RunId,
+        target: TargetId,
+    },
+    Pause {
+        by: Text<128>,
+        reason: Text<256>,
+        run: RunId,
+    },
+    Continue {
+        by: Text<128>,
+        run: RunId,
+    },
+    Abort {
+        by: Text<128>,
+        reason: Text<256>,
+        run: RunId,
+    },
+    Resolve {
+        by: Text<128>,
+        how: Resolution,
+        reason: Text<256>,
+        run: RunId,
+        target: TargetId,
+    },
 }
 
 impl Note {

@@ -73,11 +73,11 @@ pub fn check_bytes(
     match std::str::from_utf8(bytes) {
         Ok(text) => check_at(text, kinds, now),
         Err(e) => {
-            let good = String::from_utf8_lossy(&bytes[..e.valid_up_to()]);
-            let at = Span::locate(&good, good.len(), 0);
+            let shown = String::from_utf8_lossy(bytes);
+            let at = Span::locate(&shown, e.valid_up_to(), char::REPLACEMENT_CHARACTER.len_utf8());
             let finding = Diagnostic::new(Code::NotUtf8, at, "from here on the file is not UTF-8 text");
             Err(Diagnostics::one(
-                &good,
+                &shown,
                 finding.hint("save it as UTF-8; a vault export or a PFX is no playbook"),
             ))
         }

@@ -243,8 +243,10 @@ pub enum Effect {
         previous: Option<Text<64>>,
         version: Text<64>,
     },
+    /// `old_accepted`: the old value was tried too, and still accepted then.
     Rechecked {
         credential: CredentialRef,
+        old_accepted: bool,
         times: u16,
         version: Text<64>,
     },

@@ -41,6 +41,8 @@ pub struct TargetState {
     lost: Vec<Lost>,
     published: Option<Published>,
     hold: Option<HoldState>,
+    /// The old value was seen accepted in this run: its refusal will count as proof.
+    old_accepted: bool,
     /// Drift that stops this target.
     drift: Option<Cause>,
 }
@@ -142,6 +144,7 @@ impl TargetState {
             lost: Vec::new(),
             published: None,
             hold: None,
+            old_accepted: false,
             drift: None,
         }
     }
@@ -174,6 +177,14 @@ impl TargetState {
     }
     pub fn hold(&self) -> Option<&HoldState> {
         self.hold.as_ref()
+    }
+    pub fn old_was_accepted(&self) -> bool {
+        self.old_accepted
+    }
+    /// The credential of ours that an undo or a discard takes away next.
+    pub fn discarding(&self) -> Option<&CredentialRef> {
+        let lost = self.lost.iter().find(|l| self.published.is_some() || !l.after_publish);
+        lost.or(self.lost.first()).map(|l| &l.credential).or(self.minted.as_ref().map(|m| &m.credential))
     }
     pub fn ending(&self) -> Option<Ending> {
         match self.stage {

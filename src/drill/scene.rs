@@ -2,7 +2,9 @@
 //! it declares and one attacker for each leaked value.
 
 use crate::domain::id::{ClientId, TenantId};
-use crate::domain::playbook::model::{Consumer, Publication, Refresh, Selector, Subject, Target, ValidPlaybook};
+use crate::domain::playbook::model::{
+    Consumer, Publication, Refresh, Selector, Subject, Target, ValidPlaybook,
+};
 use crate::env::Env;
 use crate::lab::{
     AttackerSpec, ConsumerSpec, Habit, Lab, LabOptions, NewApplication, SecretSpec, VaultRole, VaultSecret,
@@ -41,8 +43,14 @@ pub struct Scene {
     pub operator_secret: String,
     /// The attacker in the ledger, by the name of the application whose value it holds.
     pub attackers: Vec<(String, String)>,
-    /// The application of each consumer, by the consumer's name.
-    pub consumers: BTreeMap<String, String>,
+    /// What each consumer held at first, by its name.
+    pub consumers: BTreeMap<String, Held>,
+}
+
+/// What a consumer began with.
+pub struct Held {
+    pub app: String,
+    pub leaked_key_id: String,
 }
 
 /// Builds the tenant.
@@ -74,7 +82,10 @@ fn bystanders(lab: &Lab, tenant: &TenantId) {
     for n in 0..BYSTANDERS {
         let mut bytes = [n; 16];
         bytes[..8].copy_from_slice(&seed[..8]);
-        lab.create_application(NewApplication::new(ClientId::from_random(bytes), format!("bystander-{n:02}")));
+        lab.create_application(NewApplication::new(
+            ClientId::from_random(bytes),
+            format!("bystander-{n:02}"),
+        ));
     }
 }
 
@@ -92,13 +103,14 @@ impl Scene {
             Selector::Hint(hint) => Some(hint.to_string()),
             _ => None,
         };
-        let spec = SecretSpec { hint, display_name: Some("mailed to a vendor".into()), ..SecretSpec::default() };
-        let (_, leaked) = self.lab.add_secret(client_id, spec);
+        let spec =
+            SecretSpec { hint, display_name: Some("mailed to a vendor".into()), ..SecretSpec::default() };
+        let (key_id, leaked) = self.lab.add_secret(client_id, spec);
         let attacker =
             AttackerSpec { client_id: client_id.clone(), value: leaked.clone(), every: ATTACK_EVERY };
         self.attackers.push((name.to_string(), self.lab.attacker(attacker)));
         if let Some(publication) = &target.publish {
-            self.move_in(playbook, target, client_id, publication, &leaked);
+            self.move_in(playbook, target, publication, (key_id.as_str(), &leaked));
         }
     }
 
@@ -107,10 +119,10 @@ impl Scene {
         &mut self,
         playbook: &ValidPlaybook,
         target: &Target,
-        client_id: &ClientId,
         publication: &Publication,
-        leaked: &str,
+        (key_id, leaked): (&str, &str),
     ) {
+        let Subject::App { client_id, .. } = &target.subject else { return };
         let Some(store) = playbook.stores.get(&publication.store) else { return };
         let version = self.lab.put_vault_secret(&store.key_vault, &publication.name, leaked);
         for Consumer { name, refresh } in &target.consumers {
@@ -131,7 +143,16 @@ impl Scene {
                 refresh: habit,
                 sign_in_every: SIGN_IN_EVERY,
             });
-            self.consumers.insert(name.to_string(), target.subject.name().to_owned());
+            let app = target.subject.name().to_owned();
+            self.consumers.insert(name.to_string(), Held { app, leaked_key_id: key_id.to_owned() });
         }
+    }
+
+    /// Whether a consumer signs in with another credential than the leaked one, as the lab saw it.
+    pub fn has_moved(&self, consumer: &str) -> bool {
+        let Some(held) = self.consumers.get(consumer) else { return false };
+        let ledger = self.lab.ledger();
+        let used = ledger.consumers.get(consumer).and_then(|c| c.last_key_id.as_ref());
+        used.is_some_and(|used| *used != held.leaked_key_id)
     }
 }

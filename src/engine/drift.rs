@@ -1,9 +1,9 @@
 //! The drift check before each effect: expected is the plan plus our own logged effects.
 
+use super::Halt;
 use super::driver::{Course, Went};
 use super::run::Shared;
-use super::Halt;
-use crate::connector::{Effects, Sight};
+use crate::connector::{Depth, Effects, Sight};
 use crate::domain::drift::{Difference, compare, lasting};
 use crate::domain::event::DriftSeen;
 use crate::domain::target::TargetState;
@@ -22,7 +22,7 @@ pub(super) async fn check(
     effects: &dyn Effects,
 ) -> Result<Option<Went>, Halt> {
     let place = state.plan.steps.iter().find_map(|s| s.place.as_ref());
-    let sight = Sight { subject: &state.plan.subject, place };
+    let sight = Sight { subject: &state.plan.subject, place, depth: Depth::Drift };
     let mut reads: Vec<Vec<Difference>> = Vec::new();
     while reads.len() < READS {
         let seen = match effects.observe(sight).await {

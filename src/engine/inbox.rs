@@ -2,7 +2,7 @@
 
 use super::Halt;
 use super::run::Shared;
-use crate::connector::Sight;
+use crate::connector::{Depth, Sight};
 use crate::domain::approval::{Recorded, SignedApproval};
 use crate::domain::approved::ApprovedPlan;
 use crate::domain::event::{
@@ -56,7 +56,8 @@ impl<'a> Desk<'a> {
             Err(_) => Err(Text::lossy("it is not a note that this version can read")),
         };
         if let Err(reason) = fate {
-            let object = shared.board.journal().objects().put(&item.bytes).map_err(|e| Halt::Log(e.into()))?;
+            let object =
+                shared.board.journal().objects().put(&item.bytes).map_err(|e| Halt::Log(e.into()))?;
             shared.board.record_run(NoteRefused { object, reason }.into()).await?;
         }
         Ok(self.inbox.take_out(&item.name)?)
@@ -67,7 +68,8 @@ impl<'a> Desk<'a> {
         match note {
             Note::Approval { signature, statement } => self.approval(shared, statement, signature).await,
             Note::Confirm { by, consumer, how, run: _, target } => {
-                let open = shared.board.with(target, |s| s.hold().is_some_and(|h| h.missing.contains(&consumer)));
+                let open =
+                    shared.board.with(target, |s| s.hold().is_some_and(|h| h.missing.contains(&consumer)));
                 if open != Some(true) {
                     return Ok(Err(Text::lossy("nobody waits for that consumer now")));
                 }
@@ -161,12 +163,14 @@ async fn resolve(
     id: TargetId,
     event: TargetResolved,
 ) -> Result<Result<(), Text<128>>, Halt> {
-    let Some(state) = shared.board.state(id) else { return Ok(Err(Text::lossy("the run has no such target"))) };
+    let Some(state) = shared.board.state(id) else {
+        return Ok(Err(Text::lossy("the run has no such target")));
+    };
     if event.how == Resolution::Done {
         let Some(effects) = shared.effects_of(&state.plan.kind) else {
             return Ok(Err(Text::lossy("no connector")));
         };
-        let sight = Sight { subject: &state.plan.subject, place: None };
+        let sight = Sight { subject: &state.plan.subject, place: None, depth: Depth::Drift };
         match effects.observe(sight).await {
             Err(fault) => return Ok(Err(Text::lossy(&format!("it cannot be looked at: {}", fault.code)))),
             Ok(seen) => {

@@ -18,7 +18,11 @@ const PROBE: &str = "reissue-probe";
 const TRIES: u32 = 6;
 
 /// Probes each store that the plan publishes to and that this run has not probed yet.
-pub(super) async fn stores(shared: &Shared, stores: &dyn Stores, approved: &ApprovedPlan) -> Result<(), Halt> {
+pub(super) async fn stores(
+    shared: &Shared,
+    stores: &dyn Stores,
+    approved: &ApprovedPlan,
+) -> Result<(), Halt> {
     let run = shared.board.run();
     let open = run.phases.get(&Phase::Start).is_some_and(|e| *e > shared.env.clock.now());
     if !open || run.aborted {

@@ -9,9 +9,8 @@ use crate::domain::target::Act;
 
 pub(super) async fn look(shared: &Shared, course: &mut Course, act: &Act, undo: bool) -> Result<Went, Halt> {
     let Some((state, step, effects)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
-    let request = shared.env.new_guid("request-ids");
     let run = shared.board.run_id();
-    let call = Call { run: &run, state: &state, step: &step, request: request.as_str() };
+    let call = Call { run: &run, state: &state, step: &step, permit: None };
     let lane = shared.lanes.enter(&step.object, shared.env.clock).await;
     let looked = effects.look(&call, &mut course.hand, undo).await;
     drop(lane);

@@ -13,10 +13,10 @@ use crate::domain::target::{Pause, TargetState};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::env::Env;
+use crate::trail::inbox::Inbox;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::collections::{BTreeMap, BTreeSet};
-use crate::trail::inbox::Inbox;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -40,7 +40,10 @@ pub struct Executor {
 pub enum Left {
     Finished,
     /// A hold lasts until then, or consumers have to confirm.
-    Holding { until: Option<Timestamp>, confirm: Vec<(TargetId, Text<64>)> },
+    Holding {
+        until: Option<Timestamp>,
+        confirm: Vec<(TargetId, Text<64>)>,
+    },
     /// Approvals of this phase are missing, expired or rejected.
     Approval(Phase),
     Paused,
@@ -136,8 +139,7 @@ impl Executor {
 
 async fn record_exceptions(shared: &Shared, approved: &ApprovedPlan) -> Result<(), Halt> {
     for e in approved.plan().exceptions() {
-        let event =
-            TargetExcepted { code: Text::lossy(e.refusal.reason.code()), name: Text::lossy(&e.name) };
+        let event = TargetExcepted { code: Text::lossy(e.refusal.reason.code()), name: Text::lossy(&e.name) };
         shared.board.record_excepted(e.id, event.into()).await?;
     }
     Ok(())
@@ -148,8 +150,7 @@ async fn drive_all(
     desk: &mut inbox::Desk<'_>,
     patience: Option<Duration>,
 ) -> Result<Left, Halt> {
-    let mut targets: FuturesUnordered<_> =
-        shared.board.ids().map(|id| driver::drive(shared, id)).collect();
+    let mut targets: FuturesUnordered<_> = shared.board.ids().map(|id| driver::drive(shared, id)).collect();
     let mut progress = shared.board.progress();
     let mut stop = shared.stop.clone();
     let mut serving = std::pin::pin!(desk.serve(shared));
@@ -193,7 +194,9 @@ fn leave(shared: &Shared, patience: Option<Duration>) -> Option<Left> {
             Idle::BehindPilots | Idle::Stuck => {}
             Idle::Pause(Pause::Paused) => paused = true,
             Idle::Pause(Pause::Approval(phase)) => approval = Some(phase),
-            Idle::Pause(Pause::Confirmation { missing }) => confirm.extend(missing.into_iter().map(|c| (id, c))),
+            Idle::Pause(Pause::Confirmation { missing }) => {
+                confirm.extend(missing.into_iter().map(|c| (id, c)))
+            }
             Idle::Pause(Pause::Until { holding: true, when }) if when > soon => {
                 until = Some(until.map_or(when, |u| u.min(when)));
             }

@@ -12,16 +12,17 @@ use crate::domain::retry;
 use crate::domain::step::{Effect, Step};
 use crate::domain::target::{Act, Deed, TargetState};
 use crate::domain::text::Text;
-use crate::wire::metered::with_permit;
+use crate::wire::budget::{Permit, with_permit};
 
 pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -> Result<Went, Halt> {
     let Some((state, step, effects)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
     let writes = step.verb.writes() || act.deed != Deed::Do;
     if !writes {
-        return send(shared, course, act, &state, &step, effects, Warrant::Read).await;
+        return send(shared, course, act, Stand { state: &state, step: &step, effects }, Warrant::Read, None)
+            .await;
     }
     let lane = shared.lanes.enter(&step.object, shared.env.clock).await;
-    let permit = effects.permit(&step).await;
+    let permit = effects.reserve(&state.plan, &step).await;
     // While we waited, people may have spoken: decide again if the state has moved.
     let Some((state, _, _)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
     let warrant = match act.deed {
@@ -36,7 +37,8 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
     {
         return Ok(went);
     }
-    let went = with_permit(permit, send(shared, course, act, &state, &step, effects, warrant)).await;
+    let stand = Stand { state: &state, step: &step, effects };
+    let went = with_permit(&permit, send(shared, course, act, stand, warrant, Some(&permit))).await;
     drop(lane);
     went
 }
@@ -57,22 +59,30 @@ fn clearance(shared: &Shared, state: &TargetState, step: &Step) -> Option<Warran
     }
 }
 
+/// What a step stands on.
+#[derive(Clone, Copy)]
+struct Stand<'a> {
+    state: &'a TargetState,
+    step: &'a Step,
+    effects: &'a dyn Effects,
+}
+
 async fn send(
     shared: &Shared,
     course: &mut Course,
     act: &Act,
-    state: &TargetState,
-    step: &Step,
-    effects: &dyn Effects,
+    stand: Stand<'_>,
     warrant: Warrant,
+    permit: Option<&Permit>,
 ) -> Result<Went, Halt> {
+    let Stand { state, step, effects } = stand;
     let (attempt, no) = (act.attempt, act.step);
     let undo = act.deed != Deed::Do;
     let request = shared.env.new_guid("request-ids");
     let intent = StepIntent { attempt, request: Text::lossy(request.as_str()), step: no, undo };
     shared.board.record(course.id, intent.into()).await?;
     let run = shared.board.run_id();
-    let call = Call { run: &run, state, step, request: request.as_str() };
+    let call = Call { run: &run, state, step, permit };
     let result = match &act.deed {
         Deed::Do => effects.perform(&call, &mut course.hand, warrant).await,
         Deed::Undo => effects.undo(&call).await,
@@ -102,11 +112,8 @@ fn outcome(
         }
         Err(Trouble::Drift { change, object }) => {
             let seen = DriftSeen { change, object, stops: true, subject: None };
-            let fault = Fault {
-                class: FaultClass::Refused,
-                code: Text::lossy("drift"),
-                happened: Happened::No,
-            };
+            let fault =
+                Fault { class: FaultClass::Refused, code: Text::lossy("drift"), happened: Happened::No };
             let failed = StepFailed { attempt, fault, retry_at: Some(now), step, undo };
             vec![seen.into(), failed.into()]
         }

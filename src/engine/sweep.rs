@@ -2,7 +2,7 @@
 
 use super::Halt;
 use super::run::Shared;
-use crate::connector::{Call, Sight};
+use crate::connector::{Call, Depth, Sight};
 use crate::domain::event::RunSwept;
 use crate::domain::step::Verb;
 
@@ -21,7 +21,7 @@ pub(super) async fn sweep(shared: &Shared) -> Result<(), Halt> {
             continue;
         }
         looked_at += 1;
-        let sight = Sight { subject: &state.plan.subject, place: None };
+        let sight = Sight { subject: &state.plan.subject, place: None, depth: Depth::Drift };
         let Ok(marked) = effects.marked(&run.id, sight).await else { continue };
         let ours = state.minted().map(|m| &m.credential);
         let unknown = marked.into_iter().filter(|c| Some(c) != ours && !state.to_discard().any(|d| d == c));
@@ -32,11 +32,10 @@ pub(super) async fn sweep(shared: &Shared) -> Result<(), Halt> {
     shared.board.record_run(RunSwept { found, looked_at, removed }.into()).await?;
     for (id, no, credential) in orphans.into_iter().take(64) {
         let Some((state, step, effects)) = shared.stand(id, no) else { continue };
-        let request = shared.env.new_guid("request-ids");
-        let call = Call { run: &run.id, state: &state, step: &step, request: request.as_str() };
-        let permit = effects.permit(&step).await;
+        let permit = effects.reserve(&state.plan, &step).await;
+        let call = Call { run: &run.id, state: &state, step: &step, permit: Some(&permit) };
         // A failure leaves the orphan named in the log; the next sweep finds it again.
-        let _ = crate::wire::metered::with_permit(permit, effects.discard(&call, &credential)).await;
+        let _ = crate::wire::budget::with_permit(&permit, effects.discard(&call, &credential)).await;
     }
     Ok(())
 }

@@ -8,7 +8,8 @@
 //!   log/           the log
 //! ```
 
-use super::{Folder, Journal, JournalError, LogKey, Opening, Recovered, Settings, VerifierKey};
+use super::{Checkpoint, Folder, Journal, JournalError, LogKey, Opening, Recovered, Settings, VerifierKey};
+use crate::domain::approval::LogHead;
 use crate::domain::event::{Environment, Line};
 use crate::domain::id::{Digest, TenantId};
 use crate::domain::playbook::model::Cloud;
@@ -78,8 +79,7 @@ impl Home {
             return Err(HomeError::Exists(root.to_owned()));
         }
         disk.make_folder(root)?;
-        let origin =
-            format!("reissue.{}/{}/{}", install.agency, install.tenant, install.install);
+        let origin = format!("reissue.{}/{}/{}", install.agency, install.tenant, install.install);
         let key = LogKey::create(disk, &root.join("log.key"), &env.random, &origin)?;
         let public = key.public().clone();
         disk.write_atomic(&root.join("roster.yaml"), roster)?;
@@ -101,8 +101,8 @@ impl Home {
             Err(e) if e.is_missing() => return Err(HomeError::Missing(root.to_owned())),
             other => other?,
         };
-        let install = serde_json::from_slice(&bytes)
-            .map_err(|e| HomeError::Unreadable { path, why: e.to_string() })?;
+        let install =
+            serde_json::from_slice(&bytes).map_err(|e| HomeError::Unreadable { path, why: e.to_string() })?;
         Ok(Self { install, env: env.clone(), root: root.to_owned() })
     }
 
@@ -127,6 +127,14 @@ impl Home {
         let bytes = self.env.disk.read(&path, INSTALL_BYTES_MAX)?;
         let text = String::from_utf8_lossy(&bytes);
         Ok(text.trim().parse::<VerifierKey>()?)
+    }
+    /// The newest signed head of the log: approvals name it, and so bear witness to it.
+    pub fn head(&self) -> Result<LogHead, HomeError> {
+        let path = self.log().checkpoint();
+        let bytes = self.env.disk.read(&path, INSTALL_BYTES_MAX)?;
+        let head = Checkpoint::open(&bytes, &self.vkey()?)
+            .map_err(|e| HomeError::Unreadable { path, why: e.to_string() })?;
+        Ok(LogHead { origin: Text::lossy(&head.origin), root: Digest(head.root), size: head.size })
     }
     /// Opens the log for writing, showing each line to `fold`.
     pub fn open_log(

@@ -2,8 +2,8 @@
 
 use super::syntax::AppCertificate;
 use crate::connector::app_rules::{
-    APP_WRITERS, Steps, need_permission, need_policy, need_store, need_switched_on, of_form, own_app, place_of,
-    settings_of,
+    APP_WRITERS, Steps, need_permission, need_policy, need_store, need_switched_on, of_form, own_app,
+    place_of, settings_of,
 };
 use crate::domain::credential::{CredentialRef, Form};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
@@ -18,7 +18,12 @@ impl Kind for AppCertificate {
         Protocol::ReplaceList
     }
 
-    fn propose(&self, target: &Target, seen: &Observation, context: &PlanContext) -> Result<Proposal, Refusal> {
+    fn propose(
+        &self,
+        target: &Target,
+        seen: &Observation,
+        context: &PlanContext,
+    ) -> Result<Proposal, Refusal> {
         let app = own_app(target, seen, context)?;
         need_permission(context, &APP_WRITERS)?;
         need_switched_on(&app)?;
@@ -29,10 +34,8 @@ impl Kind for AppCertificate {
         }
         let place = place_of(target).ok_or_else(|| Refusal::new(Reason::StoreUnreachable, "no store"))?;
         need_store(seen, &place)?;
-        let mut warnings = vec![
-            Warning::StoreUnproved { store: place.store.clone() },
-            Warning::ProvedByAbsence,
-        ];
+        let mut warnings =
+            vec![Warning::StoreUnproved { store: place.store.clone() }, Warning::ProvedByAbsence];
         if seen.store.as_ref().is_some_and(|s| s.newest.is_none()) {
             warnings.push(Warning::NoPreviousValue);
         }

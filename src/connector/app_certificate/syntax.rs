@@ -9,7 +9,7 @@ pub struct AppCertificate;
 
 const WAYS: [Way; 2] = [
     ("thumbprint", |i| i.thumbprint().map(Selector::Thumbprint)),
-    ("key_id", |i| i.id().map(Selector::KeyId)),
+    ("key_id", |i| i.key_id().map(Selector::KeyId)),
 ];
 
 const KEY_SIZES: [(u64, &str); 3] = [(2048, "2048"), (3072, "3072"), (4096, "4096")];

@@ -3,7 +3,7 @@
 use super::syntax::AppDisable;
 use crate::connector::app_rules::{APP_WRITERS, Steps, need_permission, settings_of};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
-use crate::domain::observation::{Fact, Observation, ObjectRole, Way};
+use crate::domain::observation::{Fact, ObjectRole, Observation, Way};
 use crate::domain::plan::refusal::Reason;
 use crate::domain::plan::{Refusal, Warning};
 use crate::domain::playbook::model::{Setting, Target};
@@ -14,7 +14,12 @@ impl Kind for AppDisable {
         Protocol::Toggle
     }
 
-    fn propose(&self, target: &Target, seen: &Observation, context: &PlanContext) -> Result<Proposal, Refusal> {
+    fn propose(
+        &self,
+        target: &Target,
+        seen: &Observation,
+        context: &PlanContext,
+    ) -> Result<Proposal, Refusal> {
         if seen.fact(Fact::PrincipalType) == Some("ManagedIdentity") {
             return Err(Refusal::new(Reason::ManagedIdentity, target.subject.name()));
         }

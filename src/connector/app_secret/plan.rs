@@ -2,7 +2,8 @@
 
 use super::syntax::AppSecret;
 use crate::connector::app_rules::{
-    APP_WRITERS, App, Steps, need_permission, need_policy, need_store, need_switched_on, of_form, own_app, place_of,
+    APP_WRITERS, App, Steps, need_permission, need_policy, need_store, need_switched_on, of_form, own_app,
+    place_of,
 };
 use crate::domain::credential::{CredentialRef, Form};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
@@ -21,7 +22,12 @@ impl Kind for AppSecret {
         Protocol::TheyChoose
     }
 
-    fn propose(&self, target: &Target, seen: &Observation, context: &PlanContext) -> Result<Proposal, Refusal> {
+    fn propose(
+        &self,
+        target: &Target,
+        seen: &Observation,
+        context: &PlanContext,
+    ) -> Result<Proposal, Refusal> {
         let app = own_app(target, seen, context)?;
         need_permission(context, &APP_WRITERS)?;
         need_switched_on(&app)?;
@@ -29,7 +35,7 @@ impl Kind for AppSecret {
         let secrets = of_form(seen, Form::Secret);
         let retire = select(&secrets, &target.selector)?;
         let home = home_of(&app, &retire);
-        let on_home = secrets.iter().filter(|s| s.credential.object == home).count();
+        let on_home = secrets.iter().filter(|s| s.credential.object.as_str() == home).count();
         let personal = seen.fact(Fact::Audience).is_some_and(|a| a.contains("Personal"));
         if personal && !target.contain && on_home >= PERSONAL_MOST {
             return Err(Refusal::new(Reason::SecretLimit, format!("{on_home} secrets")));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 pub struct AppSecret;
 
 const WAYS: [Way; 2] =
-    [("hint", |i| i.hint().map(Selector::Hint)), ("key_id", |i| i.id().map(Selector::KeyId))];
+    [("hint", |i| i.hint().map(Selector::Hint)), ("key_id", |i| i.key_id().map(Selector::KeyId))];
 
 impl KindSyntax for AppSecret {
     fn name(&self) -> &'static str {

@@ -3,7 +3,7 @@
 use super::syntax::UserPassword;
 use crate::connector::app_rules::{Steps, need_permission, need_store, place_of, settings_of};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
-use crate::domain::observation::{Fact, Observation, ObjectRole};
+use crate::domain::observation::{Fact, ObjectRole, Observation};
 use crate::domain::plan::refusal::Reason;
 use crate::domain::plan::{Refusal, Warning};
 use crate::domain::playbook::model::{Setting, Target};
@@ -19,7 +19,12 @@ impl Kind for UserPassword {
         Protocol::WeChoose
     }
 
-    fn propose(&self, target: &Target, seen: &Observation, context: &PlanContext) -> Result<Proposal, Refusal> {
+    fn propose(
+        &self,
+        target: &Target,
+        seen: &Observation,
+        context: &PlanContext,
+    ) -> Result<Proposal, Refusal> {
         let Some(user) = seen.object(ObjectRole::User) else {
             return Err(Refusal::new(Reason::NotFound, target.subject.name()));
         };

@@ -47,7 +47,7 @@ impl<'a> Fields<'a> {
         if item.is_none() && !self.misspelt(key) {
             let message = format!("{} lacks `{key}`", quoted_or_plain(self.name));
             let finding = Diagnostic::new(Code::MissingKey, self.at, message);
-            self.report.push(finding.hint(format!("it may have: {}", list(&self.keys))));
+            self.report.push(finding.hint(format!("add it; known here: {}", list(&self.keys))));
         }
         item
     }
@@ -57,8 +57,7 @@ impl<'a> Fields<'a> {
         if let [only] = present[..] {
             return Some(only);
         }
-        let stray = self.entries.iter().any(|e| !self.keys.contains(&e.key.as_str()));
-        if present.is_empty() && stray {
+        if present.is_empty() && self.has_unknown() {
             return None; // The unknown key is reported already, and probably is the one.
         }
         let message = format!("{} wants exactly one of {}", quoted_or_plain(self.name), list(keys));
@@ -74,6 +73,10 @@ impl<'a> Fields<'a> {
     fn misspelt(&self, key: &'static str) -> bool {
         let unknown = self.entries.iter().filter(|e| !self.keys.contains(&e.key.as_str()));
         unknown.take(100).any(|e| nearest(&e.key, &self.keys) == Some(key))
+    }
+    /// Whether some key is unknown, so that a missing section may only be misspelt.
+    pub fn has_unknown(&self) -> bool {
+        self.entries.iter().any(|e| !self.keys.contains(&e.key.as_str()))
     }
     fn check_keys(&self) {
         for entry in self.entries.iter().filter(|e| !self.keys.contains(&e.key.as_str())) {
@@ -143,7 +146,7 @@ impl<'a> Item<'a> {
     pub fn fields(&self, keys: &[&'static str]) -> Option<Fields<'a>> {
         let entries = match &self.node.value {
             Value::Mapping(entries) => entries,
-            _ => return self.wrong_type("a mapping", &format!("it may have: {}", list(keys))),
+            _ => return self.wrong_type("a mapping", &format!("known keys: {}", list(keys))),
         };
         let fields =
             Fields { entries, keys: keys.to_vec(), at: self.key_at, name: self.name, report: self.report };

@@ -20,7 +20,7 @@ const EXPOSED_MIN_UNIX_S: i64 = 1_262_304_000;
 /// The version of the language that this program reads.
 pub(super) fn version(fields: &Fields<'_>) -> Option<()> {
     let item = fields.required("reissue")?;
-    let hint = "this program reads `reissue: 1`";
+    let hint = "this program reads `reissue: 1`, written without quotes";
     match item.scalar("a version", hint)? {
         s if s.plain && s.text == "1" => Some(()),
         _ => item.wrong(Code::Version, "this is another version of the playbook language", hint),
@@ -73,9 +73,11 @@ pub(super) fn stores<'a>(
     cloud: Option<Cloud>,
 ) -> (Option<Stores>, Option<Vec<&'a str>>) {
     let Some(item) = fields.optional("stores") else {
-        return (Some(Stores::new()), Some(Vec::new()));
+        // A misspelt `stores` is reported once, not again at every target.
+        let names = if fields.has_unknown() { None } else { Some(Vec::new()) };
+        return (Some(Stores::new()), names);
     };
-    let Some(entries) = item.named("name at least one: ir: { key_vault: https://… }") else {
+    let Some(entries) = item.named("name at least one: ir: { key_vault: https://NAME... }") else {
         return (None, None);
     };
     let mut stores = Some(Stores::new());
@@ -138,7 +140,7 @@ pub(super) fn guardrails(fields: &Fields<'_>) -> Option<(Guardrails, Vec<At<Prot
 }
 
 fn protect(item: &Item<'_>) -> Option<Vec<At<Protected>>> {
-    let items = item.list("each is one of { app: … }, { user: … }, { object: … }")?;
+    let items = item.list("each is one of { app: ID }, { user: NAME }, { object: ID }")?;
     let read = items.iter().map(|item| {
         let fields = item.fields(&["app", "user", "object"])?;
         let (key, value) = fields.one_of(&["app", "user", "object"])?;
@@ -177,5 +179,8 @@ pub(super) fn hold_too_long(hold: At<Duration>, approval: &At<ApprovalPolicy>) -
     );
     let finding =
         Diagnostic::new(Code::HoldTooLong, hold.at, message).also(approval.at, "the approval's life");
-    Some(finding.hint("make `valid_for` longer, or write `retire: separately` under `approval`"))
+    Some(finding.hint(
+        "make `valid_for` longer, or write `retire: separately` under `approval`; a target without \
+         `hold` has the one of `defaults`, or 26h",
+    ))
 }

@@ -94,6 +94,15 @@ fn all_ranges(original: &str, hidden: impl Iterator<Item = Range<usize>>) -> Vec
     let mut ranges: Vec<Range<usize>> = hidden.collect();
     ranges.extend(secret_shape::find(original).into_iter().map(|s| s.range));
     ranges.extend(secret_shape::doubtful(original));
+    if original.contains('\0') {
+        // Not text, or UTF-16: no shape would be recognised in it, so none of it is shown.
+        let mut start = 0;
+        ranges.clear();
+        for line in original.split_inclusive('\n') {
+            ranges.push(start..start + line.trim_end_matches('\n').len());
+            start += line.len();
+        }
+    }
     ranges.retain(|r| r.start < r.end && original.get(r.clone()).is_some());
     ranges.sort_by_key(|r| (r.start, r.end));
     let mut merged: Vec<Range<usize>> = Vec::new();
@@ -110,14 +119,14 @@ fn all_ranges(original: &str, hidden: impl Iterator<Item = Range<usize>>) -> Vec
 mod tests {
     use super::*;
 
-    fn masked(text: &str, hidden: &[Range<usize>]) -> Mask {
-        Mask::of(text, hidden.iter().cloned())
+    fn masked(text: &str, hidden: Option<Range<usize>>) -> Mask {
+        Mask::of(text, hidden.into_iter())
     }
 
     #[test]
     fn what_is_hidden_is_gone_and_places_behind_it_follow() {
         let text = "a: canary b: é!\nc: d\u{1b}[31m e\n";
-        let mask = masked(text, &[3..9]);
+        let mask = masked(text, Some(3..9));
         assert_eq!(mask.text, "a: [masked] b: é!\nc: d?[31m e\n");
         for word in ["b:", "!", "c:", "[31m", "e\n"] {
             let there = mask.place(Span::locate(text, text.rfind(word).unwrap(), 1));
@@ -132,7 +141,7 @@ mod tests {
     #[test]
     fn lines_stay_where_they_were() {
         let text = "k: |\n  -----BEGIN PRIVATE KEY-----\n  canary\n  -----END PRIVATE KEY-----\nnext: 1\n";
-        let mask = masked(text, &[]);
+        let mask = masked(text, None);
         assert!(!mask.text.contains("canary"));
         assert_eq!(mask.place(Span::locate(text, text.find("next").unwrap(), 4)).line, 5);
     }

@@ -59,11 +59,11 @@ impl Form {
     pub fn rotates(&self) -> bool {
         self.verb() == "rotate"
     }
-    /// As it is written: `rotate: { secret: … }`.
+    /// As it is written: `rotate: { secret: ... }`.
     pub fn example(&self) -> String {
         match self.object() {
-            Some(object) => format!("{}: {{ {object}: … }}", self.verb()),
-            None => format!("{}: {{ … }}", self.verb()),
+            Some(object) => format!("{}: {{ {object}: ... }}", self.verb()),
+            None => format!("{}: {{ ... }}", self.verb()),
         }
     }
 }
@@ -114,7 +114,7 @@ pub fn selector(item: &Item<'_>, ways: &[Way]) -> Option<Selector> {
         if word.text == "all" {
             return Some(Selector::All);
         }
-        let message = format!("`{}` wants a mapping or the word all", item.name);
+        let message = format!("`{}` says which ones leaked: a mapping, or the word all", item.name);
         return item.wrong_and_hidden(Code::WrongType, &message, &hint);
     }
     let fields = item.fields(&keys)?;
@@ -152,10 +152,10 @@ impl Context<'_> {
             match &self.stores {
                 Some(known) if !known.contains(&store.as_str()) => {
                     let hint = match &known[..] {
-                        [] => "declare it: stores: { ir: { key_vault: https://… } }".to_owned(),
+                        [] => "declare it: stores: { ir: { key_vault: https://NAME... } }".to_owned(),
                         _ => format!("declared are: {}", list(known)),
                     };
-                    i.wrong(Code::UnknownStore, format!("the store `{store}` is not declared"), hint)
+                    i.wrong(Code::UnknownStore, "this store is not declared", hint)
                 }
                 _ => Some(store),
             }

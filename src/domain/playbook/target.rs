@@ -169,10 +169,16 @@ fn two_actions<T>(a: &str, a_at: Span, b: &str, b_at: Span, fields: &Fields<'_>)
     None
 }
 
+/// What can be done: `app` takes …; `user` takes ….
 fn forms(kinds: &[&dyn KindSyntax], word: Option<SubjectWord>) -> String {
-    let fits = kinds.iter().filter(|k| word.is_none_or(|w| w == k.form().subject));
-    let shown = fits.map(|k| format!("`{}` with `{}`", k.form().example(), k.form().subject.word()));
-    format!("known are {}", shown.collect::<Vec<_>>().join(", "))
+    let words =
+        [SubjectWord::App, SubjectWord::User].into_iter().filter(|w| word.is_none_or(|only| only == *w));
+    let lines = words.map(|word| {
+        let own = kinds.iter().filter(|k| k.form().subject == word);
+        let examples: Vec<_> = own.map(|k| format!("`{}`", k.form().example())).collect();
+        format!("`{}` takes {}", word.word(), examples.join(" or "))
+    });
+    lines.collect::<Vec<_>>().join("; ")
 }
 
 fn only_rotations(fields: &Fields<'_>, form: Form) {
@@ -186,7 +192,7 @@ fn only_rotations(fields: &Fields<'_>, form: Form) {
 }
 
 fn evidence(item: &Item<'_>) -> Option<Vec<Evidence>> {
-    let items = item.list("each is { finding: …, note: … }, or leave it out")?;
+    let items = item.list("each is { finding: ID, note: TEXT }, or leave it out")?;
     let read = items.iter().map(|item| {
         let fields = item.fields(&["finding", "note"])?;
         let finding = fields.optional("finding").map(|i| i.text());

@@ -1,6 +1,6 @@
 //! Reading single values: text, numbers, times, identifiers, names that end up in URLs.
 
-use super::super::id::IdError;
+use super::super::id::{IdError, KeyId};
 use super::super::text::{Text, TextError};
 use super::super::time::{Timestamp, parse_span, show_span};
 use super::diagnostic::Code;
@@ -26,6 +26,10 @@ impl<'a> Item<'a> {
                 let message = format!("`{}` has {found} characters; at most {most} are taken", self.name);
                 self.wrong(Code::TooLong, message, "shorten it")
             }
+            Err(TextError::Hostile(0x0a)) => {
+                let message = format!("`{}` has several lines; one is taken", self.name);
+                self.wrong(Code::Hostile, message, "write it on one line")
+            }
             Err(TextError::Hostile(c)) => {
                 let message = format!("`{}` holds the character U+{c:04X}, which does not print", self.name);
                 self.wrong(Code::Hostile, message, "type the text anew; it may come from a web page or a log")
@@ -41,7 +45,7 @@ impl<'a> Item<'a> {
             return Some(text);
         }
         let signs: Vec<String> = allowed.chars().map(|c| format!("`{c}`")).collect();
-        let message = format!("`{}` is not a name that can be used here", self.name);
+        let message = "this name cannot be used here";
         let hint = format!("letters a-z, digits and {}, beginning with a letter or digit", signs.join(" "));
         self.wrong(Code::BadName, message, hint)
     }
@@ -101,7 +105,7 @@ impl<'a> Item<'a> {
             Some(near) => format!("did you mean `{near}`? {hint}"),
             None => hint,
         };
-        self.wrong(Code::NotAWord, format!("`{}` does not know this word", self.name), hint)
+        self.wrong(Code::NotAWord, format!("unknown value of `{}`", self.name), hint)
     }
 
     /// A GUID of some kind.
@@ -111,10 +115,19 @@ impl<'a> Item<'a> {
         match text.parse() {
             Ok(id) => Some(id),
             Err(IdError { want, .. }) => {
-                let message = format!("`{}` is not {want}", self.name);
-                self.wrong_and_hidden(Code::NotAnId, &message, hint)
+                self.wrong(Code::NotAnId, format!("`{}` is not {want}", self.name), hint)
             }
         }
+    }
+
+    /// The id of one credential. The portal shows a secret's id beside its value, so what is
+    /// pasted here by mistake may be the value.
+    pub fn key_id(&self) -> Option<KeyId> {
+        let hint = "the id of the credential (\"Secret ID\" in the portal), 32 hexadecimal digits with \
+                    hyphens; never the value";
+        let text = &self.scalar("a key id (a GUID)", hint)?.text;
+        let id = text.parse().ok();
+        id.or_else(|| self.wrong_and_hidden(Code::NotAnId, "`key_id` is not a key id (a GUID)", hint))
     }
 
     /// The first three characters of a secret, as Entra publishes them.

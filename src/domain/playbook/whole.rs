@@ -35,8 +35,7 @@ fn duplicates(drafts: &[Draft], report: &Report) {
     let mut seen: BTreeMap<_, Span> = BTreeMap::new();
     for draft in drafts {
         if let Some(first) = seen.get(&(subject(draft), draft.target.kind)) {
-            let message =
-                format!("a second {} target for {}", draft.target.kind, draft.target.subject.name());
+            let message = format!("a second {} target for the same subject", draft.target.kind);
             let finding = Diagnostic::new(Code::DuplicateTarget, draft.subject_at, message);
             let finding = finding.also(*first, "first here");
             report.push(finding.hint("remove one; if several credentials leaked, one target can name `all`"));
@@ -84,7 +83,7 @@ fn places(drafts: &[Draft], report: &Report) {
         let (Some(publish), Some(at)) = (&draft.target.publish, draft.publish_at) else { continue };
         let place = (publish.store.to_string(), publish.name.to_ascii_lowercase());
         if let Some(first) = seen.get(&place) {
-            let message = format!("two targets write to `{}` in `{}`", publish.name, publish.store);
+            let message = "two targets write to the same name in the same store";
             let finding = Diagnostic::new(Code::SamePlace, at, message).also(*first, "first here");
             report.push(finding.hint("give each its own name: the later value would hide the earlier one"));
         } else {

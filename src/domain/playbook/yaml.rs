@@ -30,7 +30,7 @@ pub(super) fn read(text: &str, report: &Report) -> Option<Node> {
         Ok(node) => node,
         Err(Stop::Reported) => None,
         Err(Stop::Scan(e)) => {
-            report.push(syntax_error(&e));
+            report.push(syntax_error(&e, text));
             None
         }
     }
@@ -144,6 +144,11 @@ impl<'a> Reader<'a> {
                 self.report.push(finding.hint("look for a stray `?`, `{` or `:` here"));
                 continue;
             };
+            if text == "<<" {
+                let finding = Diagnostic::new(Code::Alias, key.at, "merge keys (`<<`) are not taken");
+                self.report.push(finding.hint("write the keys out"));
+                continue;
+            }
             if let Some(first) = seen.get(&text) {
                 let finding = Diagnostic::new(Code::DuplicateKey, key.at, "this key stands here twice");
                 let finding = finding.also(*first, "first here");
@@ -171,13 +176,14 @@ fn place(start: Marker, end: Marker) -> Span {
 }
 
 /// The parser's error in words that say what to do.
-fn syntax_error(e: &ScanError) -> Diagnostic {
-    let at = place(*e.marker(), *e.marker());
+fn syntax_error(e: &ScanError, text: &str) -> Diagnostic {
+    let mut at = place(*e.marker(), *e.marker());
     let (code, message, hint) = match e.kind() {
         ErrorKind::TabInIndentation
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabNotAllowed
         | ErrorKind::TabInPlainScalar => {
+            at = next_tab(text, at.offset).unwrap_or(at);
             (Code::Syntax, "a tab where YAML wants spaces", "indent with spaces only")
         }
         ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => {
@@ -216,7 +222,7 @@ fn syntax_error(e: &ScanError) -> Diagnostic {
         ErrorKind::RecursionLimitExceeded => {
             (Code::Budget, "nested too deeply", "a playbook never needs more than a few levels")
         }
-        ErrorKind::DirectiveDisallowed => (Code::Tag, "directives (`%…`) are not taken", "remove the line"),
+        ErrorKind::DirectiveDisallowed => (Code::Tag, "directives (`%`) are not taken", "remove the line"),
         ErrorKind::UnexpectedCharacter { .. } => {
             (Code::Syntax, "this character cannot stand here", "put the text into quotes")
         }
@@ -227,4 +233,10 @@ fn syntax_error(e: &ScanError) -> Diagnostic {
         ),
     };
     Diagnostic::new(code, at, message).hint(hint)
+}
+
+/// The tab itself: the parser reports where the value began that it interrupts.
+fn next_tab(text: &str, from: usize) -> Option<Span> {
+    let tab = text.get(from..)?.find('\t')?;
+    Some(Span::locate(text, from + tab, 1))
 }

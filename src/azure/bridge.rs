@@ -1,0 +1,210 @@
+//! The transport under Microsoft's own crates: their requests, over our wire.
+//!
+//! Three things are ours here. Requests are made repeatable: headers sorted, the request id from
+//! `env`. Each gets its class and its cost. And errors keep their meaning for the crates: a
+//! failed connection is `Connection`, all else `Io` (azure_core, `HttpClient::execute_request`).
+
+use super::quota::{self, Operation};
+use crate::domain::time::Timestamp;
+use crate::env::Env;
+use crate::wire::budget::Draws;
+use crate::wire::{Class, Kind, Reached, Wire, WireError};
+use async_trait::async_trait;
+use azure_core::error::{Error, ErrorKind};
+use azure_core::http::headers::{HeaderName, HeaderValue, Headers};
+use azure_core::http::{AsyncRawResponse, Body, ClientOptions, HttpClient, Request, RetryOptions, Transport};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Whose requests pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Client {
+    SignIn,
+    Vault,
+}
+
+/// The transport of one client.
+pub(crate) struct Bridge {
+    wire: Arc<dyn Wire>,
+    env: Env,
+    client: Client,
+    /// The only host this client may talk to: a next link or a poll address that names another
+    /// would carry the token there.
+    host: String,
+    lifetime: Arc<Lifetime>,
+}
+
+/// How long the last token lives. The crates compute its end from the machine's own clock; here
+/// it is counted from `env`'s, so that simulated time expires it (RFC 6749, 5.1: `expires_in`, in
+/// seconds).
+#[derive(Default)]
+pub(crate) struct Lifetime(Mutex<Option<(Timestamp, Duration)>>);
+
+impl Lifetime {
+    /// When the token was given, and for how long.
+    pub(crate) fn last(&self) -> Option<(Timestamp, Duration)> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn set(&self, given: Option<(Timestamp, Duration)>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = given;
+    }
+}
+
+impl Bridge {
+    pub(crate) fn new(wire: Arc<dyn Wire>, env: Env, client: Client, host: &str) -> Self {
+        Self { wire, env, client, host: host.to_owned(), lifetime: Arc::default() }
+    }
+    pub(crate) fn lifetime(&self) -> Arc<Lifetime> {
+        self.lifetime.clone()
+    }
+    /// The options every SDK client runs with: this transport, and no retries of its own. Their
+    /// retry repeats writes, and after a failed first call repeats them without their body.
+    pub(crate) fn client_options(self) -> ClientOptions {
+        ClientOptions {
+            transport: Some(Transport::new(Arc::new(self))),
+            retry: RetryOptions::none(),
+            ..Default::default()
+        }
+    }
+
+    fn translate(&self, request: &Request) -> azure_core::Result<http::Request<Bytes>> {
+        let Body::Bytes(body) = request.body() else {
+            return Err(Error::with_message(ErrorKind::Other, "streaming bodies are not supported"));
+        };
+        let url = request.url();
+        if url.scheme() != "https" || url.host_str() != Some(self.host.as_str()) || url.port().is_some() {
+            return Err(Error::with_message(ErrorKind::Other, "the request leads to a foreign host"));
+        }
+        let headers: BTreeMap<&str, &str> =
+            request.headers().iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let class = self.class(request, headers.contains_key("authorization"), body.is_empty());
+        let mut builder = http::Request::builder()
+            .method(request.method().as_str())
+            .uri(request.url().as_str())
+            .extension(class)
+            .extension(self.draws(request, class));
+        for (name, value) in &headers {
+            if *name != "x-ms-client-request-id" && *name != "content-length" {
+                builder = builder.header(*name, *value);
+            }
+        }
+        builder = builder.header("x-ms-client-request-id", self.env.new_guid("request-ids").as_str());
+        let bad = |_| Error::with_message(ErrorKind::Other, "the request cannot be expressed in HTTP");
+        let mut built = builder.body(body.clone()).map_err(bad)?;
+        if let Some(value) = built.headers_mut().get_mut(http::header::AUTHORIZATION) {
+            value.set_sensitive(true);
+        }
+        Ok(built)
+    }
+
+    /// A vault client's very first request goes out without token and without body, to learn
+    /// whom to ask for a token: whatever its method, it changes nothing. Signing with a vault key
+    /// is a POST that changes nothing either.
+    fn class(&self, request: &Request, authorized: bool, empty: bool) -> Class {
+        let method = request.method();
+        let signs = method.as_str() == "POST" && request.url().path().starts_with("/keys/");
+        let signs = signs && request.url().path().trim_end_matches('/').ends_with("/sign");
+        match self.client {
+            Client::SignIn => Class::Token,
+            Client::Vault if method.is_safe() || signs || (!authorized && empty) => Class::Read,
+            Client::Vault => Class::Write,
+        }
+    }
+
+    fn draws(&self, request: &Request, class: Class) -> Draws {
+        let host = request.url().host_str().unwrap_or("");
+        let path = request.url().path();
+        match (self.client, class) {
+            (Client::SignIn, _) => Draws::default(),
+            (Client::Vault, Class::Write) if path.starts_with("/certificates/") => {
+                let kind = if path.ends_with("/create") {
+                    Operation::VaultCreateCertificate(host)
+                } else if path.ends_with("/import") {
+                    Operation::VaultImport(host)
+                } else {
+                    Operation::VaultUpdate(host)
+                };
+                quota::draws(kind)
+            }
+            (Client::Vault, Class::Write) if request.method().as_str() == "PUT" => {
+                quota::draws(Operation::VaultSetSecret(host))
+            }
+            (Client::Vault, Class::Write) => quota::draws(Operation::VaultUpdate(host)),
+            (Client::Vault, _) => quota::draws(Operation::VaultRead(host)),
+        }
+    }
+
+    fn note_token(&self, response: &http::Response<Bytes>) {
+        #[derive(serde::Deserialize)]
+        struct Given {
+            expires_in: u64,
+        }
+        let given = serde_json::from_slice::<Given>(response.body()).ok();
+        // No token lives longer than a day and a bit (28 h with continuous access evaluation).
+        let most = Duration::from_secs(30 * 3_600);
+        let span = given.map(|g| Duration::from_secs(g.expires_in).min(most));
+        self.lifetime.set(span.map(|s| (self.env.clock.now(), s)));
+    }
+}
+
+#[async_trait]
+impl HttpClient for Bridge {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let response = self.wire.call(self.translate(request)?).await.map_err(wrap)?;
+        if self.client == Client::SignIn {
+            self.note_token(&response);
+        }
+        let (parts, body) = response.into_parts();
+        let mut headers = Headers::new();
+        for (name, value) in &parts.headers {
+            if let Ok(value) = value.to_str() {
+                headers
+                    .insert(HeaderName::from(name.as_str().to_owned()), HeaderValue::from(value.to_owned()));
+            }
+        }
+        Ok(AsyncRawResponse::from_bytes(parts.status.as_u16().into(), headers, body))
+    }
+}
+
+fn wrap(e: WireError) -> Error {
+    let kind = match (e.kind, e.reached) {
+        (Kind::Unpermitted | Kind::Invalid, _) => ErrorKind::Other,
+        (_, Reached::No) => ErrorKind::Connection,
+        (_, Reached::Unknown) => ErrorKind::Io,
+    };
+    Error::new(kind, e)
+}
+
+/// The line failure inside an SDK error, if there is one.
+pub(crate) fn wire_error_of(e: &Error) -> Option<&WireError> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(e);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref::<WireError>() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// The response inside an SDK error, if there is one.
+pub(crate) fn response_of(e: &Error) -> Option<&azure_core::http::RawResponse> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(e);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<Error>().map(Error::kind);
+        if let Some(ErrorKind::HttpResponse { raw_response: Some(raw), .. }) = kind {
+            return Some(raw);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+impl fmt::Debug for Bridge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bridge").field("client", &self.client).finish_non_exhaustive()
+    }
+}

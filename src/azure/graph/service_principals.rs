@@ -1,0 +1,126 @@
+//! Service principals: what an application is in one tenant.
+//!
+//! Sources: Microsoft Learn, "servicePrincipal resource type", "List appRoleAssignments granted to
+//! a service principal". Secrets on a service principal are not shown among the app's own, which
+//! makes them a favourite of intruders: both objects are always read.
+
+use super::GraphError;
+use super::applications::Owner;
+use super::credentials::{KeyCredential, PasswordCredential};
+use super::http::{Ask, Graph};
+use super::json;
+use super::pages::Pages;
+use crate::azure::quota::Operation;
+use crate::domain::id::{ClientId, ObjectId, TenantId};
+use crate::domain::text::Text;
+use crate::wire::budget::Permit;
+use serde::Deserialize;
+
+const SELECT: &str = "id,appId,displayName,accountEnabled,servicePrincipalType,appOwnerOrganizationId,\
+    passwordCredentials,keyCredentials";
+const SELECT_STATE: &str =
+    "id,appId,displayName,accountEnabled,servicePrincipalType,appOwnerOrganizationId,passwordCredentials";
+
+/// The tenant that owns Microsoft's own applications.
+pub const MICROSOFT_SERVICES_TENANT: &str = "f8cdef31-a31e-4b4a-93e4-5f571e91255a";
+
+/// A service principal.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServicePrincipal {
+    pub id: ObjectId,
+    pub app_id: ClientId,
+    #[serde(default)]
+    display_name: Option<String>,
+    /// `None` reads as enabled.
+    #[serde(default)]
+    account_enabled: Option<bool>,
+    #[serde(default)]
+    service_principal_type: Option<String>,
+    /// The tenant where its application is registered.
+    #[serde(default)]
+    pub app_owner_organization_id: Option<TenantId>,
+    #[serde(default, deserialize_with = "json::list", rename = "passwordCredentials")]
+    pub passwords: Vec<PasswordCredential>,
+    #[serde(default, deserialize_with = "json::list", rename = "keyCredentials")]
+    pub keys: Vec<KeyCredential>,
+}
+
+impl ServicePrincipal {
+    pub fn display_name(&self) -> Text<256> {
+        Text::lossy(self.display_name.as_deref().unwrap_or(""))
+    }
+    pub fn is_enabled(&self) -> bool {
+        self.account_enabled.unwrap_or(true)
+    }
+    /// Its certificates are rotated by the platform: never to be touched.
+    pub fn is_managed_identity(&self) -> bool {
+        self.service_principal_type.as_deref() == Some("ManagedIdentity")
+    }
+    /// One of Microsoft's own.
+    pub fn is_first_party(&self) -> bool {
+        self.app_owner_organization_id.as_ref().is_some_and(|t| t.as_str() == MICROSOFT_SERVICES_TENANT)
+    }
+}
+
+/// A permission or role that was granted to a service principal.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppRoleAssignment {
+    pub app_role_id: ObjectId,
+    pub resource_id: ObjectId,
+    #[serde(default)]
+    resource_display_name: Option<String>,
+}
+
+impl AppRoleAssignment {
+    pub fn resource(&self) -> Text<256> {
+        Text::lossy(self.resource_display_name.as_deref().unwrap_or(""))
+    }
+}
+
+impl Graph {
+    pub async fn service_principal(&self, id: &ObjectId) -> Result<Option<ServicePrincipal>, GraphError> {
+        self.find(&Ask::get(format!("/servicePrincipals/{id}"), Operation::ReadKeys).with("$select", SELECT))
+            .await
+    }
+
+    pub async fn service_principal_by_client_id(
+        &self,
+        id: &ClientId,
+    ) -> Result<Option<ServicePrincipal>, GraphError> {
+        let path = format!("/servicePrincipals(appId='{id}')");
+        self.find(&Ask::get(path, Operation::ReadKeys).with("$select", SELECT)).await
+    }
+
+    /// The same without certificates: `keys` is empty.
+    pub async fn service_principal_state(
+        &self,
+        id: &ObjectId,
+    ) -> Result<Option<ServicePrincipal>, GraphError> {
+        let path = format!("/servicePrincipals/{id}");
+        self.find(&Ask::get(path, Operation::ReadObject).with("$select", SELECT_STATE)).await
+    }
+
+    /// Lets the application sign in to this tenant, or not. Off also ends sessions at resources
+    /// with continuous access evaluation, which for applications is Graph alone.
+    pub async fn set_service_principal_enabled(
+        &self,
+        id: &ObjectId,
+        enabled: bool,
+        permit: &Permit,
+    ) -> Result<(), GraphError> {
+        let body = serde_json::json!({ "accountEnabled": enabled });
+        self.done(&Ask::patch(format!("/servicePrincipals/{id}"), permit).body(&body)).await
+    }
+
+    pub async fn service_principal_owners(&self, id: &ObjectId) -> Result<Vec<Owner>, GraphError> {
+        let ask = Ask::get(format!("/servicePrincipals/{id}/owners"), Operation::ReadList);
+        Pages::new(self, ask.with("$select", "id,displayName,userPrincipalName")).all().await
+    }
+
+    pub async fn app_role_assignments(&self, id: &ObjectId) -> Result<Vec<AppRoleAssignment>, GraphError> {
+        let path = format!("/servicePrincipals/{id}/appRoleAssignments");
+        Pages::new(self, Ask::get(path, Operation::ReadList)).all().await
+    }
+}

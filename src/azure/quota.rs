@@ -1,0 +1,139 @@
+//! What each operation costs, in one table.
+//!
+//! Source: Microsoft Learn, "Microsoft Graph service-specific throttling limits" (identity and
+//! access; identity and access reports; identity protection) and "Azure Key Vault service limits".
+//! Figures are per calling application and tenant unless said otherwise; resource units (RU) are
+//! Graph's own weights. The tenant's size class is taken as large (more than 500 users): units
+//! never bind before writes do.
+
+use crate::wire::budget::{Bucket, Draw, Draws, Quota};
+
+/// Resource units of the identity and access service.
+pub const GRAPH_UNITS: &str = "graph-units";
+/// Writes to the identity and access service.
+pub const GRAPH_WRITES: &str = "graph-writes";
+/// Writes to applications that are open to personal accounts.
+pub const PERSONAL_APP_WRITES: &str = "personal-app-writes";
+/// Requests that select `keyCredentials`; per tenant.
+pub const KEY_READS: &str = "graph-key-reads";
+/// Sign-in and audit logs, usage reports.
+pub const LOG_READS: &str = "graph-log-reads";
+/// Identity protection; per tenant, over all applications, and 429 comes without `Retry-After`.
+pub const RISK: &str = "graph-risk";
+/// One vault: creating secrets, importing certificates and keys, together.
+pub const VAULT_CREATES: &str = "vault-creates";
+/// One vault: making RSA 2048 software keys (certificates among them).
+pub const VAULT_KEYS: &str = "vault-keys";
+/// One vault: everything else.
+pub const VAULT_CALLS: &str = "vault-calls";
+
+/// The documented quotas.
+pub const QUOTAS: &[(&str, Quota)] = &[
+    (GRAPH_UNITS, Quota::per_seconds(8_000, 10)),
+    (GRAPH_WRITES, Quota::per_seconds(3_000, 150)),
+    (PERSONAL_APP_WRITES, Quota::per_seconds(60, 60)),
+    (KEY_READS, Quota::per_seconds(150, 60)),
+    (LOG_READS, Quota::per_seconds(5, 10)),
+    (RISK, Quota::per_seconds(1, 1)),
+    (VAULT_CREATES, Quota::per_seconds(300, 10)),
+    (VAULT_KEYS, Quota::per_seconds(20, 10)),
+    (VAULT_CALLS, Quota::per_seconds(4_000, 10)),
+];
+
+/// What is asked of a service, as far as its cost goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation<'a> {
+    /// One directory object, with `$select`.
+    ReadObject,
+    /// One page of a list of applications or users, with `$select`; without it one more.
+    ReadList,
+    /// An object or list whose `keyCredentials` are selected.
+    ReadKeys,
+    ReadLog,
+    ReadRisk,
+    /// addPassword, removePassword, PATCH, POST, DELETE on any directory object but the next.
+    WriteObject,
+    /// The same on an application whose audience includes personal accounts.
+    WritePersonalApp,
+    WriteRisk,
+    /// Get, list, poll, sign; also update and delete, which count the same.
+    VaultRead(&'a str),
+    VaultUpdate(&'a str),
+    VaultSetSecret(&'a str),
+    VaultImport(&'a str),
+    VaultCreateCertificate(&'a str),
+}
+
+/// What it draws.
+pub fn draws(operation: Operation<'_>) -> Draws {
+    let units = |amount| draw(Bucket::named(GRAPH_UNITS), amount);
+    let writes = || draw(Bucket::named(GRAPH_WRITES), 1);
+    let vault = |sort, host| draw(Bucket::of(sort, host), 1);
+    Draws(match operation {
+        Operation::ReadObject => vec![units(1)],
+        Operation::ReadList => vec![units(2)],
+        Operation::ReadKeys => vec![units(1), draw(Bucket::named(KEY_READS), 1)],
+        Operation::ReadLog => vec![draw(Bucket::named(LOG_READS), 1)],
+        Operation::ReadRisk | Operation::WriteRisk => vec![draw(Bucket::named(RISK), 1)],
+        Operation::WriteObject => vec![units(1), writes()],
+        Operation::WritePersonalApp => vec![units(1), writes(), draw(Bucket::named(PERSONAL_APP_WRITES), 1)],
+        Operation::VaultRead(host) | Operation::VaultUpdate(host) => vec![vault(VAULT_CALLS, host)],
+        Operation::VaultSetSecret(host) | Operation::VaultImport(host) => vec![vault(VAULT_CREATES, host)],
+        Operation::VaultCreateCertificate(host) => vec![vault(VAULT_CALLS, host), vault(VAULT_KEYS, host)],
+    })
+}
+
+fn draw(bucket: Bucket, amount: u32) -> Draw {
+    Draw { bucket, amount }
+}
+
+/// The sum of several costs: one permit may stand for a call that the service counts as many
+/// (each request inside a batch is charged by itself).
+pub fn sum(parts: impl IntoIterator<Item = Draws>) -> Draws {
+    let mut total: Vec<Draw> = Vec::new();
+    for part in parts.into_iter().flat_map(|d| d.0) {
+        match total.iter_mut().find(|t| t.bucket == part.bucket) {
+            Some(t) => t.amount += part.amount,
+            None => total.push(part),
+        }
+    }
+    Draws(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bucket_has_a_quota() {
+        let host = "kv-ir.vault.azure.net";
+        for op in [
+            Operation::ReadObject,
+            Operation::ReadList,
+            Operation::ReadKeys,
+            Operation::ReadLog,
+            Operation::ReadRisk,
+            Operation::WriteObject,
+            Operation::WritePersonalApp,
+            Operation::WriteRisk,
+            Operation::VaultRead(host),
+            Operation::VaultUpdate(host),
+            Operation::VaultSetSecret(host),
+            Operation::VaultImport(host),
+            Operation::VaultCreateCertificate(host),
+        ] {
+            for draw in draws(op).0 {
+                let sort = draw.bucket.as_str().split('/').next().unwrap();
+                assert!(QUOTAS.iter().any(|(name, _)| *name == sort), "{op:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rotation_at_seventy_percent_takes_what_the_documents_say() {
+        // 10,000 secrets, two writes each: 24 minutes at 70 %, less what a full bucket holds.
+        let (_, quota) = QUOTAS[1];
+        let minutes = quota.time_for(20_000, 70).as_secs() / 60;
+        assert!((22..=24).contains(&minutes), "{minutes}");
+    }
+}

@@ -1,0 +1,102 @@
+//! The command line. One file per command; a new command is one file, its `mod` line and one line
+//! in [`Command`].
+
+mod check;
+pub mod codes;
+mod completions;
+mod drill;
+pub mod error;
+pub mod exit;
+mod explain;
+pub mod human;
+pub mod json;
+mod plan_view;
+mod run_view;
+mod schema;
+
+use crate::env::Env;
+use clap::{Parser, Subcommand};
+use error::Failure;
+pub use exit::ExitCode;
+use human::Output;
+use std::ffi::OsString;
+
+/// Replace leaked credentials in Microsoft Entra ID, break nothing, and prove it.
+#[derive(Parser)]
+#[command(name = "reissue", version, about, disable_help_subcommand = true, after_help = AFTER_HELP)]
+struct Arguments {
+    /// Print one versioned JSON object per line on stdout, and nothing else there
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 done or nothing to do, 1 error before any effect, 2 changes present, \
+    3 guardrail, 4 approval missing or expired, 5 plan stale, 6 failed and fully undone, \
+    7 stuck: a person is needed, 9 holding: run again later, 64 wrong usage, \
+    130 interrupted: run again. `reissue explain CODE` tells more about an error.";
+
+/// Declares the commands: what `--help` says of it, its name, its module.
+macro_rules! commands {
+    ($($(#[$doc:meta])* $name:ident $module:ident)*) => {
+        #[derive(Subcommand)]
+        enum Command { $($(#[$doc])* $name($module::Arguments),)* }
+
+        impl Command {
+            fn run(self, session: &mut Session) -> Result<ExitCode, Failure> {
+                match self { $(Command::$name(arguments) => $module::run(arguments, session),)* }
+            }
+        }
+    };
+}
+
+commands! {
+    /// Read a playbook and say everything that is wrong with it; touches nothing
+    Check check
+    /// Rehearse a playbook on a lab tenant, with people in it, in virtual time
+    Drill drill
+    /// Print the JSON Schema of playbooks, for editors
+    Schema schema
+    /// Tell more about an error code
+    Explain explain
+    /// Print completions for a shell
+    Completions completions
+}
+
+/// What every command works with.
+pub struct Session {
+    pub env: Env,
+    pub out: Output,
+}
+
+/// Runs the command that `arguments` name and returns how it ended.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    human::hide_panic_values();
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(e) => {
+            let asked_for = !e.use_stderr();
+            return if e.print().is_ok() && asked_for { ExitCode::Done } else { ExitCode::Usage };
+        }
+    };
+    let mut session = Session { env: Env::real(), out: Output::real(arguments.json) };
+    let ended = arguments.command.run(&mut session).unwrap_or_else(|failure| {
+        error::show(&failure, &mut session.out);
+        failure.code.exit()
+    });
+    session.out.finish(ended)
+}
+
+/// The command line as clap knows it, for completions.
+fn clap_command() -> clap::Command {
+    <Arguments as clap::CommandFactory>::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::clap_command().debug_assert();
+    }
+}

@@ -1,0 +1,139 @@
+//! The one writer: whatever reissue prints goes through an [`Output`].
+//!
+//! In human mode lines go to stdout and failures to stderr, with colours only on a terminal and
+//! without `NO_COLOR` (no-color.org). In JSON mode objects go to stdout, and lines nowhere.
+
+use super::ExitCode;
+use super::json;
+use serde::Serialize;
+use std::io::{ErrorKind, IsTerminal, Write};
+
+/// How a stream may be written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    pub colour: bool,
+    /// Lines and arrows beyond ASCII.
+    pub unicode: bool,
+    pub width: usize,
+}
+
+impl Style {
+    /// For files, pipes and tests.
+    pub const PLAIN: Style = Style { colour: false, unicode: false, width: 100 };
+
+    fn of(terminal: bool) -> Self {
+        let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
+        let dumb = set("TERM").is_some_and(|t| t == "dumb");
+        if !terminal || dumb {
+            return Self::PLAIN;
+        }
+        let width = comfy_table::Table::new().width().map_or(100, usize::from);
+        Style { colour: set("NO_COLOR").is_none(), unicode: true, width: width.clamp(40, 120) }
+    }
+}
+
+/// Standard output and standard error of one command.
+pub struct Output {
+    stdout: Box<dyn Write + Send>,
+    stderr: Box<dyn Write + Send>,
+    pub stdout_style: Style,
+    pub stderr_style: Style,
+    json: bool,
+    /// What was printed did not arrive.
+    broken: bool,
+}
+
+impl Output {
+    pub fn real(json: bool) -> Self {
+        let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
+        Self {
+            stdout_style: Style::of(stdout.is_terminal()),
+            stderr_style: Style::of(stderr.is_terminal()),
+            stdout: Box::new(stdout),
+            stderr: Box::new(stderr),
+            json,
+            broken: false,
+        }
+    }
+    /// Into two buffers, plain.
+    pub fn to(stdout: Box<dyn Write + Send>, stderr: Box<dyn Write + Send>, json: bool) -> Self {
+        Self { stdout, stderr, stdout_style: Style::PLAIN, stderr_style: Style::PLAIN, json, broken: false }
+    }
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+    /// A line for people on stdout.
+    pub fn line(&mut self, line: &str) {
+        if !self.json {
+            self.raw(line);
+            self.raw("\n");
+        }
+    }
+    /// What a command was asked to print, whatever the mode: a schema, completions.
+    pub fn raw(&mut self, text: &str) {
+        let written = self.stdout.write_all(text.as_bytes());
+        self.note(written);
+    }
+    /// An object for programs on stdout.
+    pub fn object<T: Serialize>(&mut self, kind: &str, body: &T) {
+        if self.json {
+            let line = json::line(kind, body);
+            self.raw(&line);
+        }
+    }
+    /// Text for people on stderr: failures, progress.
+    pub fn notice(&mut self, text: &str) {
+        if !self.json {
+            let written = self.stderr.write_all(text.as_bytes());
+            self.note(written);
+        }
+    }
+    fn note(&mut self, written: std::io::Result<()>) {
+        // A reader that has seen enough (`reissue … | head`) is no error.
+        if written.is_err_and(|e| e.kind() != ErrorKind::BrokenPipe) {
+            self.broken = true;
+        }
+    }
+    /// Flushes, and turns a success whose output was lost into an error.
+    pub fn finish(&mut self, ended: ExitCode) -> ExitCode {
+        let flushed = self.stdout.flush().and(self.stderr.flush());
+        self.note(flushed);
+        if self.broken && ended == ExitCode::Done { ExitCode::Error } else { ended }
+    }
+}
+
+/// A panic is a fault in reissue. Its message may hold anything, so only its place is shown.
+pub fn hide_panic_values() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(
+            std::io::stderr(),
+            "error: a fault in reissue itself, at {place}\n  \
+             What was under way is in the log; run the same command again to go on.\n  \
+             Please report this line: it holds nothing of yours."
+        );
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lost_output_is_an_error() {
+        let mut out = Output::to(Box::new(Full), Box::new(std::io::sink()), false);
+        out.line("x");
+        assert_eq!(out.finish(ExitCode::Done), ExitCode::Error);
+        assert_eq!(out.finish(ExitCode::Stuck), ExitCode::Stuck);
+    }
+}

@@ -1,0 +1,328 @@
+//! The steps of a secret rotation, each with one write at most.
+
+use crate::azure::Azure;
+use crate::azure::graph::credentials::{Holder, NewPassword};
+use crate::azure::quota::Operation;
+use crate::connector::app_switch;
+use crate::connector::entra::{fault, observe_app, reference};
+use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, agree};
+use crate::connector::registry::World;
+use crate::connector::store::{Label, VaultStores};
+use crate::connector::{Call, Effects, Hand, Sight, Trouble, Warrant, sign_in};
+use crate::domain::credential::{CredentialRef, Form, Place};
+use crate::domain::event::{Drift, Fault, FaultClass, Sighting};
+use crate::domain::id::{ClientId, KeyId, ObjectId, RunId};
+use crate::domain::observation::{Fact, ObjectRole, Observation};
+use crate::domain::plan::PlannedTarget;
+use crate::domain::secret::Secret;
+use crate::domain::step::{Effect, Keeper, Proof, Step, Verb};
+use crate::domain::text::Text;
+use crate::wire::budget::Permit;
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a token that was issued with the old secret may live: one hour is usual, up to 24 h
+/// with continuous access evaluation (Microsoft Learn, "Configurable token lifetimes"; the upper
+/// figure for applications is unconfirmed).
+const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3_600);
+
+/// Meets Entra and Key Vault.
+pub struct AppSecretEffects {
+    azure: Azure,
+    stores: Arc<VaultStores>,
+}
+
+impl AppSecretEffects {
+    pub(in crate::connector) fn new(world: &World) -> Self {
+        Self { azure: world.azure.clone(), stores: Arc::clone(&world.stores) }
+    }
+
+    async fn secrets(&self, holder: &Holder) -> Result<Vec<CredentialRef>, Fault> {
+        Ok(self.named_secrets(holder).await?.into_iter().map(|(c, _)| c).collect())
+    }
+
+    /// The secrets on an object, with their names, in a stable order.
+    async fn named_secrets(&self, holder: &Holder) -> Result<Vec<(CredentialRef, String)>, Fault> {
+        let passwords = self.azure.graph().passwords(holder).await.map_err(Fault::from)?;
+        let passwords = passwords.ok_or_else(|| fault(FaultClass::NotYet, "Request_ResourceNotFound"))?;
+        let mut named: Vec<_> = passwords
+            .iter()
+            .map(|p| {
+                let name = p.display_name().map(|n| n.to_string()).unwrap_or_default();
+                (reference(holder.object(), Form::Secret, p.key_id.as_str()), name)
+            })
+            .collect();
+        named.sort();
+        Ok(named)
+    }
+
+    async fn mint(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Effect, Trouble> {
+        let holder = holder(call)?;
+        let end = self.azure.env().clock.now().after(Duration::from_secs(call.state.plan.lifetime_s));
+        let new = NewPassword { display_name: Text::lossy(&call.run.mark()), end };
+        let minted =
+            self.azure.graph().add_password(&holder, &new, call.permit()?).await.map_err(Fault::from)?;
+        hand.value = Some(minted.value);
+        Ok(Effect::Minted {
+            credential: reference(holder.object(), Form::Secret, minted.key_id.as_str()),
+            keeper: Keeper::Memory,
+            not_after: minted.end.unwrap_or(end),
+        })
+    }
+
+    async fn verify(&self, call: &Call<'_>, hand: &Hand) -> Result<Effect, Trouble> {
+        let value = hand.value.as_ref().ok_or_else(|| fault(FaultClass::Unexpected, "no_value"))?;
+        let series = sign_in::accepted(&self.azure, &client(call)?, value).await?;
+        Ok(Effect::Verified {
+            credential: minted(call)?,
+            times: series.times,
+            window_s: u32::try_from(series.window.as_secs()).unwrap_or(u32::MAX),
+        })
+    }
+
+    async fn publish(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Effect, Trouble> {
+        let place = place(call)?;
+        let value = hand.value.as_ref().ok_or_else(|| fault(FaultClass::Unexpected, "no_value"))?;
+        let previous = self.stores.seen(place).await?.newest;
+        let credential = minted(call)?;
+        let label = Label { run: call.run, credential: &credential.id, expires: None };
+        let version = self.stores.publish(place, value, label, call.permit()?).await?;
+        // From here on the value is read from its store.
+        hand.value = None;
+        Ok(Effect::Published { place: place.clone(), previous, version })
+    }
+
+    async fn recheck(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Effect, Trouble> {
+        let place = place(call)?;
+        let credential = minted(call)?;
+        let Some(stored) = self.stores.newest_of(place, call.run, &credential.id).await? else {
+            let object = Text::lossy(&place.to_string());
+            return Err(Trouble::Drift { change: Drift::StoreChanged, object });
+        };
+        let client = client(call)?;
+        let series = sign_in::accepted(&self.azure, &client, &stored.value).await?;
+        hand.witness = self.witness(call, place).await;
+        let old_accepted = match &hand.witness {
+            Some(old) => sign_in::is_accepted(&self.azure, &client, old).await == Some(true),
+            None => false,
+        };
+        let version = stored.version.version.clone();
+        Ok(Effect::Rechecked { credential, old_accepted, times: series.times, version })
+    }
+
+    /// The leaked value, if the version before ours holds it: Entra's hint tells.
+    async fn witness(&self, call: &Call<'_>, place: &Place) -> Option<Secret> {
+        let previous = call.state.published()?.previous.clone()?;
+        let old = self.stores.read(place, &previous).await.ok()?;
+        let leaked = call.state.plan.observation.credentials.iter();
+        let mut leaked = leaked.filter(|c| call.state.plan.retire.contains(&c.credential));
+        let hint = old.hint();
+        leaked.any(|c| c.hint.as_deref() == Some(hint.as_str())).then_some(old)
+    }
+
+    async fn remove(&self, call: &Call<'_>, credential: &CredentialRef) -> Result<(), Trouble> {
+        let holder = holder_of(&call.state.plan, &credential.object)?;
+        let key: KeyId = credential.id.parse().map_err(|_| fault(FaultClass::Refused, "not_a_key_id"))?;
+        self.azure.graph().remove_password(&holder, &key, call.permit()?).await.map_err(Fault::from)?;
+        Ok(())
+    }
+
+    /// Whether a secret is listed, agreed on by several reads.
+    async fn is_listed(&self, plan: &PlannedTarget, credential: &CredentialRef) -> Result<bool, Fault> {
+        let holder = holder_of(plan, &credential.object)?;
+        agree(self.azure.env().clock, AS_PROOF, || async {
+            Ok(self.secrets(&holder).await?.contains(credential))
+        })
+        .await
+    }
+
+    async fn prove(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Effect, Trouble> {
+        let credential = old(call)?;
+        if self.is_listed(&call.state.plan, &credential).await? {
+            return Err(fault(FaultClass::NotYet, "still_listed").into());
+        }
+        let (mut proof, mut times) = (Proof::Absent, AS_PROOF.times);
+        if hand.witness.is_none()
+            && let Some(published) = call.state.published()
+        {
+            hand.witness = self.witness(call, &published.place).await;
+        }
+        if let Some(old) = &hand.witness {
+            times = sign_in::refused(&self.azure, &client(call)?, old).await?;
+            proof = match call.state.old_was_accepted() {
+                true => Proof::Refused,
+                false => Proof::RefusedNeverSeenAccepted,
+            };
+        }
+        let horizon = self.azure.env().clock.now().after(TOKEN_LIFE);
+        Ok(Effect::Proved { credential: Some(credential), horizon, proof, times })
+    }
+
+    /// A mint in doubt: a secret with our mark that no event names is an orphan.
+    async fn look_for_orphan(&self, call: &Call<'_>) -> Result<Sighting, Trouble> {
+        let holder = holder(call)?;
+        let known: Vec<CredentialRef> = call
+            .state
+            .to_discard()
+            .cloned()
+            .chain(call.state.minted().map(|m| m.credential.clone()))
+            .collect();
+        let mark = call.run.mark();
+        let orphan = agree(self.azure.env().clock, AFTER_DOUBT, || async {
+            let named = self.named_secrets(&holder).await?;
+            Ok(named.into_iter().map(|(c, n)| (n == mark, c)).find(|(ours, c)| *ours && !known.contains(c)))
+        })
+        .await?;
+        Ok(orphan.map_or(Sighting::Absent, |(_, credential)| Sighting::Orphan { credential }))
+    }
+
+    async fn look_for_removal(&self, call: &Call<'_>, undo: bool) -> Result<Sighting, Trouble> {
+        let credential = match undo {
+            true => call.state.discarding().cloned(),
+            false => call.step.credential.clone(),
+        };
+        let credential = credential.ok_or_else(|| fault(FaultClass::Unexpected, "no_credential"))?;
+        let holder = holder_of(&call.state.plan, &credential.object)?;
+        let listed = agree(self.azure.env().clock, AFTER_DOUBT, || async {
+            Ok(self.secrets(&holder).await?.contains(&credential))
+        })
+        .await?;
+        let effect = if undo { Effect::Discarded { credential } } else { Effect::Retired { credential } };
+        Ok(if listed { Sighting::Absent } else { Sighting::Done { effect } })
+    }
+
+    async fn look_for_version(&self, call: &Call<'_>, undo: bool) -> Result<Sighting, Trouble> {
+        let place = place(call)?;
+        let credential = if undo { Text::lossy("restored") } else { minted(call)?.id };
+        let Some(version) = self.stores.find(place, call.run, &credential).await? else {
+            return Ok(Sighting::Absent);
+        };
+        let place = place.clone();
+        let effect = match undo {
+            true => Effect::Restored { place, version },
+            false => {
+                let previous = call.state.plan.observation.store.as_ref().and_then(|s| s.newest.clone());
+                Effect::Published { place, previous, version }
+            }
+        };
+        Ok(Sighting::Done { effect })
+    }
+}
+
+/// The object that a step writes to.
+fn holder(call: &Call<'_>) -> Result<Holder, Fault> {
+    holder_of(&call.state.plan, &call.step.object)
+}
+
+fn holder_of(plan: &PlannedTarget, object: &str) -> Result<Holder, Fault> {
+    let id: ObjectId = object.parse().map_err(|_| fault(FaultClass::Refused, "not_an_object_id"))?;
+    let seen = plan.observation.objects.iter().find(|o| o.id.as_str() == object);
+    match seen.map(|o| o.role) {
+        Some(ObjectRole::Application) => Ok(Holder::Application(id)),
+        Some(ObjectRole::ServicePrincipal) => Ok(Holder::ServicePrincipal(id)),
+        _ => Err(fault(FaultClass::Refused, "not_in_the_plan")),
+    }
+}
+
+fn client(call: &Call<'_>) -> Result<ClientId, Fault> {
+    call.state.plan.subject.parse().map_err(|_| fault(FaultClass::Refused, "not_a_client_id"))
+}
+
+fn place<'a>(call: &'a Call<'_>) -> Result<&'a Place, Fault> {
+    call.step.place.as_ref().ok_or_else(|| fault(FaultClass::Unexpected, "no_place"))
+}
+
+fn minted(call: &Call<'_>) -> Result<CredentialRef, Fault> {
+    let minted = call.state.minted().map(|m| m.credential.clone());
+    minted.ok_or_else(|| fault(FaultClass::Unexpected, "nothing_minted"))
+}
+
+fn old(call: &Call<'_>) -> Result<CredentialRef, Fault> {
+    call.step.credential.clone().ok_or_else(|| fault(FaultClass::Unexpected, "no_credential"))
+}
+
+#[async_trait]
+impl Effects for AppSecretEffects {
+    async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault> {
+        let mut seen = observe_app(&self.azure, sight).await?;
+        if let Some(place) = sight.place {
+            seen.store = Some(self.stores.seen(place).await?);
+        }
+        Ok(seen)
+    }
+
+    async fn perform(&self, call: &Call<'_>, hand: &mut Hand, warrant: Warrant) -> Result<Effect, Trouble> {
+        match (call.step.verb, warrant) {
+            (Verb::Mint, Warrant::Write(_)) => self.mint(call, hand).await,
+            (Verb::Verify, _) => self.verify(call, hand).await,
+            (Verb::Publish, Warrant::Write(_)) => self.publish(call, hand).await,
+            (Verb::Recheck, _) => self.recheck(call, hand).await,
+            (Verb::Retire, Warrant::Retire(_, _licence)) => {
+                let credential = old(call)?;
+                self.remove(call, &credential).await?;
+                Ok(Effect::Retired { credential })
+            }
+            (Verb::Prove, _) => self.prove(call, hand).await,
+            (Verb::Block, Warrant::Write(_)) => app_switch::block(&self.azure, call).await,
+            (Verb::Unblock, Warrant::Write(_)) => app_switch::unblock(&self.azure, call).await,
+            _ => Err(fault(FaultClass::Refused, "not_a_step_of_this_kind").into()),
+        }
+    }
+
+    async fn undo(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
+        match call.step.verb {
+            Verb::Mint => {
+                let credential = minted(call)?;
+                self.discard(call, &credential).await
+            }
+            Verb::Publish => {
+                let published = call.state.published();
+                let published =
+                    published.ok_or_else(|| fault(FaultClass::Unexpected, "nothing_published"))?;
+                let place = &published.place;
+                let previous = published.previous.as_deref();
+                let previous = previous.ok_or_else(|| fault(FaultClass::Refused, "no_previous_value"))?;
+                let value = self.stores.read(place, previous).await?;
+                let label = Label { run: call.run, credential: "restored", expires: None };
+                let version = self.stores.publish(place, &value, label, call.permit()?).await?;
+                Ok(Effect::Restored { place: place.clone(), version })
+            }
+            Verb::Block => app_switch::unblock(&self.azure, call).await,
+            Verb::Unblock => app_switch::block(&self.azure, call).await,
+            _ => Err(fault(FaultClass::Refused, "no_undo").into()),
+        }
+    }
+
+    async fn discard(&self, call: &Call<'_>, credential: &CredentialRef) -> Result<Effect, Trouble> {
+        self.remove(call, credential).await?;
+        Ok(Effect::Discarded { credential: credential.clone() })
+    }
+
+    async fn look(&self, call: &Call<'_>, _: &mut Hand, undo: bool) -> Result<Sighting, Trouble> {
+        match (call.step.verb, undo) {
+            (Verb::Mint, false) => self.look_for_orphan(call).await,
+            (Verb::Mint, true) | (Verb::Retire, false) => self.look_for_removal(call, undo).await,
+            (Verb::Publish, _) => self.look_for_version(call, undo).await,
+            (Verb::Block | Verb::Unblock, _) => app_switch::look(&self.azure, call, undo).await,
+            _ => Ok(Sighting::Absent),
+        }
+    }
+
+    async fn marked(&self, run: &RunId, sight: Sight<'_>) -> Result<Vec<CredentialRef>, Fault> {
+        let mark = run.mark();
+        let seen = observe_app(&self.azure, sight).await?;
+        let ours = seen.credentials.into_iter().filter(|c| c.name.as_deref() == Some(mark.as_str()));
+        Ok(ours.map(|c| c.credential).collect())
+    }
+
+    async fn reserve(&self, plan: &PlannedTarget, step: &Step) -> Permit {
+        let personal = plan.observation.fact(Fact::Audience).is_some_and(|a| a.contains("Personal"));
+        let operation = match (step.verb, &step.place) {
+            (Verb::Publish, Some(place)) => Operation::VaultSetSecret(self.stores.host(place)),
+            _ if personal => Operation::WritePersonalApp,
+            _ => Operation::WriteObject,
+        };
+        self.azure.permit(operation).await
+    }
+}

@@ -1,0 +1,84 @@
+//! Switching an application's two objects off and on: `isDisabled` on the application,
+//! `accountEnabled` on the service principal (Microsoft Learn, "Deactivate an app registration").
+
+use super::entra::fault;
+use super::reads::{AFTER_DOUBT, agree};
+use super::{Call, Trouble};
+use crate::azure::Azure;
+use crate::domain::event::{Fault, FaultClass, Sighting};
+use crate::domain::id::ObjectId;
+use crate::domain::observation::ObjectRole;
+use crate::domain::step::{Effect, Verb};
+
+/// The object that the step switches: its id, its part, and whether the plan saw it on.
+pub(super) struct Switchable {
+    pub(super) id: ObjectId,
+    pub(super) role: ObjectRole,
+    pub(super) was_enabled: bool,
+}
+
+pub(super) fn switchable(call: &Call<'_>) -> Result<Switchable, Fault> {
+    let objects = &call.state.plan.observation.objects;
+    let seen = objects.iter().find(|o| o.id == call.step.object);
+    let seen = seen.ok_or_else(|| fault(FaultClass::Refused, "not_in_the_plan"))?;
+    let id = seen.id.parse().map_err(|_| fault(FaultClass::Refused, "not_an_object_id"))?;
+    Ok(Switchable { id, role: seen.role, was_enabled: seen.enabled })
+}
+
+/// One write: the object's switch.
+pub(super) async fn set(
+    azure: &Azure,
+    call: &Call<'_>,
+    on: &Switchable,
+    enabled: bool,
+) -> Result<(), Trouble> {
+    let (graph, permit) = (azure.graph(), call.permit()?);
+    let written = match on.role {
+        ObjectRole::Application => graph.set_application_disabled(&on.id, !enabled, permit).await,
+        ObjectRole::ServicePrincipal => graph.set_service_principal_enabled(&on.id, enabled, permit).await,
+        ObjectRole::User => return Err(fault(FaultClass::Refused, "not_an_application").into()),
+    };
+    written.map_err(|e| Trouble::Fault(e.into()))
+}
+
+/// Reads the switch once.
+pub(super) async fn is_enabled(azure: &Azure, on: &Switchable) -> Result<bool, Fault> {
+    let graph = azure.graph();
+    let gone = || fault(FaultClass::NotYet, "Request_ResourceNotFound");
+    let found = match on.role {
+        ObjectRole::Application => graph.application_state(&on.id).await.map(|a| a.map(|a| !a.is_disabled)),
+        ObjectRole::ServicePrincipal => {
+            graph.service_principal_state(&on.id).await.map(|p| p.map(|p| p.is_enabled()))
+        }
+        ObjectRole::User => return Err(fault(FaultClass::Refused, "not_an_application")),
+    };
+    found.map_err(Fault::from)?.ok_or_else(gone)
+}
+
+pub(super) async fn block(azure: &Azure, call: &Call<'_>) -> Result<Effect, Trouble> {
+    let on = switchable(call)?;
+    set(azure, call, &on, false).await?;
+    Ok(Effect::Blocked { was_enabled: on.was_enabled })
+}
+
+pub(super) async fn unblock(azure: &Azure, call: &Call<'_>) -> Result<Effect, Trouble> {
+    let on = switchable(call)?;
+    set(azure, call, &on, true).await?;
+    Ok(Effect::Unblocked)
+}
+
+/// A switch in doubt: what do several reads say?
+pub(super) async fn look(azure: &Azure, call: &Call<'_>, undo: bool) -> Result<Sighting, Trouble> {
+    let on = switchable(call)?;
+    let enabled = agree(azure.env().clock, AFTER_DOUBT, || is_enabled(azure, &on)).await?;
+    let wanted = (call.step.verb == Verb::Unblock) != undo;
+    if enabled != wanted {
+        return Ok(Sighting::Absent);
+    }
+    let effect = match (wanted, call.step.verb) {
+        (true, _) => Effect::Unblocked,
+        (false, Verb::Switch) => Effect::Switched { was_enabled: on.was_enabled },
+        (false, _) => Effect::Blocked { was_enabled: on.was_enabled },
+    };
+    Ok(Sighting::Done { effect })
+}

@@ -1,0 +1,43 @@
+//! Never decide from one read: replicas lag by seconds and disagree (reported), so a finding
+//! counts when several reads in a row agree on it.
+
+use crate::domain::event::{Fault, FaultClass, Happened};
+use crate::domain::text::Text;
+use crate::env::Clock;
+use std::future::Future;
+use std::time::Duration;
+
+/// How many reads must agree, and how far apart they are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Agreement {
+    pub(super) times: u16,
+    pub(super) apart: Duration,
+}
+
+/// After a write whose answer was lost: four reads over two minutes, longer than the usual lag.
+pub(super) const AFTER_DOUBT: Agreement = Agreement { times: 4, apart: Duration::from_secs(45) };
+/// As proof of a state: four reads over half a minute.
+pub(super) const AS_PROOF: Agreement = Agreement { times: 4, apart: Duration::from_secs(11) };
+/// More disagreement than this is no lag any more.
+const READS_MOST: u16 = 40;
+
+/// Reads until the agreement is reached; the last value is the answer.
+pub(super) async fn agree<T, F>(clock: Clock, wanted: Agreement, read: impl Fn() -> F) -> Result<T, Fault>
+where
+    T: PartialEq,
+    F: Future<Output = Result<T, Fault>>,
+{
+    let mut last = read().await?;
+    let mut same = 1;
+    for _ in 1..READS_MOST {
+        if same >= wanted.times {
+            return Ok(last);
+        }
+        clock.sleep(wanted.apart).await;
+        let now = read().await?;
+        same = if now == last { same + 1 } else { 1 };
+        last = now;
+    }
+    let code = Text::lossy("reads_disagree");
+    Err(Fault { class: FaultClass::NotYet, code, happened: Happened::No })
+}

@@ -1,0 +1,160 @@
+//! Publishing to Key Vault: each version bears the run and the credential it belongs to, so that
+//! a lost answer is resolved by looking.
+
+use super::Stores;
+use super::entra::fault;
+use super::reads::{AS_PROOF, agree};
+use crate::azure::Azure;
+use crate::azure::key_vault::secrets::{NewSecret, SecretVersion, StoredSecret};
+use crate::azure::key_vault::{Name, Vault};
+use crate::azure::quota::Operation;
+use crate::domain::credential::Place;
+use crate::domain::event::{Fault, FaultClass};
+use crate::domain::id::RunId;
+use crate::domain::observation::StoreSeen;
+use crate::domain::playbook::model::Store;
+use crate::domain::secret::Secret;
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+use crate::wire::budget::{Permit, with_permit};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+
+const RUN_TAG: &str = "reissue-run";
+const CREDENTIAL_TAG: &str = "reissue-credential";
+
+/// The vaults of a playbook, by their names there.
+pub struct VaultStores {
+    azure: Azure,
+    stores: BTreeMap<Text<64>, Store>,
+}
+
+/// What a version is published as.
+pub(super) struct Label<'a> {
+    pub(super) run: &'a RunId,
+    /// The credential that the value is, or `restored` for an undo.
+    pub(super) credential: &'a str,
+    pub(super) expires: Option<Timestamp>,
+}
+
+impl VaultStores {
+    pub(super) fn new(azure: Azure, stores: BTreeMap<Text<64>, Store>) -> Self {
+        Self { azure, stores }
+    }
+
+    pub(super) fn vault(&self, place: &Place) -> Result<(Vault, Name), Fault> {
+        let store =
+            self.stores.get(&place.store).ok_or_else(|| fault(FaultClass::Refused, "no_such_store"))?;
+        let vault = self.azure.vault(&store.key_vault).map_err(Fault::from)?;
+        Ok((vault, Name::new(&place.name).map_err(Fault::from)?))
+    }
+
+    /// The host of a place's vault: what its quota is counted by.
+    pub(super) fn host(&self, place: &Place) -> &str {
+        self.stores.get(&place.store).map_or("", |s| &s.key_vault)
+    }
+
+    async fn versions(&self, place: &Place) -> Result<Vec<SecretVersion>, Fault> {
+        let (vault, name) = self.vault(place)?;
+        match vault.secret_versions(&name).await {
+            Ok(mut versions) => {
+                versions.sort_by_key(|v| v.created);
+                Ok(versions)
+            }
+            Err(e) if e.is_not_found() => Ok(Vec::new()),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// What stands under a name now.
+    pub(super) async fn seen(&self, place: &Place) -> Result<StoreSeen, Fault> {
+        let versions = self.versions(place).await?;
+        let newest = versions.last();
+        let soft_deleted = match newest {
+            Some(_) => false,
+            None => false,
+        };
+        Ok(StoreSeen {
+            newest: newest.map(|v| v.version.clone()),
+            newest_enabled: newest.is_none_or(|v| v.enabled),
+            soft_deleted,
+        })
+    }
+
+    /// Makes a new version. One write.
+    pub(super) async fn publish(
+        &self,
+        place: &Place,
+        value: &Secret,
+        label: Label<'_>,
+        permit: &Permit,
+    ) -> Result<Text<64>, Fault> {
+        let (vault, name) = self.vault(place)?;
+        let tags = BTreeMap::from([
+            (RUN_TAG.to_owned(), label.run.to_string()),
+            (CREDENTIAL_TAG.to_owned(), label.credential.to_owned()),
+        ]);
+        let new = NewSecret { value, tags, content_type: None, expires: label.expires };
+        let set = with_permit(permit, vault.set_secret(&name, &new, permit)).await;
+        Ok(set.map_err(Fault::from)?.version)
+    }
+
+    /// The version that bears this run and credential; agreed on by several reads.
+    pub(super) async fn find(
+        &self,
+        place: &Place,
+        run: &RunId,
+        credential: &str,
+    ) -> Result<Option<Text<64>>, Fault> {
+        agree(self.azure.env().clock, AS_PROOF, || async {
+            let versions = self.versions(place).await?;
+            let ours = versions
+                .iter()
+                .rev()
+                .find(|v| v.has_tag(RUN_TAG, run.as_str()) && v.has_tag(CREDENTIAL_TAG, credential));
+            Ok(ours.map(|v| v.version.clone()))
+        })
+        .await
+    }
+
+    /// The newest version, if it bears this run and credential.
+    pub(super) async fn newest_of(
+        &self,
+        place: &Place,
+        run: &RunId,
+        credential: &str,
+    ) -> Result<Option<StoredSecret>, Fault> {
+        let (vault, name) = self.vault(place)?;
+        let stored = vault.secret(&name, None).await.map_err(Fault::from)?;
+        let tags = &stored.version;
+        let ours = tags.has_tag(RUN_TAG, run.as_str()) && tags.has_tag(CREDENTIAL_TAG, credential);
+        Ok(ours.then_some(stored))
+    }
+
+    /// One version's value.
+    pub(super) async fn read(&self, place: &Place, version: &str) -> Result<Secret, Fault> {
+        let (vault, name) = self.vault(place)?;
+        Ok(vault.secret(&name, Some(version)).await.map_err(Fault::from)?.value)
+    }
+}
+
+#[async_trait]
+impl Stores for VaultStores {
+    async fn reach(&self, store: &Text<64>) -> Result<(), Fault> {
+        let place = Place { name: Text::lossy("reissue-probe"), store: store.clone() };
+        self.versions(&place).await.map(drop)
+    }
+
+    async fn probe(&self, place: &Place, run: &RunId) -> Result<Text<64>, Fault> {
+        let host = self.host(place).to_owned();
+        let permit = self.azure.permit(Operation::VaultSetSecret(&host)).await;
+        let value = Secret::new("probe: this store can be written and read".into());
+        let label = Label { run, credential: "probe", expires: None };
+        let version = self.publish(place, &value, label, &permit).await?;
+        let read = self.read(place, &version).await?;
+        match read.same_as(&value) {
+            true => Ok(version),
+            false => Err(fault(FaultClass::Unexpected, "read_back_differs")),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The people of a drill who work for the team: they approve, wait for the hold, and confirm.
+//! Their keys are made from fixed seeds and are worth nothing anywhere else.
+
+use super::scene::Scene;
+use crate::domain::approval::{Signer, Statement};
+use crate::domain::approved::{ReadPlan, Says};
+use crate::domain::event::{Decision, Event, Line};
+use crate::domain::id::RunId;
+use crate::domain::note::Note;
+use crate::domain::playbook::ValidPlaybook;
+use crate::domain::step::Phase;
+use crate::domain::text::Text;
+use crate::env::Env;
+use crate::pipeline;
+use crate::trail::Home;
+use crate::trail::inbox::Inbox;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// Who makes the plan and runs it; not an approver.
+pub(super) const AUTHOR: &str = "operator@drill.example";
+/// How often a consumer's team looks whether it has moved.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How long a person takes to read the hold's evidence and sign.
+const READING: Duration = Duration::from_secs(600);
+
+pub(super) struct Cast {
+    approvers: Vec<(String, Signer)>,
+    lifetime: Duration,
+}
+
+impl Cast {
+    /// As many approvers as the playbook wants.
+    pub(super) fn new(playbook: &ValidPlaybook) -> Result<Self, String> {
+        let sign = |n: u8| {
+            let name = format!("approver{n}@drill.example");
+            let signer = Signer::from_seed(&[n; 32], &name).map_err(|e| e.to_string())?;
+            Ok((name, signer))
+        };
+        let approvers = (1..=playbook.approval.quorum).map(sign).collect::<Result<_, String>>()?;
+        Ok(Self { approvers, lifetime: playbook.approval.valid_for })
+    }
+
+    /// The roster file that names them.
+    pub(super) fn roster(&self) -> Result<String, String> {
+        let mut yaml = String::from("reissue_roster: 1\npeople:\n");
+        for (name, signer) in &self.approvers {
+            let line = signer.public_line().map_err(|e| e.to_string())?;
+            let _ = write!(yaml, "  - name: {name}\n    role: security-officer\n    keys:\n      - {line}\n");
+        }
+        Ok(yaml)
+    }
+
+    /// Everybody signs the start of the plan.
+    pub(super) fn sign_start(&self, env: &Env, home: &Home, plan: &[u8]) -> Result<(), String> {
+        self.sign(env, home, plan, Phase::Start)
+    }
+
+    fn sign(&self, env: &Env, home: &Home, plan: &[u8], phase: Phase) -> Result<(), String> {
+        let here = pipeline::here(home).map_err(|e| e.to_string())?;
+        let read = ReadPlan::new(plan, here).map_err(|e| e.to_string())?;
+        let inbox = Inbox::new(env.disk.clone(), &home.log());
+        for (name, signer) in &self.approvers {
+            let nonce = Statement::nonce(env.random.stream("drill-nonces").bytes());
+            let now = env.clock.now();
+            let statement = read.statement(Says {
+                approver: Text::lossy(name),
+                break_glass: false,
+                decision: Decision::Approve,
+                from: now,
+                log_head: home.head().map_err(|e| e.to_string())?,
+                nonce,
+                phase,
+                role: Text::lossy("security-officer"),
+                until: now.after(self.lifetime),
+            });
+            let signed = signer.sign(&statement).map_err(|e| e.to_string())?;
+            let text = String::from_utf8(signed.statement_bytes).map_err(|e| e.to_string())?;
+            drop_note(&inbox, &Note::Approval { signature: signed.sshsig_armored, statement: text })?;
+        }
+        Ok(())
+    }
+
+    /// Watches the run, and does what its people would do. Never ends by itself.
+    pub(super) async fn act(
+        &self,
+        env: &Env,
+        home: &Home,
+        scene: &Scene,
+        plan: &[u8],
+        mut events: UnboundedReceiver<Arc<Line>>,
+    ) -> Result<(), String> {
+        let inbox = Inbox::new(env.disk.clone(), &home.log());
+        let mut waiting: BTreeSet<(RunId, crate::domain::id::TargetId, Text<64>)> = BTreeSet::new();
+        let mut signed_retire = false;
+        let mut retire_due = None;
+        loop {
+            tokio::select! {
+                biased;
+                line = events.recv() => match line {
+                    None => std::future::pending::<()>().await,
+                    Some(line) => {
+                        if let (Event::HoldOpened(e), Some(run), Some(target)) = (&line.event, &line.run, line.target) {
+                            waiting.extend(e.confirm.iter().map(|c| (run.clone(), target, c.clone())));
+                        }
+                        let held = matches!(&line.event, Event::StepDone(e) if matches!(e.effect, crate::domain::step::Effect::Held { .. }));
+                        if held && !signed_retire {
+                            retire_due.get_or_insert(env.clock.now().after(READING));
+                        }
+                    }
+                },
+                () = env.clock.sleep(LOOK_EVERY) => {}
+            }
+            if retire_due.is_some_and(|due| due <= env.clock.now()) && !signed_retire {
+                signed_retire = true;
+                self.sign(env, home, plan, Phase::Retire)?;
+            }
+            confirm_who_moved(&inbox, scene, &mut waiting)?;
+        }
+    }
+}
+
+/// A team confirms when its consumer signs in with the newest value, which the lab knows.
+fn confirm_who_moved(
+    inbox: &Inbox,
+    scene: &Scene,
+    waiting: &mut BTreeSet<(RunId, crate::domain::id::TargetId, Text<64>)>,
+) -> Result<(), String> {
+    let moved: Vec<_> =
+        waiting.iter().filter(|(_, _, consumer)| scene.has_moved(consumer)).cloned().collect();
+    for (run, target, consumer) in moved {
+        let by = Text::lossy(&format!("{consumer}@drill.example"));
+        let how = Text::lossy("its sign-ins use the new credential");
+        waiting.remove(&(run.clone(), target, consumer.clone()));
+        drop_note(inbox, &Note::Confirm { by, consumer, how, run, target })?;
+    }
+    Ok(())
+}
+
+fn drop_note(inbox: &Inbox, note: &Note) -> Result<(), String> {
+    let bytes = serde_json::to_vec(note).map_err(|e| e.to_string())?;
+    inbox.hand_in(note.word(), &bytes).map(drop).map_err(|e| e.to_string())
+}

@@ -1,0 +1,350 @@
+//! Permits: nobody sends faster than the share of the quota that was given to this run.
+//!
+//! A request draws amounts from named buckets; which ones is told by the caller. [`Budget::permit`]
+//! waits until all of them can serve it, first come, first served in each bucket. A caller that
+//! waits for a scarce bucket only reserves its amount in the others, so plenty is never held up
+//! by scarcity.
+//!
+//! The service's answers feed back: 429 pauses the buckets that the request drew on (a stated
+//! `Retry-After`, RFC 9110 10.2.3, is believed up to five minutes; without one the pause grows),
+//! and `x-ms-throttle-limit-percentage` from 1.0 on slows them for a while.
+
+use super::pace::{CRUMB, Pace, time_for};
+use crate::env::{Clock, Env, random::Stream};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// The name of a bucket. A name with a slash, `vault-read/kv-ir…`, is one of many of a sort and
+/// takes its quota from the part before it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bucket(Cow<'static, str>);
+
+impl Bucket {
+    pub const fn named(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
+    /// The bucket of one member of a sort: one vault, for example.
+    pub fn of(sort: &str, member: &str) -> Self {
+        Self(Cow::Owned(format!("{sort}/{member}")))
+    }
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+    fn sort(&self) -> &str {
+        self.0.split('/').next().unwrap_or(&self.0)
+    }
+}
+
+/// What a service allows: `amount` per `window`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    pub amount: u32,
+    pub window: Duration,
+}
+
+impl Quota {
+    pub const fn per_seconds(amount: u32, seconds: u64) -> Self {
+        Self { amount, window: Duration::from_secs(seconds) }
+    }
+    /// How long `amount` takes at `pace` percent, from a full bucket.
+    pub fn time_for(self, amount: u64, pace: u8) -> Duration {
+        time_for(self, pace, amount)
+    }
+}
+
+/// A bucket nobody described gives one per second: slow enough to be noticed, never stuck.
+const UNDESCRIBED: Quota = Quota::per_seconds(1, 1);
+
+/// What one request takes from one bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draw {
+    pub bucket: Bucket,
+    pub amount: u32,
+}
+
+/// All that one request takes, as an extension of the request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Draws(pub Vec<Draw>);
+
+/// How a budget begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Nothing was sent lately.
+    Full,
+    /// Resumed: what an earlier process took is not known, so nothing is left.
+    Empty,
+}
+
+/// The right to send one write. Copies are the same right.
+#[derive(Clone)]
+pub struct Permit(Arc<PermitInner>);
+
+struct PermitInner {
+    draws: Vec<Draw>,
+    spent: AtomicBool,
+}
+
+impl Permit {
+    fn new(draws: &[Draw]) -> Self {
+        Self(Arc::new(PermitInner { draws: draws.to_vec(), spent: AtomicBool::new(false) }))
+    }
+    /// Whether it was taken for at least `draws`.
+    pub fn covers(&self, draws: &[Draw]) -> bool {
+        draws.iter().all(|d| self.0.draws.iter().any(|own| own.bucket == d.bucket && own.amount >= d.amount))
+    }
+    pub(super) fn draws(&self) -> &[Draw] {
+        &self.0.draws
+    }
+    /// True once: the send that may happen now.
+    pub(super) fn spend(&self) -> bool {
+        !self.0.spent.swap(true, Ordering::AcqRel)
+    }
+    /// The send was turned away at the door (401): it may be repeated with a better token.
+    pub(super) fn give_back(&self) {
+        self.0.spent.store(false, Ordering::Release);
+    }
+    /// The permit of the task that is running, if [`with_permit`] set one.
+    pub(super) fn of_task() -> Option<Permit> {
+        PERMIT.try_with(Clone::clone).ok()
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Permit").field(&self.0.draws).finish()
+    }
+}
+
+tokio::task_local! {
+    static PERMIT: Permit;
+}
+
+/// Runs `work` with `permit` at hand for the one write in it: the way through clients that are
+/// not ours and build their own requests.
+pub async fn with_permit<T>(permit: &Permit, work: impl Future<Output = T>) -> T {
+    PERMIT.scope(permit.clone(), work).await
+}
+
+/// The buckets of one run. Copies share them.
+#[derive(Clone)]
+pub struct Budget(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    jitter: Stream,
+    quotas: BTreeMap<String, Quota>,
+    pace: u8,
+    start: Start,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    buckets: BTreeMap<Bucket, Pace>,
+    waiting: VecDeque<Waiter>,
+    next_id: u64,
+}
+
+struct Waiter {
+    id: u64,
+    draws: Vec<Draw>,
+    granted: oneshot::Sender<()>,
+}
+
+/// What a bucket looks like now, for progress displays and `doctor`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gauge {
+    pub bucket: Bucket,
+    pub level: f64,
+    pub capacity: f64,
+    pub per_second: f64,
+    pub paused_for: Duration,
+}
+
+impl Budget {
+    /// The share of every quota that is used unless the operator says otherwise, in percent.
+    pub const PACE_DEFAULT: u8 = 70;
+
+    pub fn new(env: &Env, quotas: &[(&str, Quota)], pace: u8, start: Start) -> Self {
+        Self(Arc::new(Inner {
+            clock: env.clock,
+            jitter: env.random.stream("wire-jitter"),
+            quotas: quotas.iter().map(|(name, quota)| ((*name).to_owned(), *quota)).collect(),
+            pace: pace.clamp(1, 100),
+            start,
+            state: Mutex::default(),
+        }))
+    }
+
+    /// Waits until every bucket can serve its draw, and takes it.
+    pub async fn permit(&self, draws: &[Draw]) -> Permit {
+        let permit = Permit::new(draws);
+        if draws.is_empty() {
+            return permit;
+        }
+        let (id, mut granted) = self.enqueue(draws);
+        let _leave = Leave { budget: self, id };
+        while let Some(wait) = self.serve(id) {
+            tokio::select! {
+                biased;
+                _ = &mut granted => break,
+                () = self.0.clock.sleep(wait) => {}
+            }
+        }
+        permit
+    }
+
+    /// Tells the buckets how the service answered a request that drew on them.
+    pub fn note_response(&self, draws: &[Draw], status: http::StatusCode, headers: &http::HeaderMap) {
+        let now = self.0.clock.elapsed();
+        let load =
+            headers.get("x-ms-throttle-limit-percentage").and_then(|v| v.to_str().ok()?.trim().parse().ok());
+        let jitter = (status == 429).then(|| self.jitter());
+        let mut state = self.state();
+        for draw in draws {
+            let pace = self.bucket(&mut state, &draw.bucket, now);
+            pace.refill(now);
+            match jitter {
+                Some(jitter) => pace.strike(now, retry_after(headers), jitter),
+                None => pace.note(now, load),
+            }
+        }
+    }
+
+    /// How long to wait before another try of a request that may be repeated; `tries` so far.
+    pub fn backoff(&self, tries: u32) -> Duration {
+        let grown = Duration::from_millis(500) * 2u32.pow(tries.saturating_sub(1).min(6));
+        grown.mul_f64(0.75 + self.jitter() / 2.0)
+    }
+
+    pub fn gauges(&self) -> Vec<Gauge> {
+        let now = self.0.clock.elapsed();
+        let mut state = self.state();
+        let show = |(bucket, pace): (&Bucket, &mut Pace)| {
+            pace.refill(now);
+            Gauge {
+                bucket: bucket.clone(),
+                level: pace.level,
+                capacity: pace.capacity,
+                per_second: pace.rate(),
+                paused_for: pace.pause_left(now),
+            }
+        };
+        state.buckets.iter_mut().map(show).collect()
+    }
+
+    pub fn pace(&self) -> u8 {
+        self.0.pace
+    }
+
+    /// From 0 to 1.
+    fn jitter(&self) -> f64 {
+        f64::from(u32::try_from(self.0.jitter.below(1_001)).unwrap_or(0)) / 1_000.0
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn bucket<'a>(&self, state: &'a mut State, name: &Bucket, now: Duration) -> &'a mut Pace {
+        let make = || {
+            let quota = self.0.quotas.get(name.sort()).copied().unwrap_or(UNDESCRIBED);
+            Pace::new(quota, self.0.pace, self.0.start == Start::Full, now)
+        };
+        state.buckets.entry(name.clone()).or_insert_with(make)
+    }
+
+    fn enqueue(&self, draws: &[Draw]) -> (u64, oneshot::Receiver<()>) {
+        let (granted, receiver) = oneshot::channel();
+        let mut state = self.state();
+        let id = state.next_id;
+        state.next_id += 1;
+        state.waiting.push_back(Waiter { id, draws: draws.to_vec(), granted });
+        (id, receiver)
+    }
+
+    /// Serves whoever can be served, in order. `None` if `id` was; else how long it should wait.
+    fn serve(&self, id: u64) -> Option<Duration> {
+        let now = self.0.clock.elapsed();
+        let mut state = self.state();
+        for name in
+            state.waiting.iter().flat_map(|w| w.draws.iter().map(|d| d.bucket.clone())).collect::<Vec<_>>()
+        {
+            self.bucket(&mut state, &name, now).refill(now);
+        }
+        // What waiters further ahead have reserved, by bucket.
+        let mut ahead: BTreeMap<Bucket, f64> = BTreeMap::new();
+        let mut wait = None;
+        for waiter in std::mem::take(&mut state.waiting) {
+            let needs = waiter.draws.iter().map(|d| time_until(&state.buckets, &ahead, d, now)).max();
+            if needs.unwrap_or_default().is_zero() {
+                take(&mut state.buckets, &waiter.draws);
+                // A waiter that has gone away meanwhile has still taken its share: never too fast.
+                let _ = waiter.granted.send(());
+                continue;
+            }
+            if waiter.id == id {
+                wait = needs;
+            }
+            for draw in &waiter.draws {
+                *ahead.entry(draw.bucket.clone()).or_default() += f64::from(draw.amount);
+            }
+            state.waiting.push_back(waiter);
+        }
+        wait
+    }
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budget").field("pace", &self.0.pace).finish_non_exhaustive()
+    }
+}
+
+/// How long until `draw` can be served behind those ahead; zero if now.
+fn time_until(
+    buckets: &BTreeMap<Bucket, Pace>,
+    ahead: &BTreeMap<Bucket, f64>,
+    draw: &Draw,
+    now: Duration,
+) -> Duration {
+    let Some(pace) = buckets.get(&draw.bucket) else { return Duration::ZERO };
+    // More than the bucket holds is served from a full bucket and owed afterwards.
+    let amount = f64::from(draw.amount).min(pace.capacity);
+    let short = ahead.get(&draw.bucket).copied().unwrap_or(0.0) + amount - pace.level;
+    let filling = if short > CRUMB { Duration::from_secs_f64(short / pace.rate()) } else { Duration::ZERO };
+    let wait = filling.max(pace.pause_left(now));
+    // Timers count milliseconds: a shorter wait would spin.
+    if wait.is_zero() { wait } else { wait.max(Duration::from_millis(1)) }
+}
+
+fn take(buckets: &mut BTreeMap<Bucket, Pace>, draws: &[Draw]) {
+    for draw in draws {
+        if let Some(pace) = buckets.get_mut(&draw.bucket) {
+            pace.level -= f64::from(draw.amount);
+        }
+    }
+}
+
+/// `Retry-After` in seconds. The date form is not used by these services and counts as absent.
+pub(super) fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
+    let value = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
+    value.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// Takes a waiter out of the queue when its caller has gone.
+struct Leave<'a> {
+    budget: &'a Budget,
+    id: u64,
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.budget.state().waiting.retain(|w| w.id != self.id);
+    }
+}

@@ -1,0 +1,115 @@
+//! The layer that keeps the rules: a write needs a permit and is sent once; what may be repeated
+//! is, patiently but not forever; every answer is told to the budget.
+
+use super::budget::{Budget, Draws, Permit, retry_after};
+use super::{Class, Kind, Reached, Wire, WireError};
+use crate::env::{Clock, Env};
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::StatusCode;
+use std::time::Duration;
+
+/// How often and how long a read is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    pub tries_max: u32,
+    /// No new try begins later than this after the first.
+    pub total_max: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { tries_max: 8, total_max: Duration::from_secs(240) }
+    }
+}
+
+/// A wire under a budget.
+#[derive(Clone, Debug)]
+pub struct Metered<W> {
+    inner: W,
+    budget: Budget,
+    clock: Clock,
+    patience: Patience,
+}
+
+impl<W: Wire> Metered<W> {
+    pub fn new(inner: W, budget: Budget, env: &Env) -> Self {
+        Self { inner, budget, clock: env.clock, patience: Patience::default() }
+    }
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Sends a write once. The permit is the caller's: the budget is asked before the intent is
+    /// recorded, so that nothing waits between the two.
+    async fn write(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
+        let permit = request.extensions().get::<Permit>().cloned().or_else(Permit::of_task);
+        let needed = request.extensions().get::<Draws>().cloned().unwrap_or_default();
+        let Some(permit) = permit.filter(|p| p.covers(&needed.0) && p.spend()) else {
+            return Err(WireError::new(Kind::Unpermitted, Reached::No, request.uri()));
+        };
+        let result = self.inner.call(request).await;
+        if let Ok(response) = &result {
+            self.budget.note_response(permit.draws(), response.status(), response.headers());
+            if response.status() == StatusCode::UNAUTHORIZED {
+                permit.give_back();
+            }
+        }
+        result
+    }
+
+    /// Sends what may be repeated until it is answered, or patience ends: then the last answer or
+    /// failure is the result.
+    async fn repeat(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
+        let draws = request.extensions().get::<Draws>().cloned().unwrap_or_default().0;
+        let begun = self.clock.elapsed();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let _permit = self.budget.permit(&draws).await;
+            let result = self.inner.call(request.clone()).await;
+            if let Ok(response) = &result {
+                self.budget.note_response(&draws, response.status(), response.headers());
+            }
+            let Some(wait) = self.wait_before_next(&result, tries) else { return result };
+            let spent = self.clock.elapsed().saturating_sub(begun);
+            if tries >= self.patience.tries_max || spent + wait > self.patience.total_max {
+                return result;
+            }
+            self.clock.sleep(wait).await;
+        }
+    }
+
+    /// `None` if the result is final.
+    fn wait_before_next(
+        &self,
+        result: &Result<http::Response<Bytes>, WireError>,
+        tries: u32,
+    ) -> Option<Duration> {
+        match result {
+            Ok(response) if is_passing(response.status()) => {
+                Some(self.budget.backoff(tries).max(retry_after(response.headers()).unwrap_or_default()))
+            }
+            Ok(_) => None,
+            Err(e) if matches!(e.kind, Kind::Connect | Kind::Timeout | Kind::Cut) => {
+                Some(self.budget.backoff(tries))
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+/// Answers that another try may change (RFC 9110, 15.6; RFC 6585, 4).
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+#[async_trait]
+impl<W: Wire> Wire for Metered<W> {
+    async fn call(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
+        match Class::of(&request) {
+            Class::Write => self.write(request).await,
+            Class::Read | Class::Token => self.repeat(request).await,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The arithmetic of one bucket: a documented quota, the share of it we may use, and what the
+//! service's own signals do to that share. Amounts are whatever the quota counts; time is the
+//! clock's, so a paused clock works.
+//!
+//! At pace *p* the long-run rate is *p* % of the quota. A full bucket holds only what *p* leaves
+//! over, so that burst and rate together stay within the quota in **any** window: services
+//! document token buckets, but not how large a burst they really allow (unconfirmed).
+
+use super::budget::Quota;
+use std::time::Duration;
+
+/// The longest pause a service can talk us into.
+const PAUSE_MAX: Duration = Duration::from_secs(300);
+/// The first pause without a stated length; it doubles up to `GROWN_MAX`.
+const GROWN_FIRST: Duration = Duration::from_secs(1);
+const GROWN_MAX: Duration = Duration::from_secs(64);
+/// From this share of its limit on (1.0 = at the limit), the service drops requests.
+const AT_LIMIT: f64 = 1.0;
+/// Never slower than this part of the share.
+const SLOWEST: f64 = 0.1;
+/// Seconds in which a fully slowed bucket is back at its share.
+const RECOVERY_S: f64 = 120.0;
+/// What floating point may be off by.
+pub(super) const CRUMB: f64 = 1e-6;
+
+#[derive(Debug)]
+pub(super) struct Pace {
+    pub(super) level: f64,
+    pub(super) capacity: f64,
+    /// Per second, at full share.
+    share: f64,
+    /// What the service's signals leave of it, up to 1.
+    slowed: f64,
+    strikes: u32,
+    paused_until: Duration,
+    at: Duration,
+}
+
+impl Pace {
+    /// `pace` in percent, `now` on the budget's clock.
+    pub(super) fn new(quota: Quota, pace: u8, full: bool, now: Duration) -> Self {
+        let (share, capacity) = share_and_burst(quota, pace);
+        let level = if full { capacity } else { 0.0 };
+        Self { level, capacity, share, slowed: 1.0, strikes: 0, paused_until: Duration::ZERO, at: now }
+    }
+
+    pub(super) fn refill(&mut self, now: Duration) {
+        let seconds = now.saturating_sub(self.at).as_secs_f64();
+        self.level = (self.level + seconds * self.rate()).min(self.capacity);
+        self.slowed = (self.slowed + seconds / RECOVERY_S).min(1.0);
+        self.at = now;
+    }
+
+    pub(super) fn rate(&self) -> f64 {
+        self.share * self.slowed
+    }
+
+    pub(super) fn pause_left(&self, now: Duration) -> Duration {
+        self.paused_until.saturating_sub(now)
+    }
+
+    /// The service said "too many". `jitter` is from 0 to 1.
+    pub(super) fn strike(&mut self, now: Duration, retry_after: Option<Duration>, jitter: f64) {
+        self.strikes = self.strikes.saturating_add(1);
+        let doublings = self.strikes.saturating_sub(1).min(6);
+        let grown = (GROWN_FIRST * 2u32.pow(doublings)).min(GROWN_MAX).mul_f64(0.75 + jitter / 2.0);
+        let pause = match retry_after {
+            // A first stated length is believed; if it was too short, ours grows beside it.
+            Some(stated) if self.strikes == 1 => stated.min(PAUSE_MAX),
+            Some(stated) => stated.min(PAUSE_MAX).max(grown),
+            None => grown,
+        };
+        self.paused_until = self.paused_until.max(now + pause);
+        self.slowed = (self.slowed / 2.0).max(SLOWEST);
+        self.level = self.level.min(0.0);
+    }
+
+    /// An answer that was not "too many", with the service's own measure of our load if it gave
+    /// one (1.0 = at the limit).
+    pub(super) fn note(&mut self, now: Duration, load: Option<f64>) {
+        if now >= self.paused_until {
+            self.strikes = 0;
+        }
+        if let Some(load) = load.filter(|l| *l >= AT_LIMIT) {
+            self.slowed = self.slowed.min(0.8 / load).max(SLOWEST);
+        }
+    }
+}
+
+/// Rate per second and bucket size.
+fn share_and_burst(quota: Quota, pace: u8) -> (f64, f64) {
+    let window_s = quota.window.as_secs_f64().max(0.001);
+    let amount = f64::from(quota.amount.max(1));
+    let share = amount * f64::from(pace.clamp(1, 100)) / 100.0;
+    let one_second = (share / window_s).max(1.0);
+    let burst = (amount - share).min(share).max(one_second).max(1.0);
+    let rest = amount - burst;
+    // Where one request is the whole quota there is no burst to make room for.
+    let per_window = if rest < 1.0 { share } else { share.min(rest) };
+    (per_window / window_s, burst)
+}
+
+/// How long `amount` takes from a full bucket.
+pub(super) fn time_for(quota: Quota, pace: u8, amount: u64) -> Duration {
+    let (rate, burst) = share_and_burst(quota, pace);
+    #[allow(clippy::cast_precision_loss)]
+    let beyond = (amount as f64 - burst).max(0.0);
+    Duration::from_secs_f64(beyond / rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Burst and rate together never exceed the quota within its window.
+        #[test]
+        fn no_window_exceeds_the_quota(amount in 2u32..100_000, window in 1u64..600, pace in 1u8..=100) {
+            let quota = Quota { amount, window: Duration::from_secs(window) };
+            let (rate, burst) = share_and_burst(quota, pace);
+            #[allow(clippy::cast_precision_loss)]
+            let most = burst + rate * window as f64;
+            prop_assert!(most <= f64::from(amount) + 1.0, "{most} of {amount}");
+            prop_assert!(rate > 0.0 && burst >= 1.0);
+        }
+    }
+
+    #[test]
+    fn a_pause_believes_little_and_grows() {
+        let quota = Quota { amount: 100, window: Duration::from_secs(10) };
+        let mut p = Pace::new(quota, 70, true, Duration::ZERO);
+        p.strike(Duration::ZERO, Some(Duration::from_secs(31_536_000)), 0.5);
+        assert_eq!(p.pause_left(Duration::ZERO), PAUSE_MAX);
+        let mut p = Pace::new(quota, 70, true, Duration::ZERO);
+        let mut pauses = Vec::new();
+        let mut now = Duration::ZERO;
+        for _ in 0..8 {
+            p.strike(now, Some(Duration::from_millis(1)), 0.5);
+            pauses.push(p.pause_left(now).as_millis());
+            now += p.pause_left(now);
+        }
+        assert_eq!(pauses, [1, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 64_000]);
+    }
+
+    #[test]
+    fn a_loaded_service_slows_us_and_we_recover() {
+        let quota = Quota { amount: 3_000, window: Duration::from_secs(150) };
+        let mut p = Pace::new(quota, 70, true, Duration::ZERO);
+        assert!((p.rate() - 14.0).abs() < CRUMB);
+        p.note(Duration::ZERO, Some(0.9));
+        assert!((p.rate() - 14.0).abs() < CRUMB);
+        p.note(Duration::ZERO, Some(1.6));
+        assert!((p.rate() - 7.0).abs() < CRUMB);
+        p.refill(Duration::from_secs(60));
+        assert!((p.rate() - 14.0).abs() < CRUMB);
+    }
+}
