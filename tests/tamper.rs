@@ -4,6 +4,8 @@
 //! A row says what the log's files and its public key show alone, and what they show together with
 //! one head that was kept elsewhere.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+
 #[path = "support/approvals.rs"]
 mod approvals;
 #[path = "support/log.rs"]

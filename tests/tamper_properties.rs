@@ -1,6 +1,8 @@
 //! Properties of the log: no changed byte is accepted, and whatever crash comes when, what was
 //! acknowledged is there afterwards, in order, and nothing that was not handed in.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+
 #[path = "support/approvals.rs"]
 mod approvals;
 #[path = "support/frail.rs"]
@@ -8,16 +10,17 @@ mod frail;
 #[path = "support/log.rs"]
 mod log;
 
-use approvals::{roster, roster_yaml};
+use approvals::{noon, roster, roster_yaml};
 use frail::FrailDisk;
 use log::{Log, Story, explain, opening, written};
 use proptest::prelude::*;
-use reissue::domain::event::{Event, RunPaused};
+use reissue::domain::event::{Environment, Event, RunPaused};
 use reissue::domain::id::RunId;
+use reissue::domain::playbook::model::Cloud;
 use reissue::domain::text::Text;
-use reissue::env::{Disk, MemoryDisk};
-use reissue::trail::verify::{Report, Severity, Verdict};
-use reissue::trail::{Entry, Journal, JournalError, Objects, Reader};
+use reissue::env::{Clock, Disk, Env, MemoryDisk};
+use reissue::trail::verify::{Report, Severity, Trust, Verdict, verify};
+use reissue::trail::{Entry, Home, HomeError, Install, Journal, JournalError, Objects, Reader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -307,6 +310,48 @@ async fn tell(log: &Log<FrailDisk>, model: &mut Model) {
             log.disk.inner.crash_process();
         } else if let Some(journal) = model.journal.take() {
             journal.close().await.ok();
+        }
+    }
+}
+
+/// `init` may die anywhere and be run again.
+#[test]
+fn an_installation_can_be_begun_again() {
+    for at in 0.. {
+        let died = runtime().block_on(async {
+            let disk = FrailDisk::new();
+            let env = Env { disk: Arc::new(disk.clone()), ..Env::simulated(Clock::starting_at(noon()), 7) };
+            let install = Install {
+                cloud: Cloud::Public,
+                environment: Environment::Lab,
+                agency: Text::lossy("agency.example"),
+                install: Text::lossy("i"),
+                roster: roster().digest(),
+                tenant: approvals::TENANT.parse().unwrap(),
+                version: 1,
+            };
+            let yaml = roster_yaml(&[]);
+            let init = || {
+                let process = Text::lossy("boot:1:1");
+                Home::create(&env, Path::new("home"), install.clone(), yaml.as_bytes(), process)
+            };
+            disk.die_after(at);
+            let first = init().await.map(drop);
+            let died = disk.is_dead();
+            disk.die_after(i64::MAX);
+            disk.inner.crash_process();
+            match first {
+                Ok(()) => assert!(matches!(init().await, Err(HomeError::Exists(_)))),
+                Err(_) => drop(init().await.unwrap_or_else(|e| panic!("died at {at}: {e}"))),
+            }
+            let home = Home::open(&env, Path::new("home")).unwrap();
+            let trust = Trust { key: home.vkey().unwrap(), roster: Some(roster().digest()), anchors: vec![] };
+            let report = verify(&env.disk, &home.log(), &trust).unwrap();
+            assert_eq!(report.verdict, Verdict::NotAnchored, "died at {at}: {}", explain(&report));
+            died
+        });
+        if !died {
+            break;
         }
     }
 }

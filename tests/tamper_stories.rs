@@ -1,13 +1,15 @@
 //! Stories that the engine would never write, logs that are not finished, anchors, and files that
 //! are no files: what `audit verify` says about them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+
 #[path = "support/approvals.rs"]
 mod approvals;
 #[path = "support/log.rs"]
 mod log;
 
 use approvals::noon;
-use log::{Log, Story, explain, finished, object_of, plan_of, run, statement_of, written};
+use log::{Approving, Log, Story, explain, finished, object_of, plan_of, run, statement_of, written};
 use reissue::domain::approval::Statement;
 use reissue::domain::event::Environment;
 use reissue::domain::id::Digest;
@@ -22,7 +24,7 @@ use std::time::Duration;
 async fn stories_that_are_not_ours() {
     let hours = |h: u64| Duration::from_secs(h * 3600);
     let half_past: fn(&mut Statement) = |s| s.expires = noon().after(Duration::from_secs(1800));
-    let approvals = |a: Vec<(usize, fn(&mut Statement))>| Story { approvals: a, ..Story::default() };
+    let approvals = |a: Vec<Approving>| Story { approvals: a, ..Story::default() };
     let rows = [
         (
             "approval missing",

@@ -101,10 +101,12 @@ pub fn run() -> RunId {
     RunId::new(1, [3; 10])
 }
 
+/// Who approves, and how the statement differs from the ordinary one.
+pub type Approving = (usize, fn(&mut Statement));
+
 /// What the writer does, where it can differ.
 pub struct Story {
-    /// Who approves, and how they change their statement.
-    pub approvals: Vec<(usize, fn(&mut Statement))>,
+    pub approvals: Vec<Approving>,
     /// From the last approval to the opening of the phase, and from there to the work.
     pub opens_after: Duration,
     pub works_after: Duration,
@@ -263,7 +265,7 @@ async fn done(journal: &Journal, step_no: u16, effect: Effect) {
 /// The approvals of the story, whose signers see the log as it is now.
 pub fn sign_all(journal: &Journal, story: &Story) -> Vec<SignedApproval> {
     let (facts, head) = (facts(), journal.head());
-    let one = |(i, (person, change)): (usize, &(usize, fn(&mut Statement)))| {
+    let one = |(i, (person, change)): (usize, &Approving)| {
         signed(&facts, *person, u8::try_from(i).unwrap(), |s| {
             (s.log_head.size, s.log_head.root) = (head.size, Digest(head.root));
             change(s);
