@@ -53,7 +53,7 @@ const TABLE: &[Row] = &[
 
     // Lines, by somebody without the log's key.
     caught("a field is edited", |log| replace(log, "\"operator\":\"op\"", "\"operator\":\"me\""), "does not follow"),
-    caught("a field is edited, chained again", |log| change(log, edit_operator), "that the checkpoint of that size signs"),
+    caught("a field is edited, chained again", |log| change(log, |l| edit_operator(l)), "that the checkpoint of that size signs"),
     caught("a middle line is deleted", |log| edit_lines(log, |l| drop(l.remove(4))), "lines are missing, doubled or moved"),
     caught("a middle line is deleted, chained again", |log| change(log, |l| drop(l.remove(4))), "that the checkpoint of that size signs"),
     caught("two lines are swapped", |log| edit_lines(log, |l| l.swap(4, 5)), "lines are missing, doubled or moved"),
@@ -90,7 +90,7 @@ const TABLE: &[Row] = &[
 
     // By the holder of the log's key, who chains and signs anew.
     row("the end is forged", |log| forge(log, |l| later(l.last_mut().unwrap())), NotAnchored, Tampered, ""),
-    caught("forged: what an approver saw", |log| forge(log, edit_process), "saw other first"),
+    caught("forged: what an approver saw", |log| forge(log, |l| edit_process(l)), "saw other first"),
     caught("forged: time goes backwards", |log| forge(log, |l| later(&mut l[7])), "is before that of the line before it"),
     caught("forged: an event after run.finished", |log| forge(log, |l| insert_after(l, "run.finished", "target.ended")), "follows run.finished"),
     caught("forged: run.finished twice", |log| forge(log, |l| insert_after(l, "run.finished", "run.finished")), "finished twice"),
@@ -98,12 +98,12 @@ const TABLE: &[Row] = &[
     caught("forged: a run that was never started", |log| forge(log, |l| remove(l, "run.started")), "comes before run.started"),
     caught("forged: an intent without its outcome", |log| forge(log, |l| remove(l, "step.done")), "another step's outcome is not known"),
     caught("forged: an outcome without its intent", |log| forge(log, |l| remove(l, "step.intent")), "no such attempt under way"),
-    caught("forged: a step that is not in the plan", |log| forge(log, other_step), "the plan has no such step"),
-    caught("forged: a target that is not in the plan", |log| forge(log, other_target), "the approved plan has no steps"),
+    caught("forged: a step that is not in the plan", |log| forge(log, |l| other_step(l)), "the plan has no such step"),
+    caught("forged: a target that is not in the plan", |log| forge(log, |l| other_target(l)), "the approved plan has no steps"),
     caught("forged: a target that never ended", |log| forge(log, |l| remove(l, "target.ended")), "has not ended"),
     caught("forged: an approval is left out", |log| forge(log, |l| remove(l, "approval.recorded")), "without its quorum"),
-    caught("forged: an approval in another's name", |log| forge(log, other_approver), "something else than the statement"),
-    caught("forged: a phase opened for too long", |log| forge(log, longer_phase), "the approvals end at"),
+    caught("forged: an approval in another's name", |log| forge(log, |l| other_approver(l)), "something else than the statement"),
+    caught("forged: a phase opened for too long", |log| forge(log, |l| longer_phase(l)), "the approvals end at"),
     caught("forged: the roster is swapped", swap_roster, "it was swapped"),
     caught("forged: events before the log was opened again", |log| forge(log, |l| l.push(l[8].clone())), "follows log.closed"),
 
@@ -182,39 +182,39 @@ fn later(line: &mut Line) {
     line.time = line.time.after(Duration::from_secs(999));
 }
 
-fn edit_operator(lines: &mut Vec<Line>) {
+fn edit_operator(lines: &mut [Line]) {
     let at = find(lines, "run.started");
     if let Event::RunStarted(e) = &mut lines[at].event {
         e.operator = Text::lossy("me");
     }
 }
 
-fn edit_process(lines: &mut Vec<Line>) {
+fn edit_process(lines: &mut [Line]) {
     if let Event::LogOpened(e) = &mut lines[0].event {
         e.process = Text::lossy("elsewhere");
     }
 }
 
-fn other_step(lines: &mut Vec<Line>) {
+fn other_step(lines: &mut [Line]) {
     let at = find(lines, "step.intent");
     if let Event::StepIntent(e) = &mut lines[at].event {
         e.step = 9;
     }
 }
 
-fn other_target(lines: &mut Vec<Line>) {
+fn other_target(lines: &mut [Line]) {
     let at = find(lines, "step.intent");
     lines[at].target = Some(TargetId(7));
 }
 
-fn other_approver(lines: &mut Vec<Line>) {
+fn other_approver(lines: &mut [Line]) {
     let at = find(lines, "approval.recorded");
     if let Event::ApprovalRecorded(e) = &mut lines[at].event {
         e.approver = Text::lossy("somebody");
     }
 }
 
-fn longer_phase(lines: &mut Vec<Line>) {
+fn longer_phase(lines: &mut [Line]) {
     let at = find(lines, "phase.opened");
     if let Event::PhaseOpened(e) = &mut lines[at].event {
         e.expires = e.expires.after(Duration::from_secs(1));

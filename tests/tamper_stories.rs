@@ -22,10 +22,25 @@ use std::time::Duration;
 /// What a story that the engine would never write is told to be.
 #[tokio::test(start_paused = true)]
 async fn stories_that_are_not_ours() {
+    for (name, story, says) in stories() {
+        let report = written(&story).await.judge(vec![]);
+        let said = report.findings.iter().any(|f| f.what.contains(says));
+        assert!(
+            report.verdict == Verdict::Tampered && said,
+            "{name}: {:?}\n{}",
+            report.verdict,
+            explain(&report)
+        );
+    }
+}
+
+/// Each with what is said of it.
+#[rustfmt::skip]
+fn stories() -> Vec<(&'static str, Story, &'static str)> {
     let hours = |h: u64| Duration::from_secs(h * 3600);
     let half_past: fn(&mut Statement) = |s| s.expires = noon().after(Duration::from_secs(1800));
     let approvals = |a: Vec<Approving>| Story { approvals: a, ..Story::default() };
-    let rows = [
+    vec![
         (
             "approval missing",
             Story { opens_phase: false, ..approvals(vec![]) },
@@ -84,17 +99,7 @@ async fn stories_that_are_not_ours() {
             approvals(vec![(1, |s| s.phase = Phase::Retire), (2, |_| ())]),
             "without its quorum",
         ),
-    ];
-    for (name, story, says) in rows {
-        let report = written(&story).await.judge(vec![]);
-        let said = report.findings.iter().any(|f| f.what.contains(says));
-        assert!(
-            report.verdict == Verdict::Tampered && said,
-            "{name}: {:?}\n{}",
-            report.verdict,
-            explain(&report)
-        );
-    }
+    ]
 }
 
 #[tokio::test(start_paused = true)]
