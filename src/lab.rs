@@ -135,6 +135,18 @@ impl Lab {
         self.shared.clock.now()
     }
 
+    /// Changes the lab's hostility from now on: off, for the quiet end of a simulation.
+    pub fn set_faults(&self, faults: Faults) {
+        self.with(|state| state.options.faults = faults);
+    }
+    /// Makes every sign-in of a client fail with this `AADSTS` number; `None` ends that.
+    pub fn refuse_sign_in(&self, client_id: &crate::domain::id::ClientId, code: Option<u32>) {
+        self.with(|state| match code {
+            Some(code) => state.refused.insert(client_id.to_string(), code),
+            None => state.refused.remove(client_id.as_str()),
+        });
+    }
+
     /// A consumer moves in.
     pub fn consumer(&self, spec: ConsumerSpec) {
         self.with(|state| people::add_consumer(state, spec));

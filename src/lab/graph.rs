@@ -19,6 +19,7 @@ mod policies;
 mod query;
 mod relations;
 mod reply;
+mod risk;
 mod role_assignments;
 pub(super) mod roles;
 mod users;
@@ -139,6 +140,7 @@ impl Call<'_> {
             "directory" => bin::route(self, rest),
             "auditLogs" => logs::route(self, rest),
             "reports" => logs::reports(self, rest),
+            "identityProtection" => risk::route(self, rest),
             "organization" => users::organization(self),
             other => Err(error::no_segment(other)),
         }

@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) tokens: super::token::Verified,
     pub(super) storage: super::arm::StorageKeys,
     pub(super) strangers: Vec<super::stranger::Errand>,
+    /// Clients whose sign-ins fail with a number of the scene's choice.
+    pub(super) refused: std::collections::BTreeMap<String, u32>,
     pub(super) recorder: Option<super::recorder::Sink>,
 }
 
@@ -44,6 +46,7 @@ impl State {
             tokens: super::token::Verified::default(),
             storage: super::arm::StorageKeys::default(),
             strangers: Vec::new(),
+            refused: std::collections::BTreeMap::new(),
             recorder: None,
         }
     }
