@@ -59,5 +59,5 @@ check "versions" "$("$az" keyvault secret list-versions --vault-name lab -n az1 
 "$az" rest --method PATCH --url "https://graph.lab.test:$port/v1.0/applications(appId='$app')" --body '{"isDisabled": true}' \
     --resource "https://graph.lab.test:$port/"
 sleep 3
-check "disabled" "$("$az" rest --url "https://graph.lab.test:$port/v1.0/applications(appId='$app')?\$select=isDisabled" --resource "https://graph.lab.test:$port/" --query isDisabled)" True
+check "disabled" "$("$az" rest --url "https://graph.lab.test:$port/v1.0/applications(appId='$app')?\$select=isDisabled" --resource "https://graph.lab.test:$port/" --query isDisabled)" true
 echo "azure-cli: $checks checks passed"
