@@ -1,4 +1,8 @@
 //! The clients against the lab tenant, and the wire's rules.
 
 mod against_lab;
+mod canned;
 mod scene;
+mod shapes;
+mod tokens;
+mod wire_rules;
