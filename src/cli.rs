@@ -4,11 +4,14 @@
 mod check;
 pub mod codes;
 mod completions;
+mod drill;
 pub mod error;
 pub mod exit;
 mod explain;
 pub mod human;
 pub mod json;
+mod plan_view;
+mod run_view;
 mod schema;
 
 use crate::env::Env;
@@ -51,6 +54,8 @@ macro_rules! commands {
 commands! {
     /// Read a playbook and say everything that is wrong with it; touches nothing
     Check check
+    /// Rehearse a playbook on a lab tenant, with people in it, in virtual time
+    Drill drill
     /// Print the JSON Schema of playbooks, for editors
     Schema schema
     /// Tell more about an error code

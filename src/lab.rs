@@ -27,7 +27,10 @@ mod login;
 mod options;
 mod people;
 mod quota;
+pub mod recorder;
+pub mod serve;
 mod state;
+mod stranger;
 mod token;
 mod vault;
 
@@ -95,6 +98,7 @@ impl Lab {
         let surface = self.with(|state| known_surface(state, &ask));
         let Some(surface) = surface else { return Err(LabDisconnect { may_have_reached: false }) };
         let (fate, latency) = self.with(|state| {
+            stranger::act(state);
             let (fate, happened) = fault::fate(&state.options.faults, &state.random, &ask, &surface);
             happened.iter().for_each(|name| state.ledger.count_fault(name));
             (fate, state.options.lags.request.draw(&state.random.stream("lab-latency")))
@@ -107,13 +111,28 @@ impl Lab {
         };
         self.with(|state| finish(state, &ask, &surface, &mut answer));
         self.pause(latency / 2 + delay).await;
-        if lose_reply { Err(LabDisconnect { may_have_reached: true }) } else { Ok(answer.into_http()) }
+        if lose_reply {
+            return Err(LabDisconnect { may_have_reached: true });
+        }
+        let response = answer.into_http();
+        if let Some(sink) = self.with(|state| state.recorder.clone()) {
+            sink(&recorder::line(&ask, &response));
+        }
+        Ok(response)
     }
 
     async fn pause(&self, span: std::time::Duration) {
         if !span.is_zero() {
             self.shared.clock.sleep(span).await;
         }
+    }
+
+    /// Hands every exchange to `sink` as one JSON line, its secrets replaced.
+    pub fn record(&self, sink: impl Fn(&str) + Send + Sync + 'static) {
+        self.with(|state| state.recorder = Some(Arc::new(sink)));
+    }
+    fn now(&self) -> crate::domain::time::Timestamp {
+        self.shared.clock.now()
     }
 
     /// A consumer moves in.
@@ -202,7 +221,16 @@ fn finish(state: &mut State, ask: &Ask, surface: &Surface, answer: &mut Answer) 
             "management"
         }
     };
+    answer.headers.push(("date", http_date(now)));
     state.ledger.count_answer(name, answer.status);
+}
+
+/// `Mon, 23 Nov 2026 07:00:00 GMT` (RFC 9110, 5.6.7).
+fn http_date(now: crate::domain::time::Timestamp) -> String {
+    let t = keys::date_time(now);
+    let (day, month) = (t.weekday().to_string(), t.month().to_string());
+    let clock = format!("{:02}:{:02}:{:02}", t.hour(), t.minute(), t.second());
+    format!("{}, {:02} {} {:04} {clock} GMT", &day[..3], t.day(), &month[..3], t.year())
 }
 
 /// [`Lab`] as a tower service.

@@ -26,6 +26,7 @@ pub mod note;
 pub mod objects;
 pub mod proof;
 pub mod reader;
+pub mod verify;
 
 pub use crate::domain::merkle;
 pub use checkpoint::Checkpoint;

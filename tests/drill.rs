@@ -18,7 +18,8 @@ impl Audience for Heard {
 }
 
 fn hold(text: &str, seed: u64) -> (Result<DrillResult, DrillFailure>, Vec<String>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let env = drill::environment(seed);
         let mut heard = Heard::default();

@@ -105,6 +105,22 @@ fn a_pasted_secret_is_refused_and_never_shown() {
     }
 }
 
+/// Whatever the file's encoding, and whatever invisible characters came along.
+#[test]
+fn a_secret_in_a_strange_encoding_is_not_shown() {
+    let text = SHIPPED[1].1.replace("x7Q", CANARY);
+    let utf16 = |order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+    let (little, big) = (utf16(u16::to_le_bytes), utf16(u16::to_be_bytes));
+    let marked = [&[0xff, 0xfe][..], &little].concat();
+    let spaced = text.replace("c4n4", "c4\u{200b}n4").into_bytes();
+    let latin = text.replace("payroll-sync\n", "payr\u{fc}ll\n").chars().map(|c| c as u8).collect();
+    for bytes in [little, big, marked, spaced, latin] {
+        let found = check_bytes(&bytes, &syntaxes(), None).unwrap_err();
+        let shown: String = format!("{found:?}").chars().filter(char::is_ascii_alphanumeric).collect();
+        assert!(!shown.contains("4ry") && !shown.contains("4RY"), "{shown}");
+    }
+}
+
 /// A secret of no known shape, where only its place tells that it is one.
 #[test]
 fn an_unknown_value_in_a_secrets_place_is_not_shown() {

@@ -58,6 +58,12 @@ codes! { GENERAL:
     UNSOUND "RI003" Error "The playbook has mistakes"
         "Every mistake is listed with its own code, place and hint. A playbook with a mistake is \
          never planned or applied, not even in part."
+    EXISTS "RI004" Error "There is something at this place already"
+        "reissue does not write over what it did not make. Name another place."
+    MACHINE "RI005" Error "The machine does not give what is needed"
+        "Disk, memory or a folder's permissions. What was under way is in the log."
+    DRILL "RI006" Error "The drill could not be held"
+        "The playbook is sound, but cannot be rehearsed as it is. The message says what is missing."
 }
 
 /// All entries, in the order of their codes.

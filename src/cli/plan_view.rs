@@ -6,7 +6,9 @@ use crate::domain::id::Digest;
 use crate::domain::observation::{CredentialSeen, ObjectSeen, Observation, StoreSeen, WayIn};
 use crate::domain::plan::cost::Cost;
 use crate::domain::plan::guardrail::Use;
-use crate::domain::plan::{Counts, Excepted, Identity, Plan, PlanHeader, Planned, PlannedHold, PlannedTarget};
+use crate::domain::plan::{
+    Counts, Excepted, Identity, Plan, PlanHeader, Planned, PlannedHold, PlannedTarget,
+};
 use crate::domain::playbook::model::{ApprovalPolicy, Cloud, Consumer, Evidence, Refresh};
 use crate::domain::step::{Phase, Protocol, Step, Verb};
 use crate::domain::time::show_span;
@@ -226,8 +228,19 @@ fn exception(out: &mut String, excepted: &Excepted) {
 }
 
 fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
-    let Counts { attach, block, excepted, irreversible, mint, reset, retire, revoke: _, steps, switch, targets } =
-        header.counts;
+    let Counts {
+        attach,
+        block,
+        excepted,
+        irreversible,
+        mint,
+        reset,
+        retire,
+        revoke: _,
+        steps,
+        switch,
+        targets,
+    } = header.counts;
     let Cost { directory_writes, seconds_at_least, vault_writes } = header.cost;
     let ApprovalPolicy { quorum, valid_for, retire_separately } = &header.approval;
     let _ = writeln!(
@@ -243,7 +256,10 @@ fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
     );
     for Use { action, allowed, limit, of, used } in &header.guardrails {
         let kept = if used <= allowed { "kept" } else { "BROKEN" };
-        let _ = writeln!(out, "      guardrail {action} at most {limit}: {used} of {allowed} ({of} in the tenant), {kept}");
+        let _ = writeln!(
+            out,
+            "      guardrail {action} at most {limit}: {used} of {allowed} ({of} in the tenant), {kept}"
+        );
     }
     let separately = if *retire_separately { "; retiring needs an approval of its own" } else { "" };
     if let Some(most) = header.pause_when_stuck {

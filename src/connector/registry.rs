@@ -29,8 +29,7 @@ pub struct World {
     pub stores: Arc<VaultStores>,
 }
 
-static ROWS: [Row; 1] =
-    [Row { kind: &AppSecret, syntax: &AppSecret, effects: |w| Arc::new(AppSecretEffects::new(w)) }];
+static ROWS: [Row; 1] = [Row { kind: &AppSecret, effects: |w| Arc::new(AppSecretEffects::new(w)) }];
 
 /// The playbook syntax of every kind, for `check` and `schema`.
 pub fn syntaxes() -> [&'static dyn KindSyntax; 4] {

@@ -8,6 +8,8 @@ pub(super) struct Ask {
     pub(super) method: Method,
     /// Host and port, as the client wrote them.
     pub(super) authority: String,
+    /// Path and query, as the client wrote them.
+    pub(super) target: String,
     /// Path without query, not decoded.
     pub(super) path: String,
     /// Path segments, percent-decoded; empty ones (a trailing slash) are dropped.
@@ -41,7 +43,16 @@ impl Ask {
         let query = url::form_urlencoded::parse(query.as_bytes())
             .map(|(k, v)| (k.to_ascii_lowercase(), v.into_owned()))
             .collect();
-        Self { method, authority, path: path.to_owned(), segments, query, headers, body }
+        Self {
+            method,
+            authority,
+            target: target.to_owned(),
+            path: path.to_owned(),
+            segments,
+            query,
+            headers,
+            body,
+        }
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {

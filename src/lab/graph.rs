@@ -2,6 +2,7 @@
 //! the quotas, routed, and answered from one replica.
 
 mod app_like;
+mod batch;
 mod bin;
 mod caller;
 mod change;
@@ -10,6 +11,7 @@ pub(super) mod error;
 mod filter;
 mod grants;
 mod keys;
+mod logs;
 mod methods;
 mod passwords;
 mod permissions;
@@ -21,7 +23,7 @@ mod role_assignments;
 pub(super) mod roles;
 mod users;
 
-pub(super) use change::{application_fields, as_map, principal_fields};
+pub(super) use change::{application_fields, principal_fields};
 pub(super) use grants::assignment;
 pub(super) use passwords::{DEFAULT_LIFE, new_value};
 pub(super) use permissions::{graph_principal, permission_id};
@@ -46,6 +48,8 @@ pub(super) struct Call<'a> {
     /// The replica that answers.
     pub(super) node: Node,
     pub(super) beta: bool,
+    /// A dependent step of a batch.
+    pub(super) in_sequence: bool,
 }
 
 /// What a write is called in the ledger and in the audit log.
@@ -63,16 +67,24 @@ pub(super) fn route(state: &mut State, ask: &Ask) -> Answer {
 }
 
 fn answer(state: &mut State, ask: &Ask) -> Outcome {
+    let caller = caller::authenticate(state, ask)?;
+    match ask.path_parts().as_slice() {
+        ["v1.0" | "beta", "$batch"] if ask.method == http::Method::POST => batch::run(state, ask, &caller),
+        _ => one(state, ask, &caller, false),
+    }
+}
+
+/// One request that is not a batch. A step of a sequence does not collide with the step before.
+fn one(state: &mut State, ask: &Ask, caller: &Caller, in_sequence: bool) -> Outcome {
     let parts = ask.path_parts();
     let beta = match parts.first().copied() {
         Some("v1.0") => false,
         Some("beta") => true,
         other => return Err(error::no_segment(other.unwrap_or(""))),
     };
-    let caller = caller::authenticate(state, ask)?;
     let used = charge(state, ask, &caller.app_id)?;
     let node = state.any_replica();
-    let mut call = Call { state, ask, caller, node, beta };
+    let mut call = Call { state, ask, caller: caller.clone(), node, beta, in_sequence };
     let answer = call.dispatch(&parts[1..]).unwrap_or_else(|refused| refused);
     let units = quota::resource_units(ask);
     let answer = answer.with("x-ms-resource-unit", format!("{units:.0}"));
@@ -125,6 +137,8 @@ impl Call<'_> {
             "policies" => policies::route(self, rest),
             "roleManagement" => role_assignments::route(self, rest),
             "directory" => bin::route(self, rest),
+            "auditLogs" => logs::route(self, rest),
+            "reports" => logs::reports(self, rest),
             "organization" => users::organization(self),
             other => Err(error::no_segment(other)),
         }
@@ -157,7 +171,7 @@ impl Call<'_> {
         let now = self.state.now();
         let last = self.state.directory.last_write(id);
         let gap = self.state.options.lags.settle_gap;
-        if last.is_some_and(|at| now.since(at) < gap) {
+        if !self.in_sequence && last.is_some_and(|at| now.since(at) < gap) {
             self.state.ledger.count_fault("concurrency_409");
             return Err(error::concurrency(409));
         }
@@ -167,7 +181,9 @@ impl Call<'_> {
     /// Commits a change and records it.
     fn commit(&mut self, object: Object, deed: Deed<'_>) {
         self.record(&object, deed);
+        let (kind, id) = (object.kind, object.id.clone());
         self.state.write(object);
+        crate::lab::stranger::notice(self.state, kind, &id);
     }
     fn record(&mut self, object: &Object, deed: Deed<'_>) {
         let at = self.state.now();

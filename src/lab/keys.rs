@@ -72,6 +72,16 @@ pub(super) fn self_signed(
     Ok(params.self_signed(&key).map_err(wrong)?.der().to_vec())
 }
 
+/// A certificate signing request for a key, DER.
+pub(super) fn signing_request(key_pem: &str, subject: &str) -> Result<Vec<u8>, CertificateError> {
+    let wrong = |e: rcgen::Error| CertificateError { subject: subject.to_owned(), why: e.to_string() };
+    let mut params = CertificateParams::new(Vec::<String>::new()).map_err(wrong)?;
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, subject.strip_prefix("CN=").unwrap_or(subject));
+    let key = KeyPair::from_pem(key_pem).map_err(wrong)?;
+    Ok(params.serialize_request(&key).map_err(wrong)?.der().to_vec())
+}
+
 pub(super) fn date_time(t: Timestamp) -> time::OffsetDateTime {
     time::OffsetDateTime::from_unix_timestamp(t.unix_s()).unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
 }

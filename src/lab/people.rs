@@ -117,6 +117,7 @@ pub(super) fn restart(state: &mut State, name: &str) {
 
 /// Lets everyone act who is due; the answer is when the next one is.
 pub(super) fn run_due(state: &mut State) -> Option<Timestamp> {
+    super::stranger::act(state);
     let now = state.now();
     while let Some(who) = state.people.take_due(now) {
         // Taken out while it acts, since acting needs the whole state.

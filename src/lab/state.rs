@@ -25,6 +25,8 @@ pub(super) struct State {
     pub(super) ledger: Ledger,
     pub(super) tokens: super::token::Verified,
     pub(super) storage: super::arm::StorageKeys,
+    pub(super) strangers: Vec<super::stranger::Errand>,
+    pub(super) recorder: Option<super::recorder::Sink>,
 }
 
 impl State {
@@ -41,6 +43,8 @@ impl State {
             ledger: Ledger::default(),
             tokens: super::token::Verified::default(),
             storage: super::arm::StorageKeys::default(),
+            strangers: Vec::new(),
+            recorder: None,
         }
     }
     pub(super) fn now(&self) -> Timestamp {

@@ -70,7 +70,6 @@ pub(super) fn modulus(pkcs1: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 /// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bad {
-    Empty,
     Malformed,
     Signature,
     Expired,

@@ -1,8 +1,11 @@
 //! Key Vault's data plane: the challenge for requests without a token, role checks, quotas and
 //! the routes (Azure Key Vault REST, api-versions 7.4 to 2026-04-01).
 
+mod certificates;
 mod deleted;
 pub(super) mod error;
+mod issue;
+mod keys;
 pub(super) mod model;
 mod secrets;
 
@@ -57,7 +60,10 @@ fn answer(state: &mut State, ask: &Ask, vault: &str) -> Outcome {
     let mut call = Call { state, ask, vault, caller };
     match parts.split_first() {
         Some((&"secrets", rest)) => secrets::route(&mut call, rest),
-        Some((&"deletedsecrets", rest)) => deleted::route(&mut call, rest),
+        Some((&"deletedsecrets", rest)) => deleted::route(&mut call, deleted::What::Secret, rest),
+        Some((&"deletedcertificates", rest)) => deleted::route(&mut call, deleted::What::Certificate, rest),
+        Some((&"certificates", rest)) => certificates::route(&mut call, rest),
+        Some((&"keys", rest)) => keys::route(&mut call, rest),
         _ => Err(error::error(404, "NotFound", "The resource was not found.", None)),
     }
 }

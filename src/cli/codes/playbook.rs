@@ -50,6 +50,8 @@ findings! {
     UnknownKey "PB011" "A key that nobody knows"
         "Unknown keys are refused, because a misspelt key would be a setting that silently \
          does not hold. The hint names the nearest known key or all of them."
+    MissingKey "PB012" "A key is missing"
+        "The hint lists the keys of this mapping."
     WrongType "PB013" "Another type of value is wanted"
         "For example a list where a mapping is wanted. `[ a, b ]` and lines with dashes are \
          lists; `{ a: b }` and lines `a: b` are mappings."
@@ -78,6 +80,8 @@ findings! {
     NotABoolean "PB025" "Neither true nor false"
         "YAML readers disagree about yes, no, on and off. reissue takes `true` and `false` \
          only, without quotes."
+    TooLong "PB026" "Text is too long"
+        "The message says how many characters are taken."
     BadName "PB027" "A name with characters that do not belong into it"
         "Such names become parts of addresses and commands. Names in a key vault have \
          letters, digits and hyphens."

@@ -94,6 +94,15 @@ fn all_ranges(original: &str, hidden: impl Iterator<Item = Range<usize>>) -> Vec
     let mut ranges: Vec<Range<usize>> = hidden.collect();
     ranges.extend(secret_shape::find(original).into_iter().map(|s| s.range));
     ranges.extend(secret_shape::doubtful(original));
+    if original.contains('\0') {
+        // Not text, or UTF-16: no shape would be recognised in it, so none of it is shown.
+        let mut start = 0;
+        ranges.clear();
+        for line in original.split_inclusive('\n') {
+            ranges.push(start..start + line.trim_end_matches('\n').len());
+            start += line.len();
+        }
+    }
     ranges.retain(|r| r.start < r.end && original.get(r.clone()).is_some());
     ranges.sort_by_key(|r| (r.start, r.end));
     let mut merged: Vec<Range<usize>> = Vec::new();

@@ -9,6 +9,8 @@
 //! JWTs begin with `eyJ`, the base64url of `{"` (RFC 7519, RFC 4648); Azure storage keys are
 //! base64 of 64 bytes.
 
+use super::super::text::is_hostile;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// A secret-shaped part of a text.
@@ -21,16 +23,15 @@ pub struct Shape {
 /// Everything in `text` that has the shape of a secret, in order.
 pub fn find(text: &str) -> Vec<Shape> {
     let mut found = private_keys(text);
-    for word in words(text, |c| c.is_ascii_alphanumeric() || "_~.-+/=".contains(c)) {
-        let inside = &text[word.clone()];
-        if is_entra_secret(inside) {
-            found.push(Shape { what: "an Entra client secret", range: word });
-        } else if is_jwt(inside) {
-            found.push(Shape { what: "a token (JWT)", range: word });
-        } else if let Some(part) = base64_key(inside) {
-            let range = word.start + part.start..word.start + part.end;
-            found.push(Shape { what: "a base64 key", range });
-        }
+    for range in words(text, |c| c.is_ascii_alphanumeric() || "_~.-+/=".contains(c)) {
+        let word = printable(&text[range.clone()]);
+        let what = match &*word {
+            word if is_entra_secret(word) => "an Entra client secret",
+            word if is_jwt(word) => "a token (JWT)",
+            word if is_base64_key(word) => "a base64 key",
+            _ => continue,
+        };
+        found.push(Shape { what, range });
     }
     found.extend(assignments(text));
     found.sort_by_key(|s| (s.range.start, s.range.end));
@@ -39,22 +40,27 @@ pub fn find(text: &str) -> Vec<Shape> {
 
 /// Whatever is better not shown: wider than [`find`], never a reason to refuse.
 pub fn doubtful(text: &str) -> Vec<Range<usize>> {
-    let mixed = |w: &Range<usize>| is_mixed(&text[w.clone()]);
-    let mut found: Vec<_> =
-        words(text, |c| !c.is_whitespace() && !"\"'{}[],`()<>".contains(c)).filter(mixed).collect();
+    let words = words(text, |c| !c.is_whitespace() && !"\"'{}[],`()<>".contains(c));
+    let mut found: Vec<_> = words.filter(|w| is_mixed(&printable(&text[w.clone()]))).collect();
     found.extend(after_names(text, &[':', '=']));
     found
 }
 
-/// The ranges of the longest runs of characters that `belongs` accepts.
+/// The ranges of the longest runs of characters that `belongs` accepts. Characters that do not
+/// print join the run: text copied from a web page has them in the middle of a secret.
 fn words(text: &str, belongs: impl Fn(char) -> bool) -> impl Iterator<Item = Range<usize>> {
+    let inside = move |c: char| belongs(c) || (is_hostile(c) && !matches!(c, '\n' | '\r' | '\t'));
     let mut at = 0;
     std::iter::from_fn(move || {
-        let start = at + text[at..].find(&belongs)?;
-        let end = text[start..].find(|c| !belongs(c)).map_or(text.len(), |n| start + n);
+        let start = at + text[at..].find(&inside)?;
+        let end = text[start..].find(|c| !inside(c)).map_or(text.len(), |n| start + n);
         at = end;
         Some(start..end)
     })
+}
+
+fn printable(word: &str) -> Cow<'_, str> {
+    if word.contains(is_hostile) { word.chars().filter(|c| !is_hostile(*c)).collect() } else { word.into() }
 }
 
 fn is_entra_secret(word: &str) -> bool {
@@ -66,14 +72,12 @@ fn is_jwt(word: &str) -> bool {
     word.len() >= 30 && word.starts_with("eyJ") && word.contains('.')
 }
 
-/// Base64 of at least 32 bytes with its padding: 44 characters and more.
-fn base64_key(word: &str) -> Option<Range<usize>> {
-    let end = word.trim_end_matches('=').len();
-    let padding = word.len() - end;
-    let run =
-        word[..end].bytes().rev().take_while(|b| b.is_ascii_alphanumeric() || b"+/-_".contains(b)).count();
-    let mixed = is_mixed(&word[end - run..end]);
-    ((1..=2).contains(&padding) && run + padding >= 44 && mixed).then(|| end - run..word.len())
+/// Ends with base64 of at least 32 bytes and its padding: 44 characters and more.
+fn is_base64_key(word: &str) -> bool {
+    let digits = word.trim_end_matches('=');
+    let padding = word.len() - digits.len();
+    let run = digits.bytes().rev().take_while(|b| b.is_ascii_alphanumeric() || b"+/-_".contains(b)).count();
+    (1..=2).contains(&padding) && run + padding >= 44 && is_mixed(&digits[digits.len() - run..])
 }
 
 /// `-----BEGIN ENCRYPTED PRIVATE KEY-----` and its like are shorter.
@@ -177,6 +181,7 @@ mod tests {
         for (text, what) in [
             (format!("note: pasted {SECRET} into a ticket"), "an Entra client secret"),
             (format!("# {SECRET}"), "an Entra client secret"),
+            (SECRET.replace("-c4", "\u{200b}-c4"), "an Entra client secret"),
             ("t: eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln".into(), "a token (JWT)"),
             (format!("k: {storage}"), "a base64 key"),
             ("Server=x;Password=hunter2;".into(), "a password or key (name=value)"),

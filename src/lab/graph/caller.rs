@@ -10,6 +10,7 @@ use crate::lab::directory::{Kind, Node, Object};
 use crate::lab::state::State;
 use crate::lab::token::Bad;
 
+#[derive(Clone)]
 pub(in crate::lab) struct Caller {
     pub(in crate::lab) app_id: String,
     /// Object id of the service principal or user.
@@ -161,7 +162,6 @@ pub(in crate::lab) fn authenticate(state: &mut State, ask: &Ask) -> Result<Calle
 
 fn refuse(bad: Bad) -> Answer {
     error::unauthenticated(match bad {
-        Bad::Empty => "Access token is empty.",
         Bad::Malformed => "CompactToken parsing failed with error code: 80049217",
         Bad::Signature => "Access token validation failure. Invalid signature.",
         Bad::Expired => "Lifetime validation failed, the token is expired.",

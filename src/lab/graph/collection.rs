@@ -6,6 +6,9 @@ use crate::lab::directory::Object;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
+/// Key, the fields that `$filter` sees, the fields that are shown.
+pub(super) type Row = (String, Map<String, Value>, Map<String, Value>);
+
 impl Call<'_> {
     /// One page of objects, in the order of their ids.
     pub(super) fn objects(&self, what: &str, objects: Vec<Arc<Object>>) -> Outcome {
@@ -20,12 +23,8 @@ impl Call<'_> {
         self.rows(what, rows.collect())
     }
 
-    /// One page of rows: key, the fields that `$filter` sees, the fields that are shown.
-    pub(super) fn rows(
-        &self,
-        what: &str,
-        rows: Vec<(String, Map<String, Value>, Map<String, Value>)>,
-    ) -> Outcome {
+    /// One page of rows, in the order of their keys.
+    pub(super) fn rows(&self, what: &str, rows: Vec<Row>) -> Outcome {
         let query = query::read(self.ask, 100, 999)?;
         let fits = |fields: &Map<String, Value>| query.filter.as_ref().is_none_or(|f| f.matches(fields));
         let mut found: Vec<_> =
@@ -40,6 +39,16 @@ impl Call<'_> {
     pub(super) fn maps(&self, what: &str, maps: Vec<Map<String, Value>>) -> Outcome {
         let key = |m: &Map<String, Value>| m.get("id").and_then(Value::as_str).unwrap_or("").to_owned();
         self.rows(what, maps.into_iter().map(|m| (key(&m), m.clone(), m)).collect())
+    }
+
+    /// One page of a log: at most 1,000 rows, newest first (the keys sort that way).
+    pub(super) fn newest_first(&self, what: &str, rows: Vec<(String, Map<String, Value>)>) -> Outcome {
+        let query = query::read(self.ask, 1000, 1000)?;
+        let fits = |row: &Map<String, Value>| query.filter.as_ref().is_none_or(|f| f.matches(row));
+        let mut found: Vec<_> =
+            rows.into_iter().filter(|(key, row)| *key > query.after && fits(row)).collect();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(reply::page(self.ask, what, &query, found, None))
     }
 
     pub(super) fn body(&self) -> Result<Map<String, Value>, crate::lab::answer::Answer> {

@@ -225,6 +225,17 @@ impl Filter {
         }
     }
 
+    /// The value of a top-level `field ge value`.
+    pub(in crate::lab) fn at_least(&self, field: &str) -> Option<&str> {
+        match self {
+            Self::Compare(path, Op::Ge | Op::Gt, Value::String(s)) if path.len() == 1 && path[0] == field => {
+                Some(s)
+            }
+            Self::And(a, b) => a.at_least(field).or_else(|| b.at_least(field)),
+            _ => None,
+        }
+    }
+
     /// Whether Graph answers it only with `ConsistencyLevel: eventual` and `$count=true`.
     pub(in crate::lab) fn is_advanced(&self) -> bool {
         match self {

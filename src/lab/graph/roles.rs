@@ -4,7 +4,12 @@ macro_rules! roles {
     ($($name:ident = $id:literal $title:literal;)*) => {
         $(pub(in crate::lab) const $name: &str = $id;)*
         /// Every role the lab knows: template id and display name.
-        pub(in crate::lab) const ALL: &[(&str, &str)] = &[$(($id, $title)),*];
+        pub(in crate::lab) const ALL: &[(&str, &str)] = &[
+            $(($id, $title),)*
+            ("194ae4cb-b126-40b2-bd5b-6091b380977d", "Security Administrator"),
+            ("f2ef992c-3afb-46b9-b7cf-a126ee74c451", "Global Reader"),
+            ("b0f54661-2d74-4c50-afa3-1ec803f12efe", "Billing Administrator"),
+        ];
     };
 }
 
@@ -18,13 +23,10 @@ roles! {
     USER_ADMINISTRATOR = "fe930be7-5e62-47db-91af-98c3a49a38b1" "User Administrator";
     HELPDESK_ADMINISTRATOR = "729827e3-9c14-49f7-bb1b-9608f156bbb8" "Helpdesk Administrator";
     PASSWORD_ADMINISTRATOR = "966707d0-3269-4727-9be2-8c3a10f19b9d" "Password Administrator";
-    SECURITY_ADMINISTRATOR = "194ae4cb-b126-40b2-bd5b-6091b380977d" "Security Administrator";
     SECURITY_READER = "5d6b6bb7-de71-4623-b4af-96380a352509" "Security Reader";
     REPORTS_READER = "4a5d8f65-41da-4de4-8968-e035b65339cf" "Reports Reader";
     DIRECTORY_READERS = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b" "Directory Readers";
-    GLOBAL_READER = "f2ef992c-3afb-46b9-b7cf-a126ee74c451" "Global Reader";
     GUEST_INVITER = "95e79109-95c0-4d8e-aee3-d01accf2d47b" "Guest Inviter";
-    BILLING_ADMINISTRATOR = "b0f54661-2d74-4c50-afa3-1ec803f12efe" "Billing Administrator";
 }
 
 /// The display name of a role, by its id or by itself.

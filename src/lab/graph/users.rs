@@ -211,7 +211,7 @@ pub(super) fn set_password(
     let Some(password) = profile.get("password").and_then(Value::as_str) else { return Ok(()) };
     let kinds: [fn(char) -> bool; 4] =
         [|c| c.is_lowercase(), |c| c.is_uppercase(), |c| c.is_ascii_digit(), |c| !c.is_alphanumeric()];
-    let met = kinds.iter().filter(|kind| password.chars().any(|c| kind(c))).count();
+    let met = kinds.iter().filter(|kind| password.chars().any(kind)).count();
     if !(8..=256).contains(&password.chars().count()) || met < 3 {
         return Err(error::bad_request(
             "The specified password does not comply with password complexity requirements. Please provide a different password.",

@@ -109,9 +109,13 @@ pub(in crate::lab) struct Pending {
     pub(in crate::lab) request_id: String,
     pub(in crate::lab) ready_at: Timestamp,
     pub(in crate::lab) cancelled: bool,
+    pub(in crate::lab) done: bool,
+    pub(in crate::lab) policy: Value,
+    pub(in crate::lab) key_pem: Arc<str>,
+    /// The signing request, DER.
+    pub(in crate::lab) csr: Vec<u8>,
     pub(in crate::lab) attributes: Option<Value>,
     pub(in crate::lab) tags: Map<String, Value>,
-    pub(in crate::lab) done: bool,
 }
 
 /// Where a deleted or recovering object stands.

@@ -1,0 +1,185 @@
+//! A run as people read it while it goes on, and how it ended.
+
+use super::ExitCode;
+use super::human::Output;
+use crate::domain::event::{Cause, Event, Happened, Line, Sighting};
+use crate::domain::step::Effect;
+use crate::domain::time::show_span;
+use crate::engine::{Left, Outcome};
+use std::time::Duration;
+
+/// One event: the line itself for programs, a sentence for people.
+pub(crate) fn event(out: &mut Output, line: &Line) {
+    if out.is_json() {
+        if let Ok(bytes) = line.to_bytes() {
+            out.raw(&format!("{}\n", String::from_utf8_lossy(&bytes)));
+        }
+        return;
+    }
+    if let Some(said) = sentence(&line.event) {
+        let target = line.target.map(|t| format!("{t} ")).unwrap_or_default();
+        out.line(&format!("{}  {target}{said}", line.time.short()));
+    }
+}
+
+/// What an event says to a person; none for those that only the record needs.
+pub(crate) fn sentence(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::LogTornTail(e) => format!("a torn last line of {} bytes was set aside", e.bytes),
+        Event::ApprovalRecorded(e) => {
+            format!("{} {:?}s the {} phase, until {}", e.approver, e.decision, e.phase, e.expires.short())
+                .to_lowercase()
+        }
+        Event::NoteRefused(e) => format!("a note was not taken: {}", e.reason),
+        Event::ApprovalRefused(e) => format!("an approval was not taken: {}", e.reason),
+        Event::PhaseOpened(e) => format!("{} phase open until {}", e.phase, e.expires.short()),
+        Event::RunStarted(e) => format!("run started: {} targets, by {}", e.targets, e.operator),
+        Event::RunResumed(e) => format!("run resumed by {}", e.operator),
+        Event::RunPaused(e) => format!("PAUSED by {}: {}", e.by, e.reason),
+        Event::RunContinued(e) => format!("continued by {}", e.by),
+        Event::RunAborted(e) => format!("ABORTED by {}: {}", e.by, e.reason),
+        Event::StoreProbed(e) => format!("store {} can be written and read", e.place.store),
+        Event::RunSwept(e) => format!("sweep: {} objects, {} forgotten credentials", e.looked_at, e.found),
+        Event::RunFinished(e) => {
+            format!(
+                "run finished: {} done, {} stuck, {} undone, {} left alone",
+                e.done, e.stuck, e.undone, e.excepted
+            )
+        }
+        Event::TargetStarted(e) => format!("{}: {} begins, {} steps", e.name, e.kind, e.steps),
+        Event::TargetExcepted(e) => format!("{}: left alone [{}]", e.name, e.code),
+        Event::StepDone(e) => effect(&e.effect),
+        Event::StepFailed(e) => {
+            let doubt = if e.fault.happened == Happened::Unknown { ", its effect is in doubt" } else { "" };
+            let again = e.retry_at.map(|at| format!(", again at {}", at.short())).unwrap_or_default();
+            format!("step {} failed: {}{doubt}{again}", e.step, e.fault.code)
+        }
+        Event::StepLooked(e) => match &e.sighting {
+            Sighting::Absent => format!("step {} in doubt: looked, it did not happen", e.step),
+            Sighting::Done { .. } => format!("step {} in doubt: looked, it happened", e.step),
+            Sighting::Orphan { credential } => {
+                format!("step {} in doubt: {credential} is ours and nobody has its value", e.step)
+            }
+        },
+        Event::ValueLost(e) => {
+            format!("the value of {} is lost with its process: it will be discarded", e.credential)
+        }
+        Event::HoldOpened(e) => {
+            let until = e.until.map(|u| format!(" until {}", u.short())).unwrap_or_default();
+            let who: Vec<&str> = e.confirm.iter().map(|c| c.as_str()).collect();
+            let who =
+                if who.is_empty() { String::new() } else { format!(", waiting for {}", who.join(", ")) };
+            format!("hold{until}{who}")
+        }
+        Event::ConsumerConfirmed(e) => format!("{} has moved, says {} ({})", e.consumer, e.by, e.how),
+        Event::DriftSeen(e) => format!(
+            "the world moved: {:?} on {}{}",
+            e.change,
+            e.object,
+            if e.stops { ", this target stops" } else { "" }
+        ),
+        Event::TargetUnwinding(e) => format!("going back: {}", cause(&e.cause)),
+        Event::TargetStuck(e) => format!("STUCK at step {}: {}; a person is needed", e.step, cause(&e.cause)),
+        Event::TargetResolved(e) => format!("resolved by {} as {:?}: {}", e.by, e.how, e.reason),
+        Event::TargetEnded(e) => format!("ended: {:?}", e.ending),
+        Event::LogOpened(_) | Event::LogClosed(_) | Event::LaneTaken(_) | Event::StepIntent(_) => {
+            return None;
+        }
+    })
+}
+
+/// Why a target goes back or is stuck.
+pub(crate) fn cause(cause: &Cause) -> String {
+    match cause {
+        Cause::Aborted => "the run was aborted".into(),
+        Cause::Drift { change } => format!("the world moved since the plan ({change:?})"),
+        Cause::Fault { code } => code.to_string(),
+        Cause::NoWayBack => "there is no way back from here".into(),
+        Cause::StillAlive => "the old credential is still alive".into(),
+    }
+}
+
+fn effect(effect: &Effect) -> String {
+    match effect {
+        Effect::Attached { credential, not_after } => {
+            format!("attached {credential}, valid until {}", not_after.short())
+        }
+        Effect::Blocked { .. } => "sign-in blocked".into(),
+        Effect::Delivered { place, .. } => format!("delivered to {place}"),
+        Effect::Detached { credential } => format!("detached {credential}"),
+        Effect::Discarded { credential } => format!("discarded {credential}, which nobody used"),
+        Effect::Held { how } => format!("hold is over ({how:?})").to_lowercase(),
+        Effect::Minted { credential, not_after, .. } => {
+            format!("minted {credential}, valid until {}", not_after.short())
+        }
+        Effect::Proved { credential, horizon, proof, times } => {
+            let what = credential.as_ref().map_or("it".to_owned(), ToString::to_string);
+            format!(
+                "{what} is dead: {proof}, {times} times; tokens issued with it may live until {}",
+                horizon.short()
+            )
+        }
+        Effect::Published { place, .. } => format!("published to {place}"),
+        Effect::Rechecked { old_accepted, times, .. } => {
+            let old = if *old_accepted { "; the old one is still accepted" } else { "" };
+            format!("the store holds the new value, accepted {times} times{old}")
+        }
+        Effect::Reset { changed_at } => format!("password reset, changed at {}", changed_at.short()),
+        Effect::Restored { place, .. } => format!("{place} holds its previous value again"),
+        Effect::Retired { credential } => format!("retired {credential}"),
+        Effect::Revoked { valid_from } => format!("sessions from before {} are over", valid_from.short()),
+        Effect::Snapshotted { was_enabled } => {
+            format!("noted: it was {}", if *was_enabled { "on" } else { "off" })
+        }
+        Effect::Switched { .. } => "switched off".into(),
+        Effect::Unblocked => "sign-in possible again".into(),
+        Effect::Verified { times, window_s, .. } => {
+            format!(
+                "the new one was accepted {times} times over {}",
+                show_span(Duration::from_secs((*window_s).into()))
+            )
+        }
+        Effect::Watched { times } => format!("stays off, in {times} reads"),
+    }
+}
+
+/// The last lines: what was reached, and what to do now.
+pub(crate) fn outcome(out: &mut Output, outcome: &Outcome) {
+    let Outcome { left, done, not_evicted, undone, abandoned, stuck, excepted } = outcome;
+    out.line(&format!(
+        "\n{done} done, {not_evicted} rotated but not evicted, {undone} undone, {abandoned} abandoned, {stuck} stuck, \
+         {excepted} left alone."
+    ));
+    if *not_evicted > 0 {
+        out.line("Rotated, not evicted: other ways in were seen there that nobody has reviewed; the plan lists them.");
+    }
+    match left {
+        Left::Finished if *stuck > 0 => out.line("Stuck targets wait for a person: see `reissue status`, then `reissue resolve`."),
+        Left::Finished => {}
+        Left::Holding { until, confirm } => {
+            if let Some(until) = until {
+                out.line(&format!("Holding until {}. Then: `reissue apply --resume`.", until.short()));
+            }
+            for (target, consumer) in confirm {
+                out.line(&format!("Waiting for {consumer} of {target}: `reissue confirm`, then `reissue apply --resume`."));
+            }
+        }
+        Left::Approval(phase) => out.line(&format!(
+            "The {phase} phase needs approvals: `reissue approve --phase {phase}`, then `reissue apply --resume`."
+        )),
+        Left::Paused => out.line("Paused. `reissue pause --continue`, then `reissue apply --resume`."),
+        Left::Interrupted => out.line("Interrupted at a safe place. `reissue apply --resume` goes on."),
+    }
+}
+
+/// How a run ended, for the shell.
+pub(crate) fn exit_code(outcome: &Outcome) -> ExitCode {
+    match &outcome.left {
+        _ if outcome.stuck > 0 => ExitCode::Stuck,
+        Left::Finished if outcome.undone + outcome.abandoned > 0 => ExitCode::FailedUndone,
+        Left::Finished => ExitCode::Done,
+        Left::Holding { .. } | Left::Paused => ExitCode::Holding,
+        Left::Approval(_) => ExitCode::Approval,
+        Left::Interrupted => ExitCode::Interrupted,
+    }
+}

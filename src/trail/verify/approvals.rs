@@ -1,0 +1,152 @@
+//! Approvals, judged again as of the times at which the log says they were recorded, with the plan
+//! and the roster that are kept as objects.
+
+use super::super::lines::Place;
+use super::report::{Check, NOT_OURS};
+use super::scan::Bench;
+use crate::domain::approval::signed::SIGNATURE_BYTES_MAX;
+use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
+use crate::domain::approval::{PlanFacts, Quorum, Recorded, Roster, SignedApproval};
+use crate::domain::approved::{Here, ReadPlan};
+use crate::domain::event::{ApprovalRecorded, Line, LogOpened, PhaseOpened};
+use crate::domain::id::{Digest, TargetId};
+use crate::domain::plan::{PlannedTarget, file};
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+const ROSTER_BYTES_MAX: u64 = 256 * 1024;
+
+/// A plan, as far as judging needs it.
+#[derive(Clone)]
+pub(super) struct Basis {
+    pub(super) facts: PlanFacts,
+    pub(super) targets: Arc<Vec<Arc<PlannedTarget>>>,
+    pub(super) excepted: Arc<BTreeSet<TargetId>>,
+}
+
+/// The approvals so far.
+#[derive(Default)]
+pub(super) struct Approvals {
+    here: Option<LogOpened>,
+    roster: Option<Roster>,
+    /// The plan that was read last; none in it if it could not be.
+    basis: Option<(Digest, Option<Basis>)>,
+    /// Genuine decisions, by plan, in the order of the log.
+    recorded: BTreeMap<Digest, Vec<Recorded>>,
+}
+
+impl Approvals {
+    /// Remembers what the log is about.
+    pub(super) fn opened(&mut self, bench: &Bench<'_>, opened: &LogOpened) {
+        if self.here.is_none() {
+            let bytes = bench.objects.get(&opened.roster, ROSTER_BYTES_MAX).ok();
+            self.roster = bytes.and_then(|b| Roster::from_yaml(&b).ok());
+            self.here = Some(opened.clone());
+        }
+    }
+
+    /// The plan with this digest; what is wrong with it is a finding, once.
+    pub(super) fn basis(&mut self, bench: &mut Bench<'_>, place: Place, plan: &Digest) -> Option<Basis> {
+        if let Some((digest, basis)) = &self.basis
+            && digest == plan
+        {
+            return basis.clone();
+        }
+        let basis = match self.read(bench, plan) {
+            Ok(basis) => Some(basis),
+            Err(why) => {
+                let what = format!("the plan {plan} cannot be used here: {why}");
+                bench.found.tampered(Check::Approvals, Some(place), &what, NOT_OURS);
+                None
+            }
+        };
+        self.basis = Some((*plan, basis.clone()));
+        basis
+    }
+
+    fn read(&self, bench: &Bench<'_>, plan: &Digest) -> Result<Basis, String> {
+        let bytes = bench.objects.get(plan, file::MAX_BYTES).map_err(|e| e.to_string())?;
+        let (Some(opened), Some(roster)) = (&self.here, &self.roster) else {
+            return Err("the roster is missing or cannot be read".into());
+        };
+        let here = Here {
+            environment: opened.environment,
+            log_origin: Text::lossy(bench.trust.key.name()),
+            roster: roster.clone(),
+            tenant: opened.tenant.clone(),
+        };
+        let ReadPlan { plan, facts, .. } = ReadPlan::new(&bytes, here).map_err(|e| e.to_string())?;
+        let targets = plan.changes().map(|t| Arc::new(t.clone())).collect();
+        let excepted = plan.exceptions().map(|e| e.id).collect();
+        Ok(Basis { facts, targets: Arc::new(targets), excepted: Arc::new(excepted) })
+    }
+
+    /// Judges one recorded decision.
+    pub(super) fn judge(
+        &mut self,
+        bench: &mut Bench<'_>,
+        place: Place,
+        line: &Line,
+        event: &ApprovalRecorded,
+    ) {
+        let Some(basis) = self.basis(bench, place, &event.plan) else { return };
+        let statement = bench.objects.get(&event.statement, STATEMENT_BYTES_MAX as u64);
+        let signature = bench.objects.get(&event.signature, SIGNATURE_BYTES_MAX as u64);
+        let (Ok(statement_bytes), Ok(signature)) = (statement, signature) else {
+            let what = "the statement or its signature cannot be read";
+            bench.found.tampered(Check::Approvals, Some(place), what, NOT_OURS);
+            return;
+        };
+        let signed =
+            SignedApproval { statement_bytes, sshsig_armored: String::from_utf8_lossy(&signature).into() };
+        let Some(roster) = &self.roster else { return };
+        let approval = match signed.verify(roster, &basis.facts, line.time) {
+            Ok(approval) => approval,
+            Err(refusal) => {
+                let what = format!("the approval of {} does not hold: {refusal}", event.approver);
+                bench.found.tampered(Check::Approvals, Some(place), &what, NOT_OURS);
+                return;
+            }
+        };
+        if approval.event(event.signature) != *event {
+            let what = "the line says something else than the statement that was signed";
+            bench.found.tampered(Check::Approvals, Some(place), what, NOT_OURS);
+        }
+        let head = &approval.statement().log_head;
+        if head.size > line.seq {
+            let what = format!("the signer saw {} lines, before there were that many", head.size);
+            bench.found.tampered(Check::Approvals, Some(place), &what, NOT_OURS);
+        }
+        self.recorded.entry(event.plan).or_default().push(Recorded { approval, at: line.time });
+    }
+
+    /// Judges the opening of a phase: the quorum, at that moment.
+    pub(super) fn phase(
+        &self,
+        bench: &mut Bench<'_>,
+        place: Place,
+        facts: &PlanFacts,
+        event: &PhaseOpened,
+        at: Timestamp,
+    ) {
+        let recorded = self.recorded.get(&facts.plan).map_or(&[][..], Vec::as_slice);
+        let what = match Quorum::check(facts, event.phase, recorded, at) {
+            Err(short) => format!("the {} phase was opened without its quorum: {short}", event.phase),
+            Ok(met) if event.expires > met.expires() => {
+                format!(
+                    "the {} phase is opened until {}, the approvals end at {}",
+                    event.phase,
+                    event.expires,
+                    met.expires()
+                )
+            }
+            Ok(met) if event.approvals.iter().any(|a| !met.approvals().contains(a)) => {
+                format!("the {} phase names approvals that do not count", event.phase)
+            }
+            Ok(_) => return,
+        };
+        bench.found.tampered(Check::Approvals, Some(place), &what, NOT_OURS);
+    }
+}

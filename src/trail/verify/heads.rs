@@ -1,0 +1,169 @@
+//! Heads of the log that somebody knows: signers of approvals, and whoever keeps an anchor. Each
+//! must be met when the log is read.
+
+use super::super::checkpoint::{Checkpoint, CheckpointError};
+use super::super::lines::{Lines, Piece};
+use super::super::merkle::Hash;
+use super::super::{Folder, Objects, VerifierKey};
+use super::files::{regular, stranger};
+use super::report::{Check, Findings, LEFTOVER, Severity};
+use super::{Trust, VerifyError};
+use crate::domain::approval::Statement;
+use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
+use crate::domain::event::{Event, Line};
+use crate::domain::id::Digest;
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+use crate::env::{Disk, DiskError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A head of the log that is kept elsewhere: with an approver, in a repository, on paper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// Where it is kept, for people: `git tag audit-41`.
+    pub name: Text<128>,
+    pub origin: Text<200>,
+    pub root: Hash,
+    pub size: u64,
+    /// When it was certainly there already, if its keeper says so.
+    pub time: Option<Timestamp>,
+}
+
+impl Anchor {
+    /// A checkpoint file that was kept elsewhere.
+    pub fn from_checkpoint(
+        name: &str,
+        note: &[u8],
+        key: &VerifierKey,
+        time: Option<Timestamp>,
+    ) -> Result<Self, CheckpointError> {
+        let Checkpoint { origin, size, root } = Checkpoint::open(note, key)?;
+        Ok(Self { name: Text::lossy(name), origin: Text::lossy(&origin), root, size, time })
+    }
+
+    /// The head that the signer of an approval saw. The caller has verified the signature.
+    pub fn from_statement(name: &str, statement: &Statement) -> Self {
+        let head = &statement.log_head;
+        let origin = head.origin.clone();
+        Self { name: Text::lossy(name), origin, root: head.root.0, size: head.size, time: None }
+    }
+}
+
+/// A head, and who knows it.
+pub(super) struct Known {
+    pub(super) check: Check,
+    pub(super) who: String,
+    pub(super) root: Hash,
+    pub(super) time: Option<Timestamp>,
+}
+
+/// Heads by size, and the objects that lines refer to as approvals.
+#[derive(Default)]
+pub(super) struct Heads(pub(super) BTreeMap<u64, Vec<Known>>);
+
+impl Heads {
+    fn add(&mut self, size: u64, known: Known) {
+        // The head before the first line says nothing.
+        if size > 0 {
+            self.0.entry(size).or_default().push(known);
+        }
+    }
+}
+
+/// Gathers what anchors and approvals say.
+pub(super) fn collect(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    trust: &Trust,
+    found: &mut Findings,
+) -> Result<Heads, VerifyError> {
+    let mut heads = Heads::default();
+    for anchor in &trust.anchors {
+        let Anchor { name, origin, root, size, time } = anchor;
+        if origin.as_str() != trust.key.name() {
+            let what = format!("the anchor {name:?} is of another log, {origin:?}");
+            found.tampered(Check::Anchors, None, &what, super::report::NOT_OURS);
+            continue;
+        }
+        let who = format!("the anchor {name:?}");
+        heads.add(*size, Known { check: Check::Anchors, who, root: *root, time: *time });
+    }
+    if !regular(disk.as_ref(), &folder.events(), found)? {
+        return Ok(heads);
+    }
+    let objects = Objects::new(disk.clone(), folder);
+    let referred = referred(disk.as_ref(), folder)?;
+    for (digest, line) in &referred {
+        let Some(line) = line else { continue };
+        let Ok(bytes) = objects.get(digest, STATEMENT_BYTES_MAX as u64) else { continue };
+        let Ok(statement) = Statement::from_bytes(&bytes) else { continue };
+        add_signer(&mut heads, &statement, &format!("the approval in line {line}"));
+    }
+    orphans(disk.as_ref(), folder, trust, &objects, &referred, &mut heads, found)?;
+    Ok(heads)
+}
+
+fn add_signer(heads: &mut Heads, statement: &Statement, what: &str) {
+    let head = &statement.log_head;
+    let who = format!("{}, who signed {what},", statement.approver);
+    heads.add(head.size, Known { check: Check::Approvals, who, root: head.root.0, time: None });
+}
+
+/// Every object that a line refers to; for statements, with the line.
+fn referred(disk: &dyn Disk, folder: &Folder) -> Result<BTreeMap<Digest, Option<u64>>, DiskError> {
+    let path = folder.events();
+    let mut out = BTreeMap::new();
+    let mut lines = Lines::new(disk.open_read(&path)?);
+    while let Some((place, piece)) =
+        lines.next_piece().map_err(|e| DiskError::new("cannot read", &path, &e))?
+    {
+        let Piece::Line(bytes) = piece else { continue };
+        // Most lines refer to nothing: not worth reading twice.
+        if !bytes.windows(7).any(|w| w == b"sha256:") {
+            continue;
+        }
+        let Ok(line) = Line::from_bytes(bytes) else { continue };
+        for digest in super::records::objects_of(&line.event) {
+            out.entry(digest).or_insert(None);
+        }
+        if let Event::ApprovalRecorded(e) = &line.event {
+            out.insert(e.statement, Some(place.line));
+        }
+    }
+    Ok(out)
+}
+
+/// Objects that no line refers to. An approval among them knows a head: it shows that the log was
+/// longer once.
+fn orphans(
+    disk: &dyn Disk,
+    folder: &Folder,
+    trust: &Trust,
+    objects: &Objects,
+    referred: &BTreeMap<Digest, Option<u64>>,
+    heads: &mut Heads,
+    found: &mut Findings,
+) -> Result<(), DiskError> {
+    let referred: BTreeSet<&Digest> = referred.keys().collect();
+    for name in disk.list(&folder.objects())? {
+        let digest = name.strip_prefix("sha256-").and_then(|hex| format!("sha256:{hex}").parse().ok());
+        let Some(digest): Option<Digest> = digest else {
+            stranger("objects", &name, found);
+            continue;
+        };
+        if referred.contains(&digest) || !regular(disk, &folder.objects().join(&name), found)? {
+            continue;
+        }
+        let what = format!("no line refers to the object {digest}");
+        found.add(Check::Objects, Severity::Note, None, &what, LEFTOVER);
+        let Ok(bytes) = objects.get(&digest, STATEMENT_BYTES_MAX as u64) else { continue };
+        match Statement::from_bytes(&bytes) {
+            Ok(s) if s.log_head.origin.as_str() == trust.key.name() => {
+                add_signer(heads, &s, &format!("the unrecorded statement {digest}"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

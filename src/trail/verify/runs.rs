@@ -1,0 +1,251 @@
+//! Runs, replayed with the engine's own transition function: what it would refuse to record, the
+//! judge refuses to read.
+
+use super::super::lines::Place;
+use super::VerifyError;
+use super::approvals::{Approvals, Basis};
+use super::report::{CHANGED, Check, NOT_OURS, Severity, UNFINISHED};
+use super::scan::Bench;
+use crate::domain::approval::PlanFacts;
+use crate::domain::event::{Ending, Event, Line, RunFinished, RunStarted, StepIntent};
+use crate::domain::id::{RunId, TargetId};
+use crate::domain::run::RunState;
+use crate::domain::target::TargetState;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between the clearance and its intent lies the drift check, which asks the network.
+const CLEARANCE_AGE_MAX: Duration = Duration::from_secs(300);
+
+/// One run that is not finished.
+#[derive(Default)]
+struct Run {
+    events: u64,
+    excepted: Arc<BTreeSet<TargetId>>,
+    facts: Option<PlanFacts>,
+    state: Option<RunState>,
+    targets: BTreeMap<TargetId, TargetState>,
+    /// Targets whose history does not hold; one finding each.
+    broken: BTreeSet<TargetId>,
+}
+
+/// All runs of the log. Finished ones leave only their names.
+#[derive(Default)]
+pub(super) struct Runs {
+    approvals: Approvals,
+    begun: u64,
+    finished: BTreeSet<RunId>,
+    open: BTreeMap<RunId, Run>,
+}
+
+impl Runs {
+    pub(super) fn begun(&self) -> u64 {
+        self.begun
+    }
+
+    pub(super) fn line(
+        &mut self,
+        bench: &mut Bench<'_>,
+        place: Place,
+        line: &Line,
+    ) -> Result<(), VerifyError> {
+        match &line.event {
+            Event::LogOpened(opened) => self.approvals.opened(bench, opened),
+            Event::ApprovalRecorded(event) => self.approvals.judge(bench, place, line, event),
+            _ => {}
+        }
+        let Some(id) = &line.run else { return Ok(()) };
+        if self.finished.contains(id) {
+            let what = match line.event {
+                Event::RunFinished(_) => format!("the run {id} is finished twice"),
+                _ => format!("{} follows run.finished of the run {id}", line.event.name()),
+            };
+            bench.found.tampered(Check::Runs, Some(place), &what, NOT_OURS);
+            return Ok(());
+        }
+        let mut run = self.open.remove(id).unwrap_or_default();
+        match &line.event {
+            Event::RunStarted(started) => self.start(bench, place, line, &mut run, started),
+            Event::RunFinished(finished) => {
+                run.finish(bench, place, line, finished);
+                self.finished.insert(id.clone());
+                return Ok(());
+            }
+            Event::PhaseOpened(opened) => {
+                run.fold(bench, place, line);
+                if let Some(facts) = &run.facts {
+                    self.approvals.phase(bench, place, facts, opened, line.time);
+                }
+            }
+            _ => run.fold(bench, place, line),
+        }
+        run.events += 1;
+        self.open.insert(id.clone(), run);
+        Ok(())
+    }
+
+    fn start(
+        &mut self,
+        bench: &mut Bench<'_>,
+        place: Place,
+        line: &Line,
+        run: &mut Run,
+        started: &RunStarted,
+    ) {
+        self.begun += 1;
+        let Some(id) = &line.run else { return };
+        if run.state.is_some() {
+            let what = format!("the run {id} is started twice");
+            bench.found.tampered(Check::Runs, Some(place), &what, NOT_OURS);
+            return;
+        }
+        run.state = Some(RunState::new(id.clone(), started.clone(), line.time));
+        let Some(basis) = self.approvals.basis(bench, place, &started.plan) else { return };
+        let Basis { facts, targets, excepted } = basis;
+        if facts.playbook != started.playbook {
+            let what = "the run names another playbook than its plan was made from";
+            bench.found.tampered(Check::Runs, Some(place), what, NOT_OURS);
+        }
+        run.targets = targets.iter().map(|t| (t.id, TargetState::new(t.clone()))).collect();
+        (run.facts, run.excepted) = (Some(facts), excepted);
+    }
+
+    /// What is still open when the log ends.
+    pub(super) fn end(&self, bench: &mut Bench<'_>) {
+        for (id, run) in &self.open {
+            let unresolved: u32 = run.targets.values().map(TargetState::unresolved).sum();
+            let what = format!("the run {id} is not finished");
+            bench.found.add(Check::Runs, Severity::Incomplete, None, &what, UNFINISHED);
+            if unresolved > 0 {
+                let what = format!("the run {id} has {unresolved} intents without an outcome");
+                bench.found.add(Check::Runs, Severity::Incomplete, None, &what, UNFINISHED);
+            }
+        }
+    }
+}
+
+impl Run {
+    /// Folds one event as the engine would.
+    fn fold(&mut self, bench: &mut Bench<'_>, place: Place, line: &Line) {
+        let Some(state) = &mut self.state else {
+            // What is not started cannot go on; decisions may come first.
+            if !matches!(
+                line.event,
+                Event::ApprovalRecorded(_) | Event::ApprovalRefused(_) | Event::NoteRefused(_)
+            ) {
+                let what = format!("{} comes before run.started", line.event.name());
+                bench.found.tampered(Check::Runs, Some(place), &what, NOT_OURS);
+            }
+            return;
+        };
+        state.apply(&line.event);
+        if let (Some(id), Event::StepIntent(intent)) = (line.target, &line.event) {
+            self.released(bench, place, line, id, intent);
+        }
+        match line.target {
+            None => {
+                for id in self.targets.keys().copied().collect::<Vec<_>>() {
+                    self.fold_target(bench, place, line, id);
+                }
+            }
+            Some(id) => self.fold_target(bench, place, line, id),
+        }
+    }
+
+    fn fold_target(&mut self, bench: &mut Bench<'_>, place: Place, line: &Line, id: TargetId) {
+        if self.broken.contains(&id) {
+            return;
+        }
+        let why = match self.targets.get_mut(&id) {
+            Some(target) => match target.apply(&line.event, line.time) {
+                Ok(()) => return,
+                Err(illegal) => format!("target {id}: {illegal}"),
+            },
+            None if self.facts.is_none() => return,
+            None if self.excepted.contains(&id) && matches!(line.event, Event::TargetExcepted(_)) => return,
+            None => format!(
+                "{} is about target {id}, for which the approved plan has no steps",
+                line.event.name()
+            ),
+        };
+        self.broken.insert(id);
+        bench.found.tampered(Check::Runs, Some(place), &why, NOT_OURS);
+    }
+
+    /// Whether a phase was open for what this intent announces. An undo needs none.
+    fn released(
+        &mut self,
+        bench: &mut Bench<'_>,
+        place: Place,
+        line: &Line,
+        id: TargetId,
+        intent: &StepIntent,
+    ) {
+        let step = self.targets.get(&id).and_then(|t| t.step(intent.step));
+        let Some(step) = step.filter(|s| s.verb.writes() && !intent.undo) else { return };
+        let until = self.state.as_ref().and_then(|s| s.phases.get(&step.phase));
+        let what = match until {
+            Some(until) if line.time < until.after(CLEARANCE_AGE_MAX) => return,
+            Some(until) => format!(
+                "{} of target {id} began at {}, after the approval had ended at {until}",
+                step.verb, line.time
+            ),
+            None => format!(
+                "{} of target {id} began before anybody had approved the {} phase",
+                step.verb, step.phase
+            ),
+        };
+        if self.broken.insert(id) {
+            bench.found.tampered(Check::Approvals, Some(place), &what, NOT_OURS);
+        }
+    }
+
+    /// Whether a run may end like this, and whether its counts are right.
+    fn finish(&self, bench: &mut Bench<'_>, place: Place, line: &Line, finished: &RunFinished) {
+        if self.state.is_none() {
+            bench.found.tampered(
+                Check::Runs,
+                Some(place),
+                "a run is finished that was never started",
+                NOT_OURS,
+            );
+            return;
+        }
+        let kept = bench.checkpoints.iter().filter(|size| **size <= line.seq).count() as u64;
+        if finished.checkpoints != kept {
+            let what = format!(
+                "run.finished counts {} checkpoints before it, {kept} are kept: one was removed or added",
+                finished.checkpoints
+            );
+            bench.found.tampered(Check::Checkpoints, Some(place), &what, CHANGED);
+        }
+        let ended = |e: Ending| self.targets.values().filter(|t| t.ending() == Some(e)).count() as u64;
+        let unresolved: u32 = self.targets.values().map(TargetState::unresolved).sum();
+        let mut counts = vec![("events", finished.events, self.events)];
+        if self.facts.is_some() && self.broken.is_empty() {
+            let done = ended(Ending::Done) + ended(Ending::DoneNotEvicted);
+            let undone = ended(Ending::Undone) + ended(Ending::Abandoned);
+            counts.push(("targets done", u64::from(finished.done), done));
+            counts.push(("targets undone", u64::from(finished.undone), undone));
+            counts.push((
+                "intents without an outcome",
+                u64::from(finished.unresolved),
+                u64::from(unresolved),
+            ));
+        }
+        for (name, said, found) in counts.into_iter().filter(|(_, said, found)| said != found) {
+            let what = format!("run.finished counts {said} {name}, the log holds {found}");
+            bench.found.tampered(Check::Runs, Some(place), &what, CHANGED);
+        }
+        for (id, _) in self.targets.iter().filter(|(id, t)| t.ending().is_none() && !self.broken.contains(id))
+        {
+            let what = format!("the run is finished although target {id} has not ended");
+            bench.found.tampered(Check::Runs, Some(place), &what, NOT_OURS);
+        }
+        if unresolved > 0 {
+            let what = format!("the run ended with {unresolved} intents without an outcome");
+            bench.found.add(Check::Runs, Severity::Incomplete, Some(place), &what, UNFINISHED);
+        }
+    }
+}

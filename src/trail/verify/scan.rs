@@ -1,0 +1,291 @@
+//! The second reading: every line, its place in the chain, and the heads that are due at its end.
+
+use super::super::chain::Chain;
+use super::super::checkpoint::Checkpoint;
+use super::super::lines::{Lines, Piece, Place};
+use super::super::note::NOTE_BYTES_MAX;
+use super::super::{Folder, Objects};
+use super::files::{Files, regular};
+use super::heads::{Heads, Known};
+use super::records::Records;
+use super::report::{CHANGED, Check, Facts, Findings, NOT_OURS, Report, Severity, UNFINISHED};
+use super::runs::Runs;
+use super::{Trust, VerifyError};
+use crate::domain::event::{Event, Line};
+use crate::domain::id::hex;
+use crate::domain::time::Timestamp;
+use crate::env::{Disk, DiskError};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An anchor's keeper and we need not have the same second.
+const ANCHOR_CLOCK_SKEW: Duration = Duration::from_secs(300);
+
+/// What all parts of the judge share.
+pub(super) struct Bench<'a> {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) folder: Folder,
+    pub(super) objects: Objects,
+    pub(super) trust: &'a Trust,
+    pub(super) found: Findings,
+    /// Sizes of the checkpoints, ascending.
+    pub(super) checkpoints: Vec<u64>,
+}
+
+/// The judge while reading.
+pub(super) struct Scan<'a> {
+    anchored: Option<u64>,
+    bench: Bench<'a>,
+    chain: Chain,
+    due: usize,
+    heads: Heads,
+    records: Records,
+    runs: Runs,
+    signed: u64,
+    /// How far line numbers are off since the last break: one break is one finding.
+    skew: i128,
+    closed: bool,
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        folder: Folder,
+        trust: &'a Trust,
+        files: Files,
+        heads: Heads,
+        found: Findings,
+    ) -> Self {
+        let objects = Objects::new(disk.clone(), &folder);
+        let bench = Bench { disk, folder, objects, trust, found, checkpoints: files.checkpoints };
+        Self {
+            anchored: None,
+            bench,
+            chain: Chain::default(),
+            due: 0,
+            heads,
+            records: Records::default(),
+            runs: Runs::default(),
+            signed: 0,
+            skew: 0,
+            closed: false,
+        }
+    }
+
+    pub(super) fn run(&mut self) -> Result<(), VerifyError> {
+        let path = self.bench.folder.events();
+        if regular(self.bench.disk.as_ref(), &path, &mut self.bench.found)? {
+            let mut lines = Lines::new(self.bench.disk.open_read(&path)?);
+            while let Some((place, piece)) =
+                lines.next_piece().map_err(|e| DiskError::new("cannot read", &path, &e))?
+            {
+                self.piece(place, piece)?;
+            }
+        }
+        self.end()
+    }
+
+    fn piece(&mut self, place: Place, piece: Piece<'_>) -> Result<(), VerifyError> {
+        let bytes = match piece {
+            Piece::Line(bytes) => bytes,
+            Piece::Tail(bytes) => {
+                let what = format!("the last {} bytes are a line that was never finished", bytes.len());
+                self.bench.found.add(Check::Lines, Severity::Incomplete, Some(place), &what, UNFINISHED);
+                return Ok(());
+            }
+            Piece::TooLong => {
+                let what = "the line is longer than any event";
+                self.bench.found.tampered(Check::Lines, Some(place), what, NOT_OURS);
+                b""
+            }
+        };
+        match parse(bytes) {
+            Err(why) => {
+                self.bench.found.tampered(Check::Lines, Some(place), &why, CHANGED);
+                self.chain.push(bytes, self.chain.time());
+            }
+            Ok(line) => {
+                self.follow(place, &line);
+                self.chain.push(bytes, line.time);
+                self.closed = matches!(line.event, Event::LogClosed(_));
+                self.records.line(&mut self.bench, place, &line)?;
+                self.runs.line(&mut self.bench, place, &line)?;
+            }
+        }
+        self.heads_due(place)
+    }
+
+    /// Whether the line follows what was read so far.
+    fn follow(&mut self, place: Place, line: &Line) {
+        let (found, want) = (line.seq, self.chain.size());
+        let skew = i128::from(found) - i128::from(want);
+        if skew != self.skew {
+            self.skew = skew;
+            let what = format!(
+                "the line has number {found} where {want} is due: lines are missing, doubled or moved"
+            );
+            self.bench.found.tampered(Check::Chain, Some(place), &what, CHANGED);
+        }
+        if line.prev != self.chain.prev() {
+            let what =
+                "the line does not follow the one before it: that one was changed, or this one put here";
+            self.bench.found.tampered(Check::Chain, Some(place), what, CHANGED);
+        }
+        if line.time < self.chain.time() {
+            let what =
+                format!("its time, {}, is before that of an earlier line, {}", line.time, self.chain.time());
+            self.bench.found.tampered(Check::Time, Some(place), &what, NOT_OURS);
+        }
+    }
+
+    /// The checkpoint and the heads of this size.
+    fn heads_due(&mut self, place: Place) -> Result<(), VerifyError> {
+        let size = self.chain.size();
+        // A root is worth computing only where somebody knows it.
+        if self.due_size() != Some(size) && !self.heads.0.contains_key(&size) {
+            return Ok(());
+        }
+        let root = self.chain.tree().root();
+        if self.due_size() == Some(size) {
+            self.due += 1;
+            if let Some(signed) = self.checkpoint(&Checkpoint::file_name(size), Some(size))? {
+                self.signed = size;
+                if signed.root != root {
+                    let what = format!(
+                        "the first {size} lines are not those that the checkpoint of that size signs"
+                    );
+                    self.bench.found.tampered(Check::Checkpoints, Some(place), &what, CHANGED);
+                }
+            }
+        }
+        for Known { check, who, root: known, time } in self.heads.0.remove(&size).unwrap_or_default() {
+            if known != root {
+                let what = format!("{who} saw other first {size} lines than these");
+                self.bench.found.tampered(check, Some(place), &what, CHANGED);
+            } else if check == Check::Anchors {
+                self.anchored = self.anchored.max(Some(size));
+                self.anchor_time(place, &who, time);
+            }
+        }
+        Ok(())
+    }
+
+    fn anchor_time(&mut self, place: Place, who: &str, time: Option<Timestamp>) {
+        let Some(time) = time else { return };
+        if self.chain.time() > time.after(ANCHOR_CLOCK_SKEW) {
+            let what = format!("{who} was there at {time}, before the time of a line that it covers");
+            self.bench.found.tampered(Check::Time, Some(place), &what, NOT_OURS);
+        }
+    }
+
+    fn due_size(&self) -> Option<u64> {
+        self.bench.checkpoints.get(self.due).copied()
+    }
+
+    /// Reads a checkpoint; what is wrong with it is a finding.
+    fn checkpoint(&mut self, name: &str, size: Option<u64>) -> Result<Option<Checkpoint>, VerifyError> {
+        let path = self.bench.folder.checkpoints().join(name);
+        if !regular(self.bench.disk.as_ref(), &path, &mut self.bench.found)? {
+            return Ok(None);
+        }
+        let read = match self.bench.disk.read(&path, NOTE_BYTES_MAX) {
+            Ok(bytes) => Checkpoint::open(&bytes, &self.bench.trust.key).map_err(|e| e.to_string()),
+            Err(e) => Err(e.to_string()),
+        };
+        match read {
+            Ok(read) if size.is_none_or(|s| s == read.size) => Ok(Some(read)),
+            Ok(read) => {
+                let what =
+                    format!("the checkpoint {name} is of size {}, not of the size it is named by", read.size);
+                self.bench.found.tampered(Check::Checkpoints, None, &what, CHANGED);
+                Ok(None)
+            }
+            Err(why) => {
+                self.bench.found.tampered(
+                    Check::Checkpoints,
+                    None,
+                    &format!("the checkpoint {name}: {why}"),
+                    CHANGED,
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// What can be said only when everything was read.
+    fn end(&mut self) -> Result<(), VerifyError> {
+        let size = self.chain.size();
+        if size == 0 {
+            self.bench.found.tampered(
+                Check::Lines,
+                None,
+                "the log has no line; its first is log.opened",
+                NOT_OURS,
+            );
+        }
+        while let Some(beyond) = self.due_size() {
+            self.due += 1;
+            let what = format!("a checkpoint signs {beyond} lines, but there are {size}: the log was cut");
+            self.bench.found.tampered(Check::Checkpoints, None, &what, CHANGED);
+        }
+        for (beyond, known) in std::mem::take(&mut self.heads.0) {
+            for Known { check, who, .. } in known {
+                let what = format!("{who} saw {beyond} lines, but there are {size}: the log was cut");
+                self.bench.found.tampered(check, None, &what, CHANGED);
+            }
+        }
+        self.newest()?;
+        self.runs.end(&mut self.bench);
+        if !self.closed {
+            let what = "the last line is not log.closed: a writer is still at work, or died";
+            self.bench.found.add(Check::Lines, Severity::Incomplete, None, what, UNFINISHED);
+        }
+        Ok(())
+    }
+
+    /// `checkpoint` is the newest; a crash may leave it one behind, never ahead.
+    fn newest(&mut self) -> Result<(), VerifyError> {
+        let (size, kept) = (self.chain.size(), self.bench.checkpoints.last().copied());
+        let newest = self.checkpoint("checkpoint", None)?;
+        if kept.is_none() && newest.is_none() && size > 1 {
+            let what = "there is no checkpoint, although one is signed whenever the log is opened";
+            self.bench.found.tampered(Check::Checkpoints, None, what, CHANGED);
+        }
+        if newest.as_ref().is_some_and(|n| Some(n.size) > kept) {
+            let what = "the newest checkpoint is not among those that are kept by size: one was removed";
+            self.bench.found.tampered(Check::Checkpoints, None, what, CHANGED);
+        }
+        if let Some(newest) = newest.filter(|n| n.size > size) {
+            let what = format!(
+                "the newest checkpoint signs {} lines, but there are {size}: the log was cut",
+                newest.size
+            );
+            self.bench.found.tampered(Check::Checkpoints, None, &what, CHANGED);
+        }
+        if self.signed < size {
+            let what = format!("the last {} lines are not signed by a checkpoint yet", size - self.signed);
+            self.bench.found.add(Check::Checkpoints, Severity::Incomplete, None, &what, UNFINISHED);
+        }
+        Ok(())
+    }
+
+    pub(super) fn conclude(self) -> Report {
+        let root = hex(&self.chain.tree().root());
+        let facts = Facts {
+            anchored: self.anchored,
+            root,
+            runs: self.runs.begun(),
+            signed: self.signed,
+            size: self.chain.size(),
+        };
+        self.bench.found.into_report(facts)
+    }
+}
+
+/// A line of the log, or what is wrong with it.
+fn parse(bytes: &[u8]) -> Result<Line, String> {
+    if std::str::from_utf8(bytes).is_err() {
+        return Err("the line is not UTF-8 text".into());
+    }
+    Line::from_bytes(bytes).map_err(|e| format!("it is not an event of this log: {e}"))
+}

@@ -1,0 +1,353 @@
+//! A small log, written by the real journal: a plan that switches one application off, approved by
+//! two people, carried out, finished. Each test changes the story, or the files afterwards.
+
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+
+use super::approvals::{ORIGIN, PEOPLE, TENANT, at, noon, roster, roster_yaml, signed};
+use reissue::domain::approval::{PlanFacts, SignedApproval, Statement};
+use reissue::domain::approved::{Here, ReadPlan};
+use reissue::domain::event::*;
+use reissue::domain::id::{Digest, RunId, TargetId};
+use reissue::domain::observation::Observation;
+use reissue::domain::plan::{
+    Counts, Identity, PLAN_VERSION, Plan, PlanHeader, Planned, PlannedHold, PlannedTarget, cost::Cost, file,
+};
+use reissue::domain::playbook::model::{ApprovalPolicy, Cloud, Incident};
+use reissue::domain::step::{Effect, Phase, Proof, Protocol, Step, Verb};
+use reissue::domain::text::Text;
+use reissue::domain::time::{Timestamp, parse_span};
+use reissue::env::{Clock, Disk, Env, MemoryDisk};
+use reissue::trail::verify::{Anchor, Report, Trust, verify};
+use reissue::trail::{Checkpoint, Entry, Folder, Journal, LogKey, Opening, Settings};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub const FOLDER: &str = "log";
+const KEY: &str = "log.key";
+
+/// The switch of one application, step by step.
+fn target() -> PlannedTarget {
+    let verbs = [Verb::Snapshot, Verb::Switch, Verb::Watch, Verb::Prove];
+    let steps = verbs.into_iter().zip(1..).map(|(verb, no)| Step {
+        credential: None,
+        irreversible: false,
+        no,
+        object: Text::lossy("app"),
+        phase: Phase::Start,
+        place: None,
+        verb,
+    });
+    PlannedTarget {
+        consumers: vec![],
+        contain: false,
+        evidence: vec![],
+        hold: PlannedHold::default(),
+        id: TargetId(1),
+        kind: Text::lossy("app-disable"),
+        lifetime_s: 0,
+        name: Text::lossy("old-importer"),
+        observation: Observation::default(),
+        protocol: Protocol::Toggle,
+        retire: vec![],
+        whole_list: false,
+        settings: [].into(),
+        steps: steps.collect(),
+        warnings: vec![],
+        subject: Text::lossy("app"),
+    }
+}
+
+/// The exact bytes of the plan's file.
+pub fn plan_bytes() -> Vec<u8> {
+    let targets = vec![Planned::Change(Box::new(target()))];
+    let header = PlanHeader {
+        approval: ApprovalPolicy {
+            quorum: 2,
+            valid_for: parse_span("48h").unwrap(),
+            retire_separately: true,
+        },
+        author: Text::lossy(PEOPLE[0].0),
+        created: at("2026-11-23T10:00:00Z"),
+        cost: Cost::default(),
+        counts: Counts { steps: 4, switch: 1, targets: 1, ..Counts::default() },
+        environment: Environment::Production,
+        expires: at("2026-11-25T10:00:00Z"),
+        guardrails: vec![],
+        identity: Identity { client_id: Text::lossy("c"), name: Text::lossy("n"), object: Text::lossy("o") },
+        incident: Incident { id: Text::lossy("INC-1"), title: Text::lossy("t"), exposed_since: None },
+        pause_when_stuck: None,
+        playbook: Digest::of(b"playbook"),
+        root: file::root(&targets).unwrap(),
+        stores: [].into(),
+        tenant: TENANT.parse().unwrap(),
+        cloud: Cloud::Public,
+        version: PLAN_VERSION,
+    };
+    file::write(&Plan { header, targets }).unwrap()
+}
+
+pub fn facts() -> PlanFacts {
+    let here = Here {
+        environment: Environment::Production,
+        log_origin: Text::lossy(ORIGIN),
+        roster: roster(),
+        tenant: TENANT.parse().unwrap(),
+    };
+    ReadPlan::new(&plan_bytes(), here).unwrap().facts
+}
+
+pub fn run() -> RunId {
+    RunId::new(1, [3; 10])
+}
+
+/// What the writer does, where it can differ.
+pub struct Story {
+    /// Who approves, and how they change their statement.
+    pub approvals: Vec<(usize, fn(&mut Statement))>,
+    /// When work begins.
+    pub begins_after: Duration,
+    pub opens_phase: bool,
+    /// The switch is begun before anybody is asked.
+    pub hasty: bool,
+    /// Stops after the intent of the switch.
+    pub dies: bool,
+    pub finishes: bool,
+    pub closes: bool,
+    /// The roster that the log is opened with the second time.
+    pub second_roster: Option<Digest>,
+}
+
+impl Default for Story {
+    fn default() -> Self {
+        Self {
+            approvals: vec![(1, |_| ()), (2, |_| ())],
+            begins_after: Duration::ZERO,
+            opens_phase: true,
+            hasty: false,
+            dies: false,
+            finishes: true,
+            closes: true,
+            second_roster: None,
+        }
+    }
+}
+
+pub fn opening(roster: Digest) -> Opening {
+    Opening {
+        command: Text::lossy("apply"),
+        environment: Environment::Production,
+        install: Text::lossy("i"),
+        process: Text::lossy("boot:1:1"),
+        roster,
+        tenant: TENANT.parse().unwrap(),
+        version: Text::lossy("0.1.0"),
+    }
+}
+
+/// A log on a disk, and the key it was signed with.
+pub struct Log<D = MemoryDisk> {
+    pub disk: D,
+    pub folder: Folder,
+}
+
+impl<D: Disk + Clone + 'static> Log<D> {
+    pub fn on(disk: D, folder: &Path) -> Self {
+        Self { disk, folder: Folder::new(folder) }
+    }
+    pub fn key(&self) -> LogKey {
+        let path = self.folder.root().with_file_name(KEY);
+        let random = reissue::env::Random::from_seed(7);
+        LogKey::load(&self.disk, &path)
+            .unwrap_or_else(|_| LogKey::create(&self.disk, &path, &random, ORIGIN).unwrap())
+    }
+    pub fn settings(&self) -> Settings {
+        let env = Env::simulated(Clock::starting_at(noon()), 7);
+        let env = Env { disk: Arc::new(self.disk.clone()), ..env };
+        Settings { env, folder: self.folder.clone(), key: self.key() }
+    }
+    pub fn trust(&self, anchors: Vec<Anchor>) -> Trust {
+        Trust { key: self.key().public().clone(), roster: Some(roster().digest()), anchors }
+    }
+    pub fn judge(&self, anchors: Vec<Anchor>) -> Report {
+        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        verify(&disk, &self.folder, &self.trust(anchors)).unwrap()
+    }
+    /// The newest checkpoint, as somebody keeps it elsewhere.
+    pub fn anchor(&self) -> Anchor {
+        let note = self.disk.read(&self.folder.checkpoint(), 10_000).unwrap();
+        Anchor::from_checkpoint("safe", &note, self.key().public(), None).unwrap()
+    }
+
+    /// Begins a log and writes the story into it.
+    pub async fn write(&self, story: &Story) {
+        let journal = Journal::create(self.settings(), &opening(roster().digest())).unwrap();
+        journal.objects().put(roster_yaml(&[]).as_bytes()).unwrap();
+        journal.objects().put(&plan_bytes()).unwrap();
+        tell(&journal, story).await;
+        if story.closes {
+            journal.close().await.unwrap();
+        }
+    }
+    pub fn reopen(&self) -> Journal {
+        Journal::open(self.settings(), &opening(roster().digest()), &mut |_| {}).unwrap().0
+    }
+
+    pub fn lines(&self) -> Vec<Line> {
+        let bytes = self.disk.read(&self.folder.events(), 1 << 20).unwrap();
+        let lines = bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty());
+        lines.map(|l| Line::from_bytes(l).unwrap()).collect()
+    }
+    pub fn text(&self) -> String {
+        String::from_utf8(self.disk.read(&self.folder.events(), 1 << 20).unwrap()).unwrap()
+    }
+    pub fn set_text(&self, text: impl AsRef<[u8]>) {
+        self.disk.write_atomic(&self.folder.events(), text.as_ref()).unwrap();
+    }
+    /// Writes these lines, numbered and chained anew: as by somebody who knows the format.
+    pub fn rechain(&self, lines: Vec<Line>) {
+        let (mut prev, mut out) = ([0; 32], Vec::new());
+        for (seq, mut line) in (0..).zip(lines) {
+            (line.seq, line.prev) = (seq, prev);
+            let bytes = line.to_bytes().unwrap();
+            prev = reissue::domain::merkle::leaf(&bytes);
+            out.extend(bytes);
+            out.push(b'\n');
+        }
+        self.set_text(out);
+    }
+    /// Signs all checkpoints anew that still have their lines: as by the holder of `key`.
+    pub fn resign(&self, key: &LogKey) {
+        let leaves: Vec<_> =
+            self.lines().iter().map(|l| reissue::domain::merkle::leaf(&l.to_bytes().unwrap())).collect();
+        let mut newest = None;
+        for size in self.checkpoint_sizes() {
+            let path = self.folder.checkpoints().join(Checkpoint::file_name(size));
+            self.disk.remove(&path).unwrap();
+            let Some(leaves) = leaves.get(..usize::try_from(size).unwrap()) else { continue };
+            let root = reissue::domain::merkle::root(leaves);
+            let head = Checkpoint { origin: key.origin().into(), size, root };
+            self.disk.write_atomic(&path, head.sign(key).as_bytes()).unwrap();
+            newest = Some(head);
+        }
+        let newest = newest.unwrap().sign(key);
+        self.disk.write_atomic(&self.folder.checkpoint(), newest.as_bytes()).unwrap();
+    }
+    pub fn checkpoint_sizes(&self) -> Vec<u64> {
+        let names = self.disk.list(&self.folder.checkpoints()).unwrap();
+        names.iter().filter_map(|n| Checkpoint::size_of_name(n)).collect()
+    }
+    pub fn remove_checkpoint(&self, size: u64) {
+        self.disk.remove(&self.folder.checkpoints().join(Checkpoint::file_name(size))).unwrap();
+    }
+    pub fn object_path(&self, digest: &Digest) -> std::path::PathBuf {
+        self.folder.objects().join(format!("sha256-{}", digest.hex()))
+    }
+}
+
+async fn add(journal: &Journal, event: impl Into<Event>) -> Arc<Line> {
+    journal.append_one(Entry::of_run(&run(), event)).await.unwrap().line
+}
+
+async fn step(journal: &Journal, event: impl Into<Event>) {
+    journal.append_one(Entry::of_target(&run(), TargetId(1), event)).await.unwrap();
+}
+
+async fn intent(journal: &Journal, step_no: u16) {
+    step(journal, StepIntent { attempt: 1, request: Text::lossy("r"), step: step_no, undo: false }).await;
+}
+
+async fn done(journal: &Journal, step_no: u16, effect: Effect) {
+    step(journal, StepDone { attempt: 1, effect, step: step_no, undo: false }).await;
+}
+
+/// The approvals of the story, whose signers see the log as it is now.
+pub fn sign_all(journal: &Journal, story: &Story) -> Vec<SignedApproval> {
+    let (facts, head) = (facts(), journal.head());
+    let one = |(i, (person, change)): (usize, &(usize, fn(&mut Statement)))| {
+        signed(&facts, *person, u8::try_from(i).unwrap(), |s| {
+            (s.log_head.size, s.log_head.root) = (head.size, Digest(head.root));
+            change(s);
+        })
+    };
+    story.approvals.iter().enumerate().map(one).collect()
+}
+
+async fn approve(journal: &Journal, story: &Story) {
+    let mut expires: Option<Timestamp> = None;
+    let mut approvals = Vec::new();
+    for approval in sign_all(journal, story) {
+        let statement = Statement::from_bytes(&approval.statement_bytes).unwrap();
+        let digest = journal.objects().put(&approval.statement_bytes).unwrap();
+        let signature = journal.objects().put(approval.sshsig_armored.as_bytes()).unwrap();
+        let event = ApprovalRecorded {
+            approver: statement.approver,
+            decision: statement.decision,
+            expires: statement.expires,
+            phase: statement.phase,
+            plan: statement.plan,
+            signature,
+            statement: digest,
+        };
+        add(journal, event).await;
+        journal.checkpoint_now().await.unwrap();
+        approvals.push(digest);
+        expires = Some(expires.map_or(statement.expires, |e| e.min(statement.expires)));
+    }
+    tokio::time::sleep(story.begins_after).await;
+    if story.opens_phase {
+        let expires = expires.unwrap_or_else(|| at("2026-11-24T11:00:00Z"));
+        add(journal, PhaseOpened { approvals, expires, phase: Phase::Start }).await;
+    }
+}
+
+/// Tells the story to the journal, as the engine would, or would not.
+pub async fn tell(journal: &Journal, story: &Story) {
+    let started = RunStarted {
+        identity: Text::lossy("o"),
+        operator: Text::lossy("op"),
+        plan: Digest::of(&plan_bytes()),
+        playbook: Digest::of(b"playbook"),
+        targets: 1,
+    };
+    add(journal, started).await;
+    add(journal, LaneTaken { epoch: 1 }).await;
+    if !story.hasty {
+        approve(journal, story).await;
+    }
+    step(journal, TargetStarted { kind: Text::lossy("app-disable"), name: Text::lossy("n"), steps: 4 }).await;
+    intent(journal, 1).await;
+    done(journal, 1, Effect::Snapshotted { was_enabled: true }).await;
+    intent(journal, 2).await;
+    if story.dies {
+        return;
+    }
+    if story.hasty {
+        approve(journal, story).await;
+    }
+    done(journal, 2, Effect::Switched { was_enabled: true }).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    intent(journal, 3).await;
+    done(journal, 3, Effect::Watched { times: 3 }).await;
+    intent(journal, 4).await;
+    let (horizon, proof) = (at("2026-11-23T13:00:00Z"), Proof::SwitchedOff);
+    done(journal, 4, Effect::Proved { credential: None, horizon, proof, times: 3 }).await;
+    step(journal, TargetEnded { ending: Ending::Done }).await;
+    if story.finishes {
+        add(journal, finished()).await;
+    }
+    journal.checkpoint_now().await.unwrap();
+}
+
+pub fn finished() -> RunFinished {
+    RunFinished {
+        checkpoints: 0,
+        done: 1,
+        events: 0,
+        excepted: 0,
+        steps: 4,
+        stuck: 0,
+        undone: 0,
+        unresolved: 0,
+    }
+}
