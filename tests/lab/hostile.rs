@@ -25,6 +25,7 @@ async fn story(seed: u64) -> (Vec<String>, String) {
         let request = http::Request::post(
             "https://login.microsoftonline.us/11111111-1111-1111-1111-111111111111/oauth2/v2.0/token",
         )
+        .header("content-type", "application/x-www-form-urlencoded")
         .body(Bytes::from(form))
         .unwrap();
         if let Ok(reply) = scene.lab.handle(request).await
@@ -109,7 +110,7 @@ async fn the_key_select_quota_and_its_headers() {
 async fn batches_answer_and_charge_each_step() {
     let scene = Scene::new(3, quick());
     let app = scene.payroll.object_id.as_str();
-    let add = |id: &str, after: Option<&str>| json!({"id": id, "method": "POST", "url": format!("/applications/{app}/addPassword"), "dependsOn": after.map(|a| vec![a]), "headers": {"Content-Type": "application/json"}, "body": password(id).unwrap()});
+    let add = |id: &str, after: Option<&str>| json!({"id": id, "method": "POST", "url": format!("/applications/{app}/addPassword"), "dependsOn": after.map(|a| vec![a]).unwrap_or_default(), "headers": {"Content-Type": "application/json"}, "body": password(id).unwrap()});
     let get =
         json!({"id": "g", "method": "GET", "url": format!("applications(appId='{PAYROLL}')?$select=id")});
     let lost =
