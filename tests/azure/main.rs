@@ -2,6 +2,9 @@
 
 mod against_lab;
 mod canned;
+mod certificates;
+mod network;
+mod people;
 mod scene;
 mod shapes;
 mod tokens;
