@@ -3,6 +3,7 @@
 mod against_lab;
 mod canned;
 mod certificates;
+mod hostile;
 mod network;
 mod people;
 mod scene;
