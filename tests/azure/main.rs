@@ -1,5 +1,7 @@
 //! The clients against the lab tenant, and the wire's rules.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod against_lab;
 mod canned;
 mod certificates;

@@ -237,10 +237,10 @@ impl Graph {
 /// Reads an answer. The buffer of one that holds a secret is wiped, if nobody else has it.
 pub(super) fn parse<T: DeserializeOwned>(ask: &Ask, body: Bytes) -> Result<T, GraphError> {
     let read = serde_json::from_slice(&body);
-    if ask.secret {
-        if let Ok(mut own) = body.try_into_mut() {
-            own.as_mut().zeroize();
-        }
+    if ask.secret
+        && let Ok(mut own) = body.try_into_mut()
+    {
+        own.as_mut().zeroize();
     }
     read.map_err(|_| ApiError::unexpected(Service::Graph, "unreadable_answer", ask.is_write()))
 }
