@@ -25,6 +25,13 @@ pub struct TestCertificate {
     pub cert_der: Vec<u8>,
 }
 
+impl TestCertificate {
+    /// Key and certificate in one PEM text.
+    pub fn pem(&self) -> String {
+        format!("{}{}", self.key_pem, pem("CERTIFICATE", &self.cert_der))
+    }
+}
+
 fn lines() -> impl Iterator<Item = &'static str> {
     POOL.lines().filter(|l| !l.starts_with('#') && !l.trim().is_empty())
 }

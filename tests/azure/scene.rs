@@ -46,7 +46,11 @@ impl Scene {
     }
 
     pub(crate) fn new(options: LabOptions) -> Self {
-        let env = env(7);
+        Self::seeded(7, options)
+    }
+
+    pub(crate) fn seeded(seed: u64, options: LabOptions) -> Self {
+        let env = env(seed);
         let lab = Lab::new(env.clock, env.random.clone(), LabOptions { tenant: tenant(), ..options });
         let operator = lab.create_application(NewApplication::new(client(OPERATOR), "operator"));
         let (_, secret) = lab.add_secret(&client(OPERATOR), SecretSpec::default());
