@@ -34,7 +34,7 @@ mod stranger;
 mod token;
 mod vault;
 
-pub use admin::{AppHandle, ManagementPolicy, NewApplication, NewUser, Owner, SecretSpec};
+pub use admin::{AppHandle, CredentialFact, ManagementPolicy, NewApplication, NewUser, Owner, SecretSpec};
 pub use fault::Faults;
 pub use keys::{CertificateError, TestCertificate};
 pub use ledger::{AttackerRecord, ConsumerRecord, Ledger, Write};
@@ -99,9 +99,10 @@ impl Lab {
         let Some(surface) = surface else { return Err(LabDisconnect { may_have_reached: false }) };
         let (fate, latency) = self.with(|state| {
             stranger::act(state);
-            let (fate, happened) = fault::fate(&state.options.faults, &state.random, &ask, &surface);
-            happened.iter().for_each(|name| state.ledger.count_fault(name));
-            (fate, state.options.lags.request.draw(&state.random.stream("lab-latency")))
+            (
+                draw_fate(state, &ask, &surface),
+                state.options.lags.request.draw(&state.random.stream("lab-latency")),
+            )
         });
         self.pause(latency / 2).await;
         let (mut answer, lose_reply, delay) = match fate {
@@ -133,6 +134,18 @@ impl Lab {
     }
     fn now(&self) -> crate::domain::time::Timestamp {
         self.shared.clock.now()
+    }
+
+    /// Changes the lab's hostility from now on: off, for the quiet end of a simulation.
+    pub fn set_faults(&self, faults: Faults) {
+        self.with(|state| state.options.faults = faults);
+    }
+    /// Makes every sign-in of a client fail with this `AADSTS` number; `None` ends that.
+    pub fn refuse_sign_in(&self, client_id: &crate::domain::id::ClientId, code: Option<u32>) {
+        self.with(|state| match code {
+            Some(code) => state.refused.insert(client_id.to_string(), code),
+            None => state.refused.remove(client_id.as_str()),
+        });
     }
 
     /// A consumer moves in.
@@ -182,6 +195,20 @@ fn known_surface(state: &State, ask: &Ask) -> Option<Surface> {
         Surface::Vault(name) if !state.vaults.contains_key(&name) => None,
         surface => Some(surface),
     }
+}
+
+/// What happens to a request, as the fault layer decides.
+fn draw_fate(state: &mut State, ask: &Ask, surface: &Surface) -> Fate {
+    let now = state.now();
+    if let Some(answer) = state.lie.as_ref().and_then(|lie| lie.told(surface, now)) {
+        return Fate::Answer(answer);
+    }
+    let (fate, happened) = fault::fate(&state.options.faults, &state.random, ask, surface);
+    happened.iter().for_each(|name| state.ledger.count_fault(name));
+    if let Some(lie) = fault::Lie::begin(&happened, surface, &state.random, now) {
+        state.lie = Some(lie);
+    }
+    fate
 }
 
 fn route(state: &mut State, ask: &Ask, surface: &Surface) -> Answer {

@@ -5,7 +5,7 @@ mod memory;
 mod real;
 
 pub use memory::MemoryDisk;
-pub use real::RealDisk;
+pub use real::{RealDisk, read_descriptor};
 
 use std::path::{Path, PathBuf};
 

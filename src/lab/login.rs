@@ -8,7 +8,7 @@ mod discovery;
 pub(super) mod error;
 mod grant;
 
-pub(super) use assertion::verify;
+pub(super) use assertion::{seconds, verify};
 
 use super::answer::{Answer, Outcome};
 use super::ask::Ask;

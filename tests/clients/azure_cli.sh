@@ -9,7 +9,7 @@ port=$(field lab.json port)
 app=aaaaaaaa-0000-4000-8000-000000000002
 
 export PYTHONPATH="$here/site" REQUESTS_CA_BUNDLE="$folder/ca.pem" AZURE_CORE_INSTANCE_DISCOVERY=false
-export AZURE_CONFIG_DIR="$folder/azure" AZURE_CORE_COLLECT_TELEMETRY=false AZURE_CORE_OUTPUT=tsv AZURE_CORE_ONLY_SHOW_ERRORS=true
+export AZURE_CONFIG_DIR="$folder/azure" AZURE_CORE_COLLECT_TELEMETRY=false AZURE_CORE_OUTPUT=tsv AZURE_CORE_ONLY_SHOW_ERRORS=true PYTHONDONTWRITEBYTECODE=1
 
 checks=0
 check() {
@@ -59,5 +59,5 @@ check "versions" "$("$az" keyvault secret list-versions --vault-name lab -n az1 
 "$az" rest --method PATCH --url "https://graph.lab.test:$port/v1.0/applications(appId='$app')" --body '{"isDisabled": true}' \
     --resource "https://graph.lab.test:$port/"
 sleep 3
-check "disabled" "$("$az" rest --url "https://graph.lab.test:$port/v1.0/applications(appId='$app')?\$select=isDisabled" --resource "https://graph.lab.test:$port/" --query isDisabled)" True
+check "disabled" "$("$az" rest --url "https://graph.lab.test:$port/v1.0/applications(appId='$app')?\$select=isDisabled" --resource "https://graph.lab.test:$port/" --query isDisabled)" true
 echo "azure-cli: $checks checks passed"

@@ -5,6 +5,7 @@ Usage: sdk.py FOLDER, where FOLDER holds lab.json, ca.pem and operator.json.
 """
 import asyncio
 import json
+import logging
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import names  # noqa: F401  (must come before anything opens a socket)
 
+logging.disable(logging.CRITICAL)  # refusals are expected here
 FOLDER = Path(sys.argv[1])
 LAB = json.loads((FOLDER / "lab.json").read_text())
 OPERATOR = json.loads((FOLDER / "operator.json").read_text())

@@ -2,8 +2,9 @@
 
 use crate::scene::{OPERATOR, PAYROLL, Scene, client_id, options, password};
 use bytes::Bytes;
-use reissue::lab::{Faults, LabOptions, Lags};
+use reissue::lab::{AttackerSpec, ConsumerSpec, Faults, Habit, LabOptions, Lags, VaultSecret};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn quick() -> LabOptions {
     LabOptions { lags: Lags::none(), ..options() }
@@ -35,9 +36,33 @@ async fn story(seed: u64) -> (Vec<String>, String) {
             break body["access_token"].as_str().unwrap().to_owned();
         }
     };
+    scene.lab.put_vault_secret("kv-ir", "payroll-sync", &scene.payroll_secret.1);
+    scene.lab.consumer(ConsumerSpec {
+        name: "payroll".into(),
+        client_id: client_id(PAYROLL),
+        source: VaultSecret { vault: "kv-ir".into(), name: "payroll-sync".into(), pinned_version: None },
+        refresh: Habit::AtOnce,
+        sign_in_every: Duration::from_secs(7),
+    });
+    let spec = AttackerSpec {
+        client_id: client_id(PAYROLL),
+        value: scene.payroll_secret.1.clone(),
+        every: Duration::from_secs(11),
+    };
+    scene.lab.attacker(spec);
+    let lab = scene.lab.clone();
+    let seen = tokio::select! {
+        biased;
+        seen = add_again_and_again(&scene, &url, &token) => seen,
+        () = lab.people() => Vec::new(),
+    };
+    (seen, format!("{:?}", scene.lab.ledger()))
+}
+
+async fn add_again_and_again(scene: &Scene, url: &str, token: &str) -> Vec<String> {
     let mut seen = Vec::new();
     for n in 0..400 {
-        let request = http::Request::post(&url)
+        let request = http::Request::post(url)
             .header("authorization", format!("Bearer {token}"))
             .body(Bytes::from(password(&format!("n{n}")).unwrap().to_string()))
             .unwrap();
@@ -51,7 +76,7 @@ async fn story(seed: u64) -> (Vec<String>, String) {
         });
         scene.wait(1).await;
     }
-    (seen, format!("{:?}", scene.lab.ledger()))
+    seen
 }
 
 #[tokio::test(start_paused = true)]

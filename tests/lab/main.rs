@@ -7,4 +7,5 @@ mod hostile;
 mod requests;
 mod scene;
 mod slice;
+mod tokens;
 mod vaults;

@@ -52,6 +52,12 @@ async fn a_rotation_in_the_right_order_harms_nobody() {
         assert_eq!((again.status, again.code()), (400, "Request_BadRequest"));
         let refused = scene.sign_in(PAYROLL, &scene.payroll_secret.1, "https://graph.microsoft.us").await;
         assert_eq!(refused.status, 401);
+        let payroll = client_id(PAYROLL);
+        assert_eq!(scene.lab.nodes_that_accept(&payroll, &scene.payroll_secret.1), 0);
+        assert_eq!(scene.lab.nodes_that_accept(&payroll, &value), 3);
+        let held = scene.lab.credentials(&payroll);
+        assert_eq!((held.len(), held[0].display_name.as_deref()), (1, Some("reissue-1")));
+        assert_eq!(scene.lab.writes_from(2).len(), 1);
         scene.wait(3600).await;
     };
     tokio::select! { () = work => {}, () = lab.people() => {} }
