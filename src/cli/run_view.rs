@@ -2,8 +2,8 @@
 
 use super::ExitCode;
 use super::human::Output;
-use crate::domain::event::{Cause, Event, Happened, Line, Sighting};
-use crate::domain::step::Effect;
+use crate::domain::event::{Cause, Decision, Event, Happened, Line, Sighting};
+use crate::domain::step::{Effect, Release};
 use crate::domain::time::show_span;
 use crate::engine::{Left, Outcome};
 use std::time::Duration;
@@ -27,8 +27,12 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
     Some(match event {
         Event::LogTornTail(e) => format!("a torn last line of {} bytes was set aside", e.bytes),
         Event::ApprovalRecorded(e) => {
-            format!("{} {:?}s the {} phase, until {}", e.approver, e.decision, e.phase, e.expires.short())
-                .to_lowercase()
+            let does = match e.decision {
+                Decision::Approve => "approves",
+                Decision::Reject => "REJECTS",
+                Decision::Withdraw => "withdraws the reject of",
+            };
+            format!("{} {does} the {} phase, until {}", e.approver, e.phase, e.expires.short())
         }
         Event::NoteRefused(e) => format!("a note was not taken: {}", e.reason),
         Event::ApprovalRefused(e) => format!("an approval was not taken: {}", e.reason),
@@ -108,7 +112,10 @@ fn effect(effect: &Effect) -> String {
         Effect::Delivered { place, .. } => format!("delivered to {place}"),
         Effect::Detached { credential } => format!("detached {credential}"),
         Effect::Discarded { credential } => format!("discarded {credential}, which nobody used"),
-        Effect::Held { how } => format!("hold is over ({how:?})").to_lowercase(),
+        Effect::Held { how } => match how {
+            Release::Confirmed => "the hold is over: everybody confirmed".into(),
+            Release::Time => "the hold is over: its time has passed".into(),
+        },
         Effect::Minted { credential, not_after, .. } => {
             format!("minted {credential}, valid until {}", not_after.short())
         }
