@@ -180,8 +180,9 @@ impl Graph {
 
     async fn build(&self, ask: &Ask, target: &str) -> Result<http::Request<Bytes>, GraphError> {
         let token = self.tokens.bearer(&self.door.endpoints.graph_scope()).await?;
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-            .map_err(|_| ApiError::refused(Service::Graph, "bad_token"))?;
+        let text = Zeroizing::new(format!("Bearer {}", token.expose()));
+        let mut bearer =
+            HeaderValue::from_str(&text).map_err(|_| ApiError::refused(Service::Graph, "bad_token"))?;
         bearer.set_sensitive(true);
         let class = if ask.is_write() { Class::Write } else { Class::Read };
         let mut request = http::Request::builder()
