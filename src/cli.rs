@@ -1,18 +1,30 @@
 //! The command line. One file per command; a new command is one file, its `mod` line and one line
 //! in [`Command`].
 
+mod abort;
+mod apply;
+mod approve;
 mod check;
 pub mod codes;
 mod completions;
+mod confirm;
 mod drill;
 pub mod error;
 pub mod exit;
 mod explain;
 pub mod human;
+mod init;
 pub mod json;
+mod lab;
+mod notes;
+mod pause;
+mod plan;
 mod plan_view;
+mod resolve;
 mod run_view;
 mod schema;
+mod show;
+mod world;
 
 use crate::env::Env;
 use clap::{Parser, Subcommand};
@@ -54,8 +66,28 @@ macro_rules! commands {
 commands! {
     /// Read a playbook and say everything that is wrong with it; touches nothing
     Check check
+    /// Make an installation: the log, its key, and who may approve
+    Init init
+    /// Read the tenant and say exactly what would be done; changes nothing
+    Plan plan
+    /// Show a plan file
+    Show show
+    /// Sign a plan, or reject it
+    Approve approve
+    /// Carry out an approved plan, or go on with a run
+    Apply apply
+    /// Say that a consumer has moved to the new credential
+    Confirm confirm
+    /// Settle a stuck target
+    Resolve resolve
+    /// Begin nothing new in a run; or go on
+    Pause pause
+    /// Undo what can be undone in a run, and end it
+    Abort abort
     /// Rehearse a playbook on a lab tenant, with people in it, in virtual time
     Drill drill
+    /// Serve a lab tenant on this machine, for rehearsals with every command
+    Lab lab
     /// Print the JSON Schema of playbooks, for editors
     Schema schema
     /// Tell more about an error code

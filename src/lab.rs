@@ -34,8 +34,9 @@ mod stranger;
 mod token;
 mod vault;
 
-pub use admin::{AppHandle, ManagementPolicy, NewApplication, NewUser, Owner, SecretSpec};
+pub use admin::{AppHandle, CredentialFact, ManagementPolicy, NewApplication, NewUser, Owner, SecretSpec};
 pub use fault::Faults;
+pub use hosts::LabCloud;
 pub use keys::{CertificateError, TestCertificate};
 pub use ledger::{AttackerRecord, ConsumerRecord, Ledger, Write};
 pub use options::{Between, LabOptions, Lags, TenantSize};
@@ -99,9 +100,10 @@ impl Lab {
         let Some(surface) = surface else { return Err(LabDisconnect { may_have_reached: false }) };
         let (fate, latency) = self.with(|state| {
             stranger::act(state);
-            let (fate, happened) = fault::fate(&state.options.faults, &state.random, &ask, &surface);
-            happened.iter().for_each(|name| state.ledger.count_fault(name));
-            (fate, state.options.lags.request.draw(&state.random.stream("lab-latency")))
+            (
+                draw_fate(state, &ask, &surface),
+                state.options.lags.request.draw(&state.random.stream("lab-latency")),
+            )
         });
         self.pause(latency / 2).await;
         let (mut answer, lose_reply, delay) = match fate {
@@ -133,6 +135,22 @@ impl Lab {
     }
     fn now(&self) -> crate::domain::time::Timestamp {
         self.shared.clock.now()
+    }
+
+    /// Changes the lab's hostility from now on: off, for the quiet end of a simulation.
+    pub fn set_faults(&self, faults: Faults) {
+        self.with(|state| state.options.faults = faults);
+    }
+    /// Makes every sign-in of a client fail with this `AADSTS` number; `None` ends that.
+    pub fn refuse_sign_in(&self, client_id: &crate::domain::id::ClientId, code: Option<u32>) {
+        self.with(|state| match code {
+            Some(code) => state.refused.insert(client_id.to_string(), code),
+            None => state.refused.remove(client_id.as_str()),
+        });
+    }
+
+    pub fn tenant(&self) -> crate::domain::id::TenantId {
+        self.with(|state| state.options.tenant.clone())
     }
 
     /// A consumer moves in.
@@ -185,9 +203,24 @@ impl Lab {
 fn known_surface(state: &State, ask: &Ask) -> Option<Surface> {
     match hosts::surface(&ask.authority, &state.options.extra_hosts) {
         Surface::Nowhere => None,
+        Surface::Vault(_) if state.options.cloud.is_some_and(|c| !c.has(&ask.authority)) => None,
         Surface::Vault(name) if !state.vaults.contains_key(&name) => None,
         surface => Some(surface),
     }
+}
+
+/// What happens to a request, as the fault layer decides.
+fn draw_fate(state: &mut State, ask: &Ask, surface: &Surface) -> Fate {
+    let now = state.now();
+    if let Some(answer) = state.lie.as_ref().and_then(|lie| lie.told(surface, now)) {
+        return Fate::Answer(answer);
+    }
+    let (fate, happened) = fault::fate(&state.options.faults, &state.random, ask, surface);
+    happened.iter().for_each(|name| state.ledger.count_fault(name));
+    if let Some(lie) = fault::Lie::begin(&happened, surface, &state.random, now) {
+        state.lie = Some(lie);
+    }
+    fate
 }
 
 fn route(state: &mut State, ask: &Ask, surface: &Surface) -> Answer {
@@ -212,8 +245,8 @@ fn finish(state: &mut State, ask: &Ask, surface: &Surface, answer: &mut Answer) 
         }
         Surface::Graph => {
             graph::error::finish(answer, &id, &client_id, now);
-            let agent = "{\"ServerInfo\":{\"DataCenter\":\"Lab\",\"Slice\":\"E\",\"Ring\":\"1\",\"ScaleUnit\":\"000\",\"RoleInstance\":\"LAB00000000\"}}";
-            answer.headers.push(("x-ms-ags-diagnostic", agent.into()));
+            let diagnostic = "{\"ServerInfo\":{\"DataCenter\":\"Lab\",\"Slice\":\"E\",\"Ring\":\"1\",\"ScaleUnit\":\"000\",\"RoleInstance\":\"LAB00000000\"}}";
+            answer.headers.push(("x-ms-ags-diagnostic", diagnostic.into()));
             answer.headers.push(("request-id", id));
             answer.headers.push(("client-request-id", client_id));
             "graph"

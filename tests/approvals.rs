@@ -1,5 +1,7 @@
 //! Approvals: one test per refusal, named by it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+
 #[path = "support/approvals.rs"]
 mod approvals;
 #[path = "support/sshsig.rs"]

@@ -1,6 +1,8 @@
 //! Approvals by keys of every kind: which are refused, and that ours and OpenSSH's signatures
 //! verify on the other side.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+
 #[path = "support/approvals.rs"]
 mod approvals;
 #[path = "support/sshsig.rs"]

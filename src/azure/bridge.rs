@@ -5,6 +5,8 @@
 //! failed connection is `Connection`, all else `Io` (azure_core, `HttpClient::execute_request`).
 
 use super::quota::{self, Operation};
+use super::sign_in::read_refusal;
+use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::env::Env;
 use crate::wire::budget::Draws;
@@ -34,31 +36,40 @@ pub(crate) struct Bridge {
     /// The only host this client may talk to: a next link or a poll address that names another
     /// would carry the token there.
     host: String,
-    lifetime: Arc<Lifetime>,
+    ear: Arc<Ear>,
 }
 
-/// How long the last token lives. The crates compute its end from the machine's own clock; here
-/// it is counted from `env`'s, so that simulated time expires it (RFC 6749, 5.1: `expires_in`, in
-/// seconds).
+/// What the token service last said. Two things get lost on the way through the crates: the end
+/// of a token is computed from the machine's own clock (here it is counted from `env`'s, so that
+/// simulated time expires it; RFC 6749, 5.1: `expires_in` is in seconds), and of a refusal whose
+/// body is not JSON, even the status is dropped.
 #[derive(Default)]
-pub(crate) struct Lifetime(Mutex<Option<(Timestamp, Duration)>>);
+pub(crate) struct Ear(Mutex<Option<Heard>>);
 
-impl Lifetime {
-    /// When the token was given, and for how long.
-    pub(crate) fn last(&self) -> Option<(Timestamp, Duration)> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    pub(crate) status: u16,
+    /// When a token was given, and for how long.
+    pub(crate) given: Option<(Timestamp, Duration)>,
+    pub(crate) refusal: Option<(u32, Text<64>)>,
+    pub(crate) request_id: Option<String>,
+}
+
+impl Ear {
+    pub(crate) fn heard(&self) -> Option<Heard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-    fn set(&self, given: Option<(Timestamp, Duration)>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = given;
+    fn hear(&self, heard: Heard) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
     }
 }
 
 impl Bridge {
     pub(crate) fn new(wire: Arc<dyn Wire>, env: Env, client: Client, host: &str) -> Self {
-        Self { wire, env, client, host: host.to_owned(), lifetime: Arc::default() }
+        Self { wire, env, client, host: host.to_owned(), ear: Arc::default() }
     }
-    pub(crate) fn lifetime(&self) -> Arc<Lifetime> {
-        self.lifetime.clone()
+    pub(crate) fn ear(&self) -> Arc<Ear> {
+        self.ear.clone()
     }
     /// The options every SDK client runs with: this transport, and no retries of its own. Their
     /// retry repeats writes, and after a failed first call repeats them without their body.
@@ -137,7 +148,7 @@ impl Bridge {
         }
     }
 
-    fn note_token(&self, response: &http::Response<Bytes>) {
+    fn hear(&self, response: &http::Response<Bytes>) {
         #[derive(serde::Deserialize)]
         struct Given {
             expires_in: u64,
@@ -145,8 +156,13 @@ impl Bridge {
         let given = serde_json::from_slice::<Given>(response.body()).ok();
         // No token lives longer than a day and a bit (28 h with continuous access evaluation).
         let most = Duration::from_secs(30 * 3_600);
-        let span = given.map(|g| Duration::from_secs(g.expires_in).min(most));
-        self.lifetime.set(span.map(|s| (self.env.clock.now(), s)));
+        let request_id = response.headers().get("x-ms-request-id").and_then(|v| v.to_str().ok());
+        self.ear.hear(Heard {
+            status: response.status().as_u16(),
+            given: given.map(|g| (self.env.clock.now(), Duration::from_secs(g.expires_in).min(most))),
+            refusal: read_refusal(response.body()),
+            request_id: request_id.map(str::to_owned),
+        });
     }
 }
 
@@ -155,7 +171,7 @@ impl HttpClient for Bridge {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let response = self.wire.call(self.translate(request)?).await.map_err(wrap)?;
         if self.client == Client::SignIn {
-            self.note_token(&response);
+            self.hear(&response);
         }
         let (parts, body) = response.into_parts();
         let mut headers = Headers::new();
@@ -206,5 +222,86 @@ pub(crate) fn response_of(e: &Error) -> Option<&azure_core::http::RawResponse> {
 impl fmt::Debug for Bridge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bridge").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Clock;
+    use crate::wire::in_process::InProcess;
+    use azure_core::http::{Method, Url};
+    use azure_core::stream::BytesStream;
+
+    const VAULT: &str = "kv-ir.vault.azure.net";
+
+    fn bridge(client: Client, lost: Option<bool>) -> Bridge {
+        let env = Env::simulated(Clock::starting_at(Timestamp::from_unix_s(0)), 1);
+        let service = tower::service_fn(move |_: http::Request<Bytes>| {
+            std::future::ready(lost.map_or(Ok(http::Response::new(Bytes::new())), Err))
+        });
+        let wire = Arc::new(InProcess::new(service, |may_have_reached: &bool| *may_have_reached));
+        Bridge::new(wire, env, client, VAULT)
+    }
+
+    fn request(method: Method, path: &str, authorized: bool, body: &'static str) -> Request {
+        let url = Url::parse(&format!("https://{VAULT}{path}")).unwrap();
+        let mut request = Request::new(url, method);
+        request.set_body(Bytes::from_static(body.as_bytes()));
+        if authorized {
+            request.insert_header("authorization", "Bearer canary");
+        }
+        request
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_request_has_its_class() {
+        let vault = bridge(Client::Vault, None);
+        let class = |r: &Request| Class::of(&vault.translate(r).unwrap());
+        assert_eq!(class(&request(Method::Get, "/secrets/a/", true, "")), Class::Read);
+        assert_eq!(class(&request(Method::Put, "/secrets/a", false, "")), Class::Read, "the first probe");
+        assert_eq!(class(&request(Method::Put, "/secrets/a", true, "{}")), Class::Write);
+        assert_eq!(class(&request(Method::Put, "/secrets/a", false, "{}")), Class::Write);
+        assert_eq!(class(&request(Method::Delete, "/certificates/a", true, "")), Class::Write);
+        assert_eq!(class(&request(Method::Post, "/keys/a/1/sign", true, "{}")), Class::Read);
+        assert_eq!(class(&request(Method::Post, "/secrets/sign/sign", true, "{}")), Class::Write);
+        let sign_in = bridge(Client::SignIn, None);
+        let token = sign_in.translate(&request(Method::Post, "/t/oauth2/v2.0/token", false, "x")).unwrap();
+        assert_eq!(Class::of(&token), Class::Token);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_are_repeatable_and_stay_at_home() {
+        let send = || {
+            let mut r = request(Method::Put, "/secrets/a", true, "{}");
+            for name in ["x-b", "accept", "x-a", "x-ms-client-request-id"] {
+                r.insert_header(name, "1");
+            }
+            bridge(Client::Vault, None).translate(&r).unwrap()
+        };
+        let (one, two) = (send(), send());
+        assert_eq!(format!("{:?}", one.headers()), format!("{:?}", two.headers()));
+        assert!(!format!("{:?}", one.headers()).contains("canary"));
+        let vault = bridge(Client::Vault, None);
+        for foreign in
+            ["https://evil.example/", "http://kv-ir.vault.azure.net/", "https://kv-ir.vault.azure.net:444/"]
+        {
+            let r = Request::new(Url::parse(foreign).unwrap(), Method::Get);
+            assert!(vault.translate(&r).is_err(), "{foreign}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_keep_their_meaning_and_streams_are_refused() {
+        let mut streamed = request(Method::Put, "/secrets/a", true, "");
+        let stream = BytesStream::new(Bytes::from_static(b"x"));
+        streamed.set_body(Body::SeekableStream(Box::new(stream)));
+        assert!(bridge(Client::Vault, None).execute_request(&streamed).await.is_err());
+        for (reached, kind) in [(false, ErrorKind::Connection), (true, ErrorKind::Io)] {
+            let get = request(Method::Get, "/secrets/a/", true, "");
+            let e = bridge(Client::Vault, Some(reached)).execute_request(&get).await.unwrap_err();
+            assert_eq!(*e.kind(), kind);
+            assert!(wire_error_of(&e).is_some() && response_of(&e).is_none());
+        }
     }
 }

@@ -5,12 +5,14 @@
 //! credential whose every token has expired long ago, so that they always ask us.
 
 use super::assertion::{CertificateKey, Unsigned};
-use super::bridge::{Bridge, Client, Lifetime, response_of, wire_error_of};
+use super::bridge::{Bridge, Client, Ear, Heard, wire_error_of};
 use super::cloud::Endpoints;
 use super::fault::{ApiError, Reply, Service};
-use super::sign_in::{Meaning, SignIn, read_refusal};
+use super::sign_in::{Meaning, SignIn};
+use crate::domain::event::FaultClass;
 use crate::domain::id::{ClientId, TenantId};
 use crate::domain::secret::Secret;
+use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::env::Env;
 use crate::wire::Wire;
@@ -73,46 +75,47 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    fn options(&self) -> (ClientOptions, Arc<Lifetime>) {
+    fn options(&self) -> (ClientOptions, Arc<Ear>) {
         let bridge = Bridge::new(self.wire.clone(), self.env.clone(), Client::SignIn, self.endpoints.login);
-        let lifetime = bridge.lifetime();
+        let ear = bridge.ear();
         let mut cloud = CustomConfiguration::default();
         cloud.authority_host = format!("https://{}", self.endpoints.login);
         // Never from the environment: AZURE_AUTHORITY_HOST could send a secret elsewhere.
-        (ClientOptions { cloud: Some(Arc::new(cloud.into())), ..bridge.client_options() }, lifetime)
+        (ClientOptions { cloud: Some(Arc::new(cloud.into())), ..bridge.client_options() }, ear)
     }
 
     async fn ask_by_secret(&self, client_id: &ClientId, secret: &Secret, scope: &str) -> Asked {
-        let (client_options, lifetime) = self.options();
+        let (client_options, ear) = self.options();
         let credential = ClientSecretCredential::new(
             self.tenant.as_str(),
             client_id.to_string(),
             azure_core::credentials::Secret::new(secret.expose().to_owned()),
             Some(ClientSecretCredentialOptions { client_options }),
-        )?;
-        let token = credential.get_token(&[scope], None).await?;
-        Ok((Secret::new(token.token.secret().to_owned()), lifetime.last()))
+        );
+        ask(credential, scope, &ear).await
     }
 
     async fn ask_by_assertion(&self, client_id: &ClientId, assertion: &Secret, scope: &str) -> Asked {
-        let (client_options, lifetime) = self.options();
+        let (client_options, ear) = self.options();
         let credential = ClientAssertionCredential::new(
             self.tenant.to_string(),
             client_id.to_string(),
             Ready(Secret::new(assertion.expose().to_owned())),
             Some(ClientAssertionCredentialOptions { client_options }),
-        )?;
-        let token = credential.get_token(&[scope], None).await?;
-        Ok((Secret::new(token.token.secret().to_owned()), lifetime.last()))
+        );
+        ask(credential, scope, &ear).await
     }
 
     async fn ask_by_cli(&self, scope: &str) -> Asked {
-        let credential = AzureCliCredential::new(Some(AzureCliCredentialOptions {
+        let options = AzureCliCredentialOptions {
             tenant_id: Some(self.tenant.to_string()),
             executor: Some(Arc::new(Shell)),
             ..Default::default()
-        }))?;
-        let token = credential.get_token(&[scope], None).await?;
+        };
+        let refused = ApiError::refused(Service::SignIn, "azure_cli_failed");
+        let failed = |e: Error| NotGiven::unheard(refused.clone().noting(&e.to_string()));
+        let credential = AzureCliCredential::new(Some(options)).map_err(failed)?;
+        let token = credential.get_token(&[scope], None).await.map_err(failed)?;
         let now = self.env.clock.now();
         let ends = Timestamp::from_unix_s(token.expires_on.unix_timestamp());
         Ok((Secret::new(token.token.secret().to_owned()), Some((now, ends.since(now)))))
@@ -144,54 +147,70 @@ impl Door {
     }
 }
 
-type Asked = azure_core::Result<(Secret, Option<(Timestamp, Duration)>)>;
+/// A token, when it was given and for how long.
+type Asked = Result<(Secret, Option<(Timestamp, Duration)>), NotGiven>;
 
-/// A refusal is an answer; a busy or troubled token service is a fault.
-fn answered(asked: Asked) -> Result<SignIn, ApiError> {
-    let error = match asked {
-        Ok((_, Some((_, expires_in)))) => return Ok(SignIn::Accepted { expires_in }),
-        Ok((_, None)) => return Err(ApiError::unexpected(Service::SignIn, "no_lifetime", false)),
-        Err(e) => e,
-    };
-    let refusal = response_of(&error).and_then(|r| read_refusal(r.body()));
-    match refusal {
-        Some((aadsts, code)) if !matches!(Meaning::of(aadsts), Meaning::Busy | Meaning::Transient) => {
-            let by_status = response_of(&error).map_or(0, |r| u16::from(r.status()));
-            if by_status == 429 || by_status >= 500 {
-                Err(api_error(&error))
-            } else {
-                Ok(SignIn::Refused { aadsts, code })
-            }
+/// Why there is no token. No text is kept: it may repeat what was sent.
+struct NotGiven {
+    error: ApiError,
+    /// The token service's own number.
+    refusal: Option<(u32, Text<64>)>,
+}
+
+impl NotGiven {
+    fn unheard(error: ApiError) -> Self {
+        Self { error, refusal: None }
+    }
+
+    fn read(e: &Error, heard: Option<Heard>) -> Self {
+        if let Some(wire) = wire_error_of(e) {
+            return Self::unheard(ApiError::from_wire(Service::SignIn, wire, false));
         }
-        _ => Err(api_error(&error)),
+        let Some(heard) = heard else {
+            return Self::unheard(ApiError::unexpected(Service::SignIn, "sign_in_failed", false));
+        };
+        let mut error = ApiError::from_reply(&Reply {
+            service: Service::SignIn,
+            status: heard.status,
+            code: heard.refusal.as_ref().map_or("", |(_, code)| code.as_str()),
+            inner_code: None,
+            text: "",
+            request_id: heard.request_id.as_deref(),
+            write: false,
+            secret: true,
+        });
+        if let Some((aadsts, _)) = heard.refusal.as_ref().filter(|_| !is_passing(heard.status)) {
+            error.class = Meaning::of(*aadsts).class();
+        }
+        Self { error, refusal: heard.refusal }
     }
 }
 
-/// The failure of a token request. No text is kept: it may repeat what was sent.
-pub(crate) fn api_error(e: &Error) -> ApiError {
-    if let Some(wire) = wire_error_of(e) {
-        return ApiError::from_wire(Service::SignIn, wire, false);
+fn is_passing(status: u16) -> bool {
+    status == 429 || status >= 500
+}
+
+/// Asks a brand-new credential once.
+async fn ask<C: TokenCredential>(credential: azure_core::Result<Arc<C>>, scope: &str, ear: &Ear) -> Asked {
+    let setup = |_| NotGiven::unheard(ApiError::refused(Service::SignIn, "bad_credential"));
+    match credential.map_err(setup)?.get_token(&[scope], None).await {
+        Ok(token) => Ok((Secret::new(token.token.secret().to_owned()), ear.heard().and_then(|h| h.given))),
+        Err(e) => Err(NotGiven::read(&e, ear.heard())),
     }
-    let Some(response) = response_of(e) else {
-        return ApiError::unexpected(Service::SignIn, "sign_in_failed", false);
-    };
-    let refusal = read_refusal(response.body());
-    let code = refusal.as_ref().map_or("", |(_, code)| code.as_str());
-    let request_id = response.headers().iter().find(|(n, _)| n.as_str() == "x-ms-request-id");
-    let mut error = ApiError::from_reply(&Reply {
-        service: Service::SignIn,
-        status: response.status().into(),
-        code,
-        inner_code: None,
-        text: "",
-        request_id: request_id.map(|(_, v)| v.as_str()),
-        write: false,
-        secret: true,
-    });
-    if let Some((aadsts, _)) = refusal {
-        error.class = Meaning::of(aadsts).class();
+}
+
+/// A refusal is an answer; a busy or troubled token service is a fault.
+fn answered(asked: Asked) -> Result<SignIn, ApiError> {
+    match asked {
+        Ok((_, Some((_, expires_in)))) => Ok(SignIn::Accepted { expires_in }),
+        Ok((_, None)) => Err(ApiError::unexpected(Service::SignIn, "no_lifetime", false)),
+        Err(NotGiven { error, refusal: Some((aadsts, code)) })
+            if !matches!(error.class, FaultClass::Busy | FaultClass::Line) =>
+        {
+            Ok(SignIn::Refused { aadsts, code })
+        }
+        Err(NotGiven { error, .. }) => Err(error),
     }
-    error
 }
 
 /// The tokens of the acting identity, by scope.
@@ -250,7 +269,7 @@ impl Tokens {
             }
             Identity::AzureCli => door.ask_by_cli(scope).await,
         };
-        asked.map_err(|e| api_error(&e))
+        asked.map_err(|e| e.error)
     }
 }
 
@@ -328,4 +347,20 @@ fn exit_status(code: Option<i32>) -> std::process::ExitStatus {
 fn exit_status(code: Option<i32>) -> std::process::ExitStatus {
     use std::os::windows::process::ExitStatusExt;
     std::process::ExitStatus::from_raw(code.and_then(|c| u32::try_from(c).ok()).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_shell_runs_and_tells_how_it_ended() {
+        let run = async |script: &str| {
+            Shell.run(OsStr::new("/bin/sh"), &[OsStr::new("-c"), OsStr::new(script)]).await.unwrap()
+        };
+        let fine = run("echo out; echo err >&2").await;
+        assert!(fine.status.success());
+        assert_eq!((fine.stdout.as_slice(), fine.stderr.as_slice()), (&b"out\n"[..], &b"err\n"[..]));
+        assert_eq!(run("exit 3").await.status.code(), Some(3));
+    }
 }

@@ -27,7 +27,8 @@ impl Style {
         if !terminal || dumb {
             return Self::PLAIN;
         }
-        let width = comfy_table::Table::new().width().map_or(100, usize::from);
+        // Some terminals (a recorder, a serial line) say that they have no columns.
+        let width = comfy_table::Table::new().width().filter(|w| *w > 0).map_or(100, usize::from);
         Style { colour: set("NO_COLOR").is_none(), unicode: true, width: width.clamp(40, 120) }
     }
 }
@@ -87,6 +88,11 @@ impl Output {
             let written = self.stderr.write_all(text.as_bytes());
             self.note(written);
         }
+    }
+    /// Makes what was printed visible now: for commands that stay.
+    pub fn flush(&mut self) {
+        let flushed = self.stdout.flush();
+        self.note(flushed);
     }
     fn note(&mut self, written: std::io::Result<()>) {
         // A reader that has seen enough (`reissue … | head`) is no error.

@@ -4,10 +4,12 @@
 
 mod apps;
 mod people_and_rules;
+mod truth;
 mod vaults;
 
 pub use apps::{AppHandle, NewApplication, Owner, SecretSpec};
 pub use people_and_rules::{ManagementPolicy, NewUser};
+pub use truth::CredentialFact;
 
 use super::Lab;
 use super::directory::{Kind, Object};

@@ -8,69 +8,81 @@ use super::answer::Answer;
 use super::ask::Ask;
 use super::hosts::Surface;
 use super::options::Between;
+use crate::domain::time::Timestamp;
 use crate::env::Random;
 use http::Method;
 use std::time::Duration;
 
-/// Rates per mille; 0 is off. The default is no hostility.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults {
-    /// The connection is lost before the request is carried out.
-    pub lost_before: u16,
-    /// The request is carried out, then its reply is lost.
-    pub lost_after: u16,
-    /// The connection is refused or cut before anything is sent.
-    pub cut: u16,
-    pub throttled: u16,
-    pub throttled_silent: u16,
-    /// A `Retry-After` that is far too short.
-    pub throttled_lying: u16,
-    pub conflict: u16,
-    pub concurrency_503: u16,
-    pub error_500: u16,
-    pub bad_gateway: u16,
-    /// The answer takes 5 to 90 s.
-    pub slow: u16,
-    /// `removePassword` answers 400 "No password credential found" although it is there.
-    pub remove_unknown: u16,
-    /// A write is judged by a stale replica: 404 for a new object, 400 for a new credential.
-    pub stale_write: u16,
-    /// A replica or login node learns of a write minutes later than usual.
-    pub long_lag: u16,
-    /// The vault refuses with 403 as if its role assignments had just changed.
-    pub vault_forbidden: u16,
-    /// Another administrator adds a credential to an object that was just written.
-    pub stranger_adds: u16,
-    /// Another administrator removes one that is there.
-    pub stranger_removes: u16,
-    /// The true quotas, in per mille of the documented ones; 0 means as documented.
-    pub quota: u16,
+macro_rules! faults {
+    ($($(#[$doc:meta])* $name:ident: $hostile:literal;)*) => {
+        /// Rates per mille; 0 is off. The default is no hostility.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Faults {
+            $($(#[$doc])* pub $name: u16,)*
+            /// The true quotas, in per mille of the documented ones; 0 means as documented.
+            pub quota: u16,
+        }
+
+        impl Faults {
+            /// A little of everything, for simulations that do not choose their own rates.
+            pub fn hostile() -> Self {
+                Self { $($name: $hostile,)* quota: 0 }
+            }
+            /// Draws first which faults exist at all, each with even odds, then their rates, up
+            /// to five times the hostile ones.
+            pub fn swarm(random: &Random) -> Self {
+                let stream = random.stream("lab-swarm");
+                let mut drawn = Self::default();
+                $(if stream.chance(500) {
+                    drawn.$name = u16::try_from(stream.between(1, 5 * $hostile)).unwrap_or(u16::MAX);
+                })*
+                if stream.chance(250) {
+                    drawn.quota = u16::try_from(stream.between(100, 900)).unwrap_or(0);
+                }
+                drawn
+            }
+            /// The faults that may happen, by the names under which the ledger counts them.
+            pub fn on(&self) -> Vec<&'static str> {
+                [$((stringify!($name), self.$name)),*].into_iter().filter(|(_, r)| *r > 0).map(|(n, _)| n).collect()
+            }
+        }
+    };
 }
 
-impl Faults {
-    /// A little of everything, for simulations that do not choose their own rates.
-    pub fn hostile() -> Self {
-        Self {
-            lost_before: 8,
-            lost_after: 8,
-            cut: 5,
-            throttled: 10,
-            throttled_silent: 5,
-            throttled_lying: 5,
-            conflict: 10,
-            concurrency_503: 5,
-            error_500: 5,
-            bad_gateway: 5,
-            slow: 5,
-            remove_unknown: 20,
-            stale_write: 50,
-            long_lag: 30,
-            vault_forbidden: 5,
-            stranger_adds: 2,
-            stranger_removes: 1,
-            quota: 0,
-        }
-    }
+faults! {
+    /// The connection is lost before the request is carried out.
+    lost_before: 8;
+    /// The request is carried out, then its reply is lost.
+    lost_after: 8;
+    /// The connection is refused or cut before anything is sent.
+    cut: 5;
+    /// 429 with a `Retry-After`.
+    throttled: 10;
+    /// 429 without one.
+    throttled_silent: 5;
+    /// A `Retry-After` of 1 s, and 3 to 8 s of more of it.
+    throttled_lying: 5;
+    /// 409 `Directory_ConcurrencyViolation`.
+    conflict: 10;
+    /// The same as a 503.
+    concurrency_503: 5;
+    error_500: 5;
+    /// 502 with a page of HTML.
+    bad_gateway: 5;
+    /// The answer takes 5 to 90 s.
+    slow: 5;
+    /// `removePassword` answers 400 "No password credential found" although it is there.
+    remove_unknown: 20;
+    /// A write is judged by a stale replica: 404 for a new object, 400 for a new credential.
+    stale_write: 50;
+    /// A replica or login node learns of a write minutes later than usual.
+    long_lag: 30;
+    /// The vault refuses with 403 as if its role assignments had just changed.
+    vault_forbidden: 5;
+    /// Another administrator adds a credential to an object that was just written.
+    stranger_adds: 2;
+    /// Another administrator removes one that is there.
+    stranger_removes: 1;
 }
 
 /// What the layer decided for one request, before its route sees it.
@@ -78,6 +90,30 @@ pub(super) enum Fate {
     Go { lose_reply: bool, delay: Duration },
     Lost { may_have_reached: bool },
     Answer(Answer),
+}
+
+/// A service that throttles and lies about for how long.
+pub(super) struct Lie {
+    surface: Surface,
+    until: Timestamp,
+}
+
+impl Lie {
+    /// The lie that begins with this request, if one does.
+    pub(super) fn begin(
+        happened: &[&str],
+        surface: &Surface,
+        random: &Random,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let seconds = || random.stream("lab-fault-lie").between(3, 8);
+        let begins = happened.contains(&"throttled_lying");
+        begins.then(|| Self { surface: surface.clone(), until: now.after(Duration::from_secs(seconds())) })
+    }
+    /// Its answer, while it lasts.
+    pub(super) fn told(&self, surface: &Surface, now: Timestamp) -> Option<Answer> {
+        (self.surface == *surface && now < self.until).then(|| canned("throttled_lying", surface, 1))
+    }
 }
 
 /// Draws the fate of one request.
@@ -163,5 +199,19 @@ fn broken(surface: &Surface) -> Answer {
             super::vault::error::error(500, "InternalServerError", "An internal error has occurred.", None)
         }
         _ => super::graph::error::error(500, "InternalServerError", "An internal error has occurred."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_swarm_differs_from_seed_to_seed() {
+        let drawn = |seed| Faults::swarm(&Random::from_seed(seed)).on();
+        assert_eq!(drawn(1), drawn(1));
+        assert!((2..20).any(|seed| drawn(seed) != drawn(1)));
+        assert_eq!(Faults::hostile().on().len(), 17);
+        assert!(Faults::default().on().is_empty());
     }
 }

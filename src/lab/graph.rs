@@ -19,6 +19,7 @@ mod policies;
 mod query;
 mod relations;
 mod reply;
+mod risk;
 mod role_assignments;
 pub(super) mod roles;
 mod users;
@@ -104,7 +105,9 @@ fn spend(state: &mut State, limits: &[quota::Limit], app: &str) -> Result<f64, A
     let lowered = state.options.faults.quota;
     let scale = if lowered == 0 { 1.0 } else { f64::from(lowered) / 1000.0 };
     let (now, tenant) = (state.now(), state.options.tenant.clone());
-    state.quotas.charge(limits, scale, now).map_err(|refused| {
+    let charged = state.quotas.charge(limits, scale, now);
+    charged.map_err(|refused| {
+        state.ledger.count_fault("quota_429");
         let scope = format!("{}/{app}/{tenant}", refused.scope);
         let answer = error::throttled()
             .with("x-ms-throttle-scope", scope)
@@ -139,6 +142,7 @@ impl Call<'_> {
             "directory" => bin::route(self, rest),
             "auditLogs" => logs::route(self, rest),
             "reports" => logs::reports(self, rest),
+            "identityProtection" => risk::route(self, rest),
             "organization" => users::organization(self),
             other => Err(error::no_segment(other)),
         }

@@ -26,7 +26,7 @@ pub struct TestCertificate {
 }
 
 impl TestCertificate {
-    /// Key and certificate in one text, as a vault's secret holds them.
+    /// Key and certificate in one PEM text.
     pub fn pem(&self) -> String {
         format!("{}{}", self.key_pem, pem("CERTIFICATE", &self.cert_der))
     }

@@ -148,9 +148,9 @@ pub(super) fn graph(ask: &Ask, app: &str, size: TenantSize) -> Vec<Limit> {
     limits
 }
 
-/// Writes on applications that are open to personal accounts.
-pub(super) fn personal(app: &str) -> Limit {
-    limit(format!("personal/{app}"), 60.0, 60.0, 1.0, "Application/Write", "WriteLimitExceeded")
+/// Writes on applications that are open to personal accounts: one bucket for the tenant.
+pub(super) fn personal() -> Limit {
+    limit("personal".into(), 60.0, 60.0, 1.0, "Application/Write", "WriteLimitExceeded")
 }
 
 /// The limits of one request to a vault.
@@ -177,6 +177,6 @@ mod tests {
         assert_eq!(ask(t(0), &mut quotas).unwrap_err(), Some(2));
         assert!(ask(t(2_000), &mut quotas).is_ok());
         assert!(ask(t(2_100), &mut quotas).is_err());
-        assert!(quotas.charge(&[personal("a")], 0.001, t(0)).is_ok(), "a quota is never below one");
+        assert!(quotas.charge(&[personal()], 0.001, t(0)).is_ok(), "a quota is never below one");
     }
 }

@@ -26,6 +26,9 @@ pub(super) struct State {
     pub(super) tokens: super::token::Verified,
     pub(super) storage: super::arm::StorageKeys,
     pub(super) strangers: Vec<super::stranger::Errand>,
+    /// Clients whose sign-ins fail with a number of the scene's choice.
+    pub(super) refused: std::collections::BTreeMap<String, u32>,
+    pub(super) lie: Option<super::fault::Lie>,
     pub(super) recorder: Option<super::recorder::Sink>,
 }
 
@@ -44,6 +47,8 @@ impl State {
             tokens: super::token::Verified::default(),
             storage: super::arm::StorageKeys::default(),
             strangers: Vec::new(),
+            refused: std::collections::BTreeMap::new(),
+            lie: None,
             recorder: None,
         }
     }
@@ -70,30 +75,31 @@ impl State {
         hex(&self.random.stream("lab-versions").bytes::<16>())
     }
 
-    fn lag(&self, span: Between, stream: &str, now: Timestamp) -> Timestamp {
+    fn lag(&mut self, span: Between, stream: &str, now: Timestamp) -> Timestamp {
         let lag = span.draw(&self.random.stream(stream));
         let long = u64::from(self.options.faults.long_lag);
         if long > 0 && self.random.stream("lab-fault-long_lag").chance(long) {
+            self.ledger.count_fault("long_lag");
             let more = Between::seconds(60, 600).draw(&self.random.stream("lab-fault-long_lag-by"));
             return now.after(lag + more);
         }
         now.after(lag)
     }
-    fn seen(&self, now: Timestamp) -> Seen {
-        let lags = &self.options.lags;
+    fn seen(&mut self, now: Timestamp) -> Seen {
+        let (replica, login) = (self.options.lags.replica, self.options.lags.login_other);
         std::array::from_fn(|i| {
             if i < REPLICAS {
-                self.lag(lags.replica, "lab-lag-replica", now)
+                self.lag(replica, "lab-lag-replica", now)
             } else {
-                self.lag(lags.login_other, "lab-lag-login", now)
+                self.lag(login, "lab-lag-login", now)
             }
         })
     }
-    fn credential_lag(&self, now: Timestamp) -> CredentialLag {
-        let lags = &self.options.lags;
+    fn credential_lag(&mut self, now: Timestamp) -> CredentialLag {
+        let (new, removed) = (self.options.lags.login_new, self.options.lags.login_removed);
         CredentialLag {
-            new: std::array::from_fn(|_| self.lag(lags.login_new, "lab-lag-new", now)),
-            removed: std::array::from_fn(|_| self.lag(lags.login_removed, "lab-lag-removed", now)),
+            new: std::array::from_fn(|_| self.lag(new, "lab-lag-new", now)),
+            removed: std::array::from_fn(|_| self.lag(removed, "lab-lag-removed", now)),
         }
     }
 

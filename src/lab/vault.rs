@@ -112,7 +112,9 @@ fn charge(state: &mut State, ask: &Ask, vault: &str) -> Result<(), Answer> {
     let lowered = state.options.faults.quota;
     let scale = if lowered == 0 { 1.0 } else { f64::from(lowered) / 1000.0 };
     let now = state.now();
-    state.quotas.charge(&limits, scale, now).map(|_| ()).map_err(|refused| {
+    let charged = state.quotas.charge(&limits, scale, now);
+    charged.map(|_| ()).map_err(|refused| {
+        state.ledger.count_fault("quota_429");
         let answer = super::fault::throttle(&hosts::Surface::Vault(vault.to_owned()));
         match refused.retry_after_s {
             Some(seconds) => answer.with("retry-after", seconds.to_string()),

@@ -8,7 +8,9 @@
 //!   log/           the log
 //! ```
 
-use super::{Checkpoint, Folder, Journal, JournalError, LogKey, Opening, Recovered, Settings, VerifierKey};
+use super::{
+    Checkpoint, Folder, Journal, JournalError, LogKey, Objects, Opening, Recovered, Settings, VerifierKey,
+};
 use crate::domain::approval::LogHead;
 use crate::domain::event::{Environment, Line};
 use crate::domain::id::{Digest, TenantId};
@@ -65,6 +67,21 @@ pub enum HomeError {
     Journal(#[from] JournalError),
 }
 
+/// The key of the log `origin`: made now, or by an `init` that died.
+fn key_for(env: &Env, path: &Path, origin: &str) -> Result<LogKey, HomeError> {
+    let disk = env.disk.as_ref();
+    if !disk.exists(path) {
+        return Ok(LogKey::create(disk, path, &env.random, origin)?);
+    }
+    let key = LogKey::load(disk, path)?;
+    if key.origin() == origin {
+        return Ok(key);
+    }
+    let why =
+        format!("it is the key of {}, left by an `init` that did not end; use another folder", key.origin());
+    Err(HomeError::Unreadable { path: path.to_owned(), why })
+}
+
 impl Home {
     /// Makes the folder, the key and the log. Returns the home and the log's public key.
     pub async fn create(
@@ -80,13 +97,20 @@ impl Home {
         }
         disk.make_folder(root)?;
         let origin = format!("reissue.{}/{}/{}", install.agency, install.tenant, install.install);
-        let key = LogKey::create(disk, &root.join("log.key"), &env.random, &origin)?;
+        let key = key_for(env, &root.join("log.key"), &origin)?;
         let public = key.public().clone();
         disk.write_atomic(&root.join("roster.yaml"), roster)?;
         let home = Self { install, env: env.clone(), root: root.to_owned() };
+        // The roster is there before the first line refers to it.
+        disk.make_folder(&home.log().objects())?;
+        Objects::new(env.disk.clone(), &home.log()).put(roster).map_err(JournalError::from)?;
         let settings = Settings { env: env.clone(), folder: home.log(), key };
-        let journal = Journal::create(settings, &home.opening("init", process))?;
-        journal.objects().put(roster).map_err(JournalError::from)?;
+        let begun = Journal::create(settings, &home.opening("init", process.clone()));
+        let journal = match begun {
+            // An `init` before this one died after it had begun the log: go on with it.
+            Err(JournalError::Exists(_)) => home.open_log("init", process, &mut |_| {})?.0,
+            other => other?,
+        };
         journal.close().await?;
         // Last: a home without install.json is no home, and `init` may begin again.
         let text = serde_json::to_vec_pretty(&home.install)

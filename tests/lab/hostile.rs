@@ -2,8 +2,9 @@
 
 use crate::scene::{OPERATOR, PAYROLL, Scene, client_id, options, password};
 use bytes::Bytes;
-use reissue::lab::{Faults, LabOptions, Lags};
+use reissue::lab::{AttackerSpec, ConsumerSpec, Faults, Habit, LabOptions, Lags, VaultSecret};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn quick() -> LabOptions {
     LabOptions { lags: Lags::none(), ..options() }
@@ -25,6 +26,7 @@ async fn story(seed: u64) -> (Vec<String>, String) {
         let request = http::Request::post(
             "https://login.microsoftonline.us/11111111-1111-1111-1111-111111111111/oauth2/v2.0/token",
         )
+        .header("content-type", "application/x-www-form-urlencoded")
         .body(Bytes::from(form))
         .unwrap();
         if let Ok(reply) = scene.lab.handle(request).await
@@ -34,9 +36,33 @@ async fn story(seed: u64) -> (Vec<String>, String) {
             break body["access_token"].as_str().unwrap().to_owned();
         }
     };
+    scene.lab.put_vault_secret("kv-ir", "payroll-sync", &scene.payroll_secret.1);
+    scene.lab.consumer(ConsumerSpec {
+        name: "payroll".into(),
+        client_id: client_id(PAYROLL),
+        source: VaultSecret { vault: "kv-ir".into(), name: "payroll-sync".into(), pinned_version: None },
+        refresh: Habit::AtOnce,
+        sign_in_every: Duration::from_secs(7),
+    });
+    let spec = AttackerSpec {
+        client_id: client_id(PAYROLL),
+        value: scene.payroll_secret.1.clone(),
+        every: Duration::from_secs(11),
+    };
+    scene.lab.attacker(spec);
+    let lab = scene.lab.clone();
+    let seen = tokio::select! {
+        biased;
+        seen = add_again_and_again(&scene, &url, &token) => seen,
+        () = lab.people() => Vec::new(),
+    };
+    (seen, format!("{:?}", scene.lab.ledger()))
+}
+
+async fn add_again_and_again(scene: &Scene, url: &str, token: &str) -> Vec<String> {
     let mut seen = Vec::new();
     for n in 0..400 {
-        let request = http::Request::post(&url)
+        let request = http::Request::post(url)
             .header("authorization", format!("Bearer {token}"))
             .body(Bytes::from(password(&format!("n{n}")).unwrap().to_string()))
             .unwrap();
@@ -50,7 +76,7 @@ async fn story(seed: u64) -> (Vec<String>, String) {
         });
         scene.wait(1).await;
     }
-    (seen, format!("{:?}", scene.lab.ledger()))
+    seen
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +135,7 @@ async fn the_key_select_quota_and_its_headers() {
 async fn batches_answer_and_charge_each_step() {
     let scene = Scene::new(3, quick());
     let app = scene.payroll.object_id.as_str();
-    let add = |id: &str, after: Option<&str>| json!({"id": id, "method": "POST", "url": format!("/applications/{app}/addPassword"), "dependsOn": after.map(|a| vec![a]), "headers": {"Content-Type": "application/json"}, "body": password(id).unwrap()});
+    let add = |id: &str, after: Option<&str>| json!({"id": id, "method": "POST", "url": format!("/applications/{app}/addPassword"), "dependsOn": after.map(|a| vec![a]).unwrap_or_default(), "headers": {"Content-Type": "application/json"}, "body": password(id).unwrap()});
     let get =
         json!({"id": "g", "method": "GET", "url": format!("applications(appId='{PAYROLL}')?$select=id")});
     let lost =

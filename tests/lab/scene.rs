@@ -19,6 +19,17 @@ pub fn client_id(text: &str) -> ClientId {
     text.parse().unwrap()
 }
 
+/// Appends every exchange of every test to the file that `LAB_RECORDING` names, if it is set:
+/// for judging the lab against API descriptions.
+pub fn record(lab: &Lab) {
+    let Ok(path) = std::env::var("LAB_RECORDING") else { return };
+    lab.record(move |line| {
+        use std::io::Write;
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+        file.and_then(|mut f| f.write_all(format!("{line}\n").as_bytes())).unwrap();
+    });
+}
+
 pub struct Scene {
     pub lab: Lab,
     pub clock: Clock,
@@ -43,6 +54,7 @@ impl Scene {
     pub fn new(seed: u64, options: LabOptions) -> Self {
         let clock = Clock::starting_at("2026-11-23T07:00:00Z".parse::<Timestamp>().unwrap());
         let lab = Lab::new(clock, Random::from_seed(seed), options);
+        record(&lab);
         lab.create_application(NewApplication::new(client_id(OPERATOR), "operator"));
         let operator_secret = lab.add_secret(&client_id(OPERATOR), SecretSpec::default()).1;
         lab.grant_app_permission(&client_id(OPERATOR), "Application.ReadWrite.All");

@@ -163,7 +163,14 @@ async fn assert_in(scene: &Scene, jwt: &str) -> Reply {
         .append_pair("scope", "https://graph.microsoft.us/.default")
         .finish();
     let url = "https://login.microsoftonline.us/11111111-1111-1111-1111-111111111111/oauth2/v2.0/token";
-    scene.raw(http::Request::post(url).body(Bytes::from(form)).unwrap()).await
+    scene
+        .raw(
+            http::Request::post(url)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(Bytes::from(form))
+                .unwrap(),
+        )
+        .await
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,9 +187,11 @@ async fn a_key_that_may_not_leave_signs_a_proof_in_the_vault() {
     let encode = |v: Value| base64::Engine::encode(&url_safe, v.to_string());
     let claims = json!({"aud": "00000002-0000-0000-c000-000000000000", "iss": scene.payroll.object_id.as_str(), "nbf": now, "exp": now + 600});
     let unsigned = format!("{}.{}", encode(json!({"alg": "PS256", "typ": "JWT"})), encode(claims));
+    let version = made["kid"].as_str().unwrap().rsplit('/').next().unwrap();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, unsigned.as_bytes());
     let ask = json!({"alg": "PS256", "value": base64::Engine::encode(&url_safe, digest.as_ref())});
-    let signed = scene.vault("POST", "/keys/payroll-run-2/sign?api-version=7.5", Some(ask)).await;
+    let signed =
+        scene.vault("POST", &format!("/keys/payroll-run-2/{version}/sign?api-version=7.5"), Some(ask)).await;
     assert_eq!(signed.status, 200, "{}", signed.body);
     let proof = format!("{unsigned}.{}", signed.body["value"].as_str().unwrap());
     let remove = format!("/v1.0/applications/{}/removeKey", scene.payroll.object_id);

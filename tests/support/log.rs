@@ -101,12 +101,15 @@ pub fn run() -> RunId {
     RunId::new(1, [3; 10])
 }
 
+/// Who approves, and how the statement differs from the ordinary one.
+pub type Approving = (usize, fn(&mut Statement));
+
 /// What the writer does, where it can differ.
 pub struct Story {
-    /// Who approves, and how they change their statement.
-    pub approvals: Vec<(usize, fn(&mut Statement))>,
-    /// When work begins.
-    pub begins_after: Duration,
+    pub approvals: Vec<Approving>,
+    /// From the last approval to the opening of the phase, and from there to the work.
+    pub opens_after: Duration,
+    pub works_after: Duration,
     pub opens_phase: bool,
     /// The switch is begun before anybody is asked.
     pub hasty: bool,
@@ -114,21 +117,19 @@ pub struct Story {
     pub dies: bool,
     pub finishes: bool,
     pub closes: bool,
-    /// The roster that the log is opened with the second time.
-    pub second_roster: Option<Digest>,
 }
 
 impl Default for Story {
     fn default() -> Self {
         Self {
             approvals: vec![(1, |_| ()), (2, |_| ())],
-            begins_after: Duration::ZERO,
+            opens_after: Duration::ZERO,
+            works_after: Duration::ZERO,
             opens_phase: true,
             hasty: false,
             dies: false,
             finishes: true,
             closes: true,
-            second_roster: None,
         }
     }
 }
@@ -264,7 +265,7 @@ async fn done(journal: &Journal, step_no: u16, effect: Effect) {
 /// The approvals of the story, whose signers see the log as it is now.
 pub fn sign_all(journal: &Journal, story: &Story) -> Vec<SignedApproval> {
     let (facts, head) = (facts(), journal.head());
-    let one = |(i, (person, change)): (usize, &(usize, fn(&mut Statement)))| {
+    let one = |(i, (person, change)): (usize, &Approving)| {
         signed(&facts, *person, u8::try_from(i).unwrap(), |s| {
             (s.log_head.size, s.log_head.root) = (head.size, Digest(head.root));
             change(s);
@@ -294,11 +295,12 @@ async fn approve(journal: &Journal, story: &Story) {
         approvals.push(digest);
         expires = Some(expires.map_or(statement.expires, |e| e.min(statement.expires)));
     }
-    tokio::time::sleep(story.begins_after).await;
+    tokio::time::sleep(story.opens_after).await;
     if story.opens_phase {
         let expires = expires.unwrap_or_else(|| at("2026-11-24T11:00:00Z"));
         add(journal, PhaseOpened { approvals, expires, phase: Phase::Start }).await;
     }
+    tokio::time::sleep(story.works_after).await;
 }
 
 /// Tells the story to the journal, as the engine would, or would not.
@@ -349,5 +351,38 @@ pub fn finished() -> RunFinished {
         stuck: 0,
         undone: 0,
         unresolved: 0,
+    }
+}
+
+/// A log in memory with this story in it.
+pub async fn written(story: &Story) -> Log {
+    let log = Log::on(MemoryDisk::default(), Path::new(FOLDER));
+    log.write(story).await;
+    log
+}
+
+pub fn explain(report: &Report) -> String {
+    report.findings.iter().map(|f| format!("  [{:?}] {f}\n", f.check)).collect()
+}
+
+/// The file of the first object that `pick` finds in an event.
+pub fn object_of<D: Disk + Clone + 'static>(
+    log: &Log<D>,
+    pick: impl Fn(&Event) -> Option<Digest>,
+) -> std::path::PathBuf {
+    log.object_path(&log.lines().iter().find_map(|l| pick(&l.event)).unwrap())
+}
+
+pub fn plan_of(event: &Event) -> Option<Digest> {
+    match event {
+        Event::RunStarted(e) => Some(e.plan),
+        _ => None,
+    }
+}
+
+pub fn statement_of(event: &Event) -> Option<Digest> {
+    match event {
+        Event::ApprovalRecorded(e) => Some(e.statement),
+        _ => None,
     }
 }

@@ -32,7 +32,7 @@ fn line(algorithm: &str, blob: &[u8]) -> String {
 /// An RSA public key with a modulus of so many bits. Nobody knows its factors, nor needs to.
 pub fn rsa_blob(bits: usize) -> Vec<u8> {
     let mut modulus = vec![0xa5; bits.div_ceil(8)];
-    modulus[0] = if bits % 8 == 0 { 0x85 } else { 1 << (bits % 8 - 1) | 1 };
+    modulus[0] = if bits.is_multiple_of(8) { 0x85 } else { 1 << (bits % 8 - 1) | 1 };
     let mut blob = Vec::new();
     string(&mut blob, b"ssh-rsa");
     number(&mut blob, &[1, 0, 1]);

@@ -1,8 +1,8 @@
 //! Certificates of a vault: made in it, their keys never needed outside.
 //!
 //! Source: Microsoft Learn, "Create Certificate", "Certificate creation methods" (the `Self`
-//! issuer signs at once, as a rule within seconds), "Import Certificate". That a PFX read from one
-//! name can be imported under another is documented; the content was not tried against a real
+//! issuer signs at once, as a rule within seconds), "Import Certificate". That what is read from
+//! one name can be imported under another is documented; the content was not tried against a real
 //! vault (unconfirmed).
 
 use super::{Attributes, Name, Vault, VaultError, checked_version, is_warm, version_of, warm};
@@ -228,7 +228,7 @@ impl Vault {
     }
 
     /// Puts a certificate with its key under the name that consumers read. `value` is what the
-    /// secret of an exportable certificate holds: a PFX in base64.
+    /// secret of an exportable certificate holds: PEM.
     pub async fn import_certificate(
         &self,
         name: &Name,
@@ -239,7 +239,7 @@ impl Vault {
         self.warm_certificates(name).await?;
         let policy = serde_json::json!({
             "key_props": { "exportable": true },
-            "secret_props": { "contentType": "application/x-pkcs12" },
+            "secret_props": { "contentType": "application/x-pem-file" },
         });
         let body = ImportBody { value: value.expose(), policy, tags };
         let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));

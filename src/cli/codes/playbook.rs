@@ -81,7 +81,8 @@ findings! {
         "YAML readers disagree about yes, no, on and off. reissue takes `true` and `false` \
          only, without quotes."
     TooLong "PB026" "Text is too long"
-        "The message says how many characters are taken."
+        "The message says how many characters are taken. It does not say how many there are, \
+         because the text may be a secret."
     BadName "PB027" "A name with characters that do not belong into it"
         "Such names become parts of addresses and commands. Names in a key vault have \
          letters, digits and hyphens."

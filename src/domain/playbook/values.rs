@@ -22,8 +22,9 @@ impl<'a> Item<'a> {
         }
         match Text::new(text.trim()) {
             Ok(text) => Some(text),
-            Err(TextError::TooLong { found, most }) => {
-                let message = format!("`{}` has {found} characters; at most {most} are taken", self.name);
+            // Not how long it is: the text may be a secret.
+            Err(TextError::TooLong { most, .. }) => {
+                let message = format!("`{}` has more than {most} characters", self.name);
                 self.wrong(Code::TooLong, message, "shorten it")
             }
             Err(TextError::Hostile(0x0a)) => {

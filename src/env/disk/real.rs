@@ -44,6 +44,15 @@ fn sync_folder(path: &Path) -> Result<(), DiskError> {
         .map_err(|e| DiskError::new("cannot sync the folder", folder, &e))
 }
 
+/// Reads what is waiting on an open descriptor, to its end: for secrets, which neither arguments
+/// nor the environment may hold.
+pub fn read_descriptor(number: u32, limit: u64) -> std::io::Result<Vec<u8>> {
+    let file = File::open(format!("/dev/fd/{number}"))?;
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Writes a temporary file beside `path`, synced, and returns its name.
 fn write_beside(path: &Path, bytes: &[u8]) -> Result<std::path::PathBuf, DiskError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -160,6 +169,17 @@ impl Disk for RealDisk {
 impl Appender for RealAppender {
     fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
         self.file.write_all(bytes).map_err(|e| DiskError::new("cannot append to", &self.path, &e))
+    }
+    #[cfg(target_os = "linux")]
+    fn reserve(&mut self, bytes: u64) -> Result<(), DiskError> {
+        use rustix::fs::FallocateFlags;
+        use rustix::io::Errno;
+        let end = self.file.metadata().map_err(|e| DiskError::new("cannot look at", &self.path, &e))?.len();
+        match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, end, bytes) {
+            // Some file systems cannot: then there is nothing to set aside.
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            Err(e) => Err(DiskError::new("cannot set space aside for", &self.path, &e.into())),
+        }
     }
     fn sync(&mut self) -> Result<(), DiskError> {
         self.file.sync_data().map_err(|e| DiskError::new("cannot sync", &self.path, &e))

@@ -25,6 +25,9 @@ pub struct NewApplication {
     /// A managed identity: only a service principal, whose credentials Microsoft rotates.
     pub managed_identity: bool,
     pub created: Option<Timestamp>,
+    /// Default: drawn.
+    pub object_id: Option<ObjectId>,
+    pub service_principal_id: Option<ObjectId>,
 }
 
 impl NewApplication {
@@ -36,6 +39,8 @@ impl NewApplication {
             foreign: false,
             managed_identity: false,
             created: None,
+            object_id: None,
+            service_principal_id: None,
         }
     }
     /// Open to other organisations.
@@ -79,6 +84,10 @@ pub struct SecretSpec {
     pub start: Option<Timestamp>,
     /// Default: two years after the start.
     pub end: Option<Timestamp>,
+    /// Default: drawn.
+    pub key_id: Option<KeyId>,
+    /// Forces the whole value.
+    pub value: Option<String>,
 }
 
 pub(in crate::lab) fn object_id(text: &str) -> ObjectId {
@@ -86,14 +95,14 @@ pub(in crate::lab) fn object_id(text: &str) -> ObjectId {
 }
 
 fn application_object(state: &State, spec: &NewApplication, created: &str) -> Object {
-    let id = state.new_id();
+    let id = spec.object_id.as_ref().map_or_else(|| state.new_id(), ToString::to_string);
     let mut body = application_fields(spec.client_id.as_str(), &spec.name, &spec.audience, created);
     body.insert("id".into(), json!(id));
     Object::new(Kind::Application, id, body)
 }
 
 fn principal_object(state: &State, spec: &NewApplication, created: &str) -> Object {
-    let id = state.new_id();
+    let id = spec.service_principal_id.as_ref().map_or_else(|| state.new_id(), ToString::to_string);
     let home =
         if spec.foreign { "8f5b3a10-0000-4000-8000-00000000f0f0" } else { state.options.tenant.as_str() };
     let mut body = principal_fields(spec.client_id.as_str(), &spec.name, created);
@@ -132,8 +141,8 @@ impl Lab {
     pub fn add_secret(&self, client_id: &ClientId, spec: SecretSpec) -> (KeyId, String) {
         self.edit(client_id.as_str(), spec.on, |state, object| {
             let start = spec.start.unwrap_or_else(|| state.now());
-            let value = new_value(state, spec.hint.as_deref());
-            let key_id = state.new_id();
+            let value = spec.value.clone().unwrap_or_else(|| new_value(state, spec.hint.as_deref()));
+            let key_id = spec.key_id.as_ref().map_or_else(|| state.new_id(), ToString::to_string);
             object.passwords.push(Password {
                 key_id: key_id.clone(),
                 display_name: spec.display_name.clone(),

@@ -41,13 +41,20 @@ impl Lab {
 
     /// Puts a secret into a vault; the answer is its version.
     pub fn put_vault_secret(&self, vault: &str, name: &str, value: &str) -> String {
+        let id = self.with(|state| state.new_version());
+        self.put_vault_version(vault, name, value, &id);
+        id
+    }
+
+    /// Puts a secret into a vault under a version id of the caller's choice.
+    pub fn put_vault_version(&self, vault: &str, name: &str, value: &str, id: &str) {
         self.with(|state| {
-            let (now, id) = (state.now(), state.new_version());
+            let now = state.now();
             let Some(found) = state.vaults.get_mut(vault_name(vault)) else {
                 impossible(&format!("no vault {vault}"))
             };
             let version = SecretVersion {
-                id: id.clone(),
+                id: id.to_owned(),
                 value: value.into(),
                 content_type: None,
                 attributes: Attributes::new(now),
@@ -60,8 +67,7 @@ impl Lab {
                 .or_insert_with(|| Named::new(name))
                 .versions
                 .push(version);
-            id
-        })
+        });
     }
 
     /// The newest value of a vault's secret, for judging; `None` if it cannot be read.

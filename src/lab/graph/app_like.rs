@@ -131,7 +131,7 @@ pub(super) fn writable(call: &mut Call<'_>, kind: Kind, id: &str) -> Result<Obje
     let object = call.change(kind, id)?;
     call.require(Need::WriteApp(&object))?;
     if object.text("signInAudience").contains("PersonalMicrosoftAccount") && call.state.options.quotas {
-        let limit = [crate::lab::quota::personal(object.text("appId"))];
+        let limit = [crate::lab::quota::personal()];
         let app = call.caller.app_id.clone();
         super::spend(call.state, &limit, &app)?;
     }

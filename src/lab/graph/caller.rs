@@ -44,6 +44,8 @@ pub(in crate::lab) enum Need<'a> {
     WriteGrants,
     WriteAssignments,
     ReadTenant,
+    WriteUserRisk,
+    WriteAppRisk,
 }
 
 const APP_WRITE: &str = "Application.ReadWrite.All";
@@ -86,6 +88,8 @@ impl Need<'_> {
             ],
             Self::WriteGrants => &["DelegatedPermissionGrant.ReadWrite.All", DIR_WRITE],
             Self::WriteAssignments => &["AppRoleAssignment.ReadWrite.All"],
+            Self::WriteUserRisk => &["IdentityRiskyUser.ReadWrite.All"],
+            Self::WriteAppRisk => &["IdentityRiskyServicePrincipal.ReadWrite.All"],
             Self::ReadTenant => &[
                 "Organization.Read.All",
                 "User.Read.All",
@@ -116,6 +120,7 @@ impl Need<'_> {
                 &[AUTHENTICATION_ADMINISTRATOR, PRIVILEGED_AUTHENTICATION_ADMINISTRATOR]
             }
             Self::ReadLogs => &[REPORTS_READER, SECURITY_READER],
+            Self::WriteUserRisk | Self::WriteAppRisk => &[],
             Self::WriteRoles | Self::WriteAssignments => &[PRIVILEGED_ROLE_ADMINISTRATOR],
             Self::WriteGrants => &[CLOUD_APPLICATION_ADMINISTRATOR, APPLICATION_ADMINISTRATOR],
             Self::ReadApps

@@ -185,7 +185,7 @@ pub(in crate::lab) fn application_fields(
 /// The fields of a new service principal, without its object id.
 pub(in crate::lab) fn principal_fields(client: &str, name: &str, created: &str) -> Map<String, Value> {
     as_map(json!({
-        "appId": client, "displayName": name, "appDisplayName": name, "createdDateTime": created, "deletedDateTime": null,
+        "appId": client, "displayName": name, "appDisplayName": name, "~created": created, "deletedDateTime": null,
         "accountEnabled": true, "alternativeNames": [], "appOwnerOrganizationId": null, "appRoleAssignmentRequired": false,
         "appRoles": [], "description": null, "disabledByMicrosoftStatus": null, "homepage": null, "isDisabled": null,
         "oauth2PermissionScopes": [], "preferredTokenSigningKeyThumbprint": null, "replyUrls": [],

@@ -135,7 +135,7 @@ fn is_proof(call: &Call<'_>, object: &Object, proof: &str) -> bool {
     let claims = valid.filter_map(|k| login::verify(proof, header.alg, &k.der)).next();
     claims.is_some_and(|c| {
         let text = |k: &str| c.get(k).and_then(Value::as_str).unwrap_or("");
-        let number = |k: &str| c.get(k).and_then(Value::as_i64).unwrap_or(0);
+        let number = |k: &str| c.get(k).and_then(login::seconds).unwrap_or(0);
         let (nbf, exp, now) = (number("nbf"), number("exp"), now.unix_s());
         AUDIENCES.contains(&text("aud"))
             && text("iss").eq_ignore_ascii_case(&object.id)

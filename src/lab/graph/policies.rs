@@ -172,7 +172,8 @@ fn in_force(restriction: &Map<String, Value>, object: &Object) -> bool {
     let on = restriction.get("state").and_then(Value::as_str) != Some("disabled");
     let after = restriction.get("restrictForAppsCreatedAfterDateTime").and_then(Value::as_str);
     let after = after.and_then(|t| t.parse::<Timestamp>().ok());
-    let created = object.text("createdDateTime").parse::<Timestamp>().ok();
+    let shown = object.text("createdDateTime").parse::<Timestamp>();
+    let created = shown.or_else(|_| object.text("~created").parse::<Timestamp>()).ok();
     on && after.is_none_or(|after| created.is_none_or(|c| c >= after))
 }
 

@@ -41,6 +41,12 @@ pub(in crate::lab) fn read(ask: &Ask, page: usize, most: usize) -> Result<Query,
             "Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual'",
         ));
     }
+    // The real service sorts and searches; the lab says that it does not, rather than answer
+    // something else than was asked. Logs come newest first, as they do by default.
+    let is_log = ask.segments.get(1).is_some_and(|s| s == "auditLogs");
+    if ask.option("$search").is_some() || (sorted && !is_log) {
+        return Err(error::unsupported("The lab does not sort or search."));
+    }
     if ask.option("$skip").is_some() {
         return Err(error::bad_request("'$skip' is not supported by the service."));
     }

@@ -15,6 +15,11 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
+/// A NumericDate (RFC 7519, 2), to the second.
+pub(in crate::lab) fn seconds(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_f64().map(|s| s as i64))
+}
+
 fn bad(reason: &str) -> Refusal {
     Refusal::client(700_027, format!("Client assertion contains an invalid signature. [Reason - {reason}]"))
 }
@@ -86,7 +91,8 @@ fn check_claims(
     claims: &Map<String, Value>,
 ) -> Result<(), Refusal> {
     let text = |k: &str| claims.get(k).and_then(Value::as_str).unwrap_or("");
-    let number = |k: &str| claims.get(k).and_then(Value::as_i64);
+    // MSAL for Python sends times with fractions, as RFC 7519 allows.
+    let number = |k: &str| claims.get(k).and_then(seconds);
     let (now, app_id) = (state.now().unix_s(), client.principal.text("appId"));
     if text("iss") != text("sub") {
         return Err(Refusal::client(

@@ -24,6 +24,9 @@ pub(in crate::lab) struct Accepted {
 /// Finds the client, and refuses one that is missing or disabled.
 pub(in crate::lab) fn client(state: &State, node: usize, client_id: &str) -> Result<Client, Refusal> {
     let now = state.now();
+    if let Some(code) = state.refused.get(client_id) {
+        return Err(Refusal::known(*code, client_id));
+    }
     let (app_id, principal_id) = state.directory.client(client_id);
     let at = Node::Login(node);
     let app = app_id.and_then(|id| state.directory.get(Kind::Application, id, at, now)).cloned();

@@ -85,6 +85,58 @@ impl Refusal {
     pub(in crate::lab) fn transient() -> Self {
         Self::new(90_033, "temporarily_unavailable", 503, "A transient error has occurred. Please try again.")
     }
+    /// A refusal that only its number names: for scenes that want one of the many that the lab
+    /// does not come to by itself (Microsoft Entra authentication error codes).
+    pub(in crate::lab) fn known(code: u32, app_id: &str) -> Self {
+        let (error, status, message) = match code {
+            7_000_215 => return Self::wrong_secret(app_id),
+            7_000_222 => return Self::expired_secret(app_id),
+            7_000_112 | 70_001 => return Self::disabled(app_id, "lab"),
+            700_016 => return Self::no_app(app_id, "lab"),
+            90_055 => return Self::busy(),
+            1_000_031 => (
+                "unauthorized_client",
+                400,
+                "Application cannot be accessed at this time. Contact your administrator.",
+            ),
+            50_132 | 50_133 => {
+                ("invalid_grant", 400, "Session is invalid due to expiration or recent password change.")
+            }
+            50_053 => (
+                "invalid_grant",
+                400,
+                "The account is locked, you've tried to sign in too many times with an incorrect user ID or password.",
+            ),
+            50_173 => (
+                "invalid_grant",
+                400,
+                "The provided grant has expired due to it being revoked, a fresh auth token is needed.",
+            ),
+            50_196 => (
+                "invalid_grant",
+                400,
+                "The server terminated an operation because it encountered a client request loop. Please contact your app vendor.",
+            ),
+            53_003 => (
+                "invalid_grant",
+                400,
+                "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.",
+            ),
+            530_032 => ("invalid_grant", 400, "Blocked by security policy."),
+            65_001 => {
+                ("invalid_grant", 400, "The user or administrator has not consented to use the application.")
+            }
+            90_094 => ("invalid_grant", 400, "An administrator of the tenant has to consent."),
+            90_038 | 900_382 => {
+                ("invalid_request", 400, "Confidential Client is not supported in Cross Cloud request.")
+            }
+            90_012 | 90_024 | 90_033 | 90_090 | 50_033 => {
+                ("temporarily_unavailable", 503, "A transient error has occurred. Please try again.")
+            }
+            _ => ("invalid_request", 400, "The request was refused."),
+        };
+        Self::new(code, error, status, message)
+    }
     /// The reply, still without its trace ids: [`finish`] adds them.
     pub(in crate::lab) fn answer(&self) -> Answer {
         Answer::json(self.status, json!({"error": self.error, "message": self.message, "code": self.code}))

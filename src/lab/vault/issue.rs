@@ -230,6 +230,9 @@ pub(super) fn import(call: &mut Call<'_>, name: &str) -> Outcome {
     usable(call, name)?;
     let body = call.body()?;
     let value = body.get("value").and_then(Value::as_str).unwrap_or("");
+    // PEM as it is, or (the Python SDK) once more in base64.
+    let unpacked = base64_any(value).and_then(|bytes| String::from_utf8(bytes).ok());
+    let value = unpacked.as_deref().filter(|t| t.contains("-----BEGIN")).unwrap_or(value);
     let unreadable = || {
         error::bad_parameter(
             "The specified PEM X.509 certificate content is in an unexpected format. The lab reads PEM with one private key and one certificate.",

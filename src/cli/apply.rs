@@ -1,0 +1,169 @@
+//! `reissue apply PLAN`: carries out exactly that plan, if enough people have approved it.
+
+use super::codes;
+use super::error::Failure;
+use super::world::{ActingArguments, HomeArguments, process, runtime};
+use super::{ExitCode, Session, run_view};
+use crate::domain::approved::NotApproved;
+use crate::domain::event::Line;
+use crate::domain::playbook::model::Cloud;
+use crate::domain::text::Text;
+use crate::domain::time::parse_span;
+use crate::engine::{Halt, Outcome};
+use crate::pipeline::{self, ApplyFailure, ApplyOrder};
+use crate::trail::{Home, Objects};
+use crate::wire::budget::Start;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The plan; with `--resume` it is taken from the log
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    plan: Option<PathBuf>,
+    /// Go on with a run that was interrupted or is holding: its id, or `latest`
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest")]
+    resume: Option<String>,
+    /// Who runs this
+    #[arg(long, value_name = "NAME")]
+    operator: String,
+    /// Leave when nothing but waiting longer than this is left
+    #[arg(long, value_name = "SPAN", default_value = "15m")]
+    patience: String,
+    #[command(flatten)]
+    home: HomeArguments,
+    #[command(flatten)]
+    acting: ActingArguments,
+}
+
+pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
+    let usage = |what: String| Failure::new(codes::ARGUMENT, what, "see `reissue apply --help`");
+    let patience = parse_span(&arguments.patience).map_err(|e| usage(format!("--patience: {e}")))?;
+    let operator = Text::new(arguments.operator.as_str()).map_err(|e| usage(format!("--operator: {e}")))?;
+    let home = arguments.home.open(session)?;
+    let plan = plan_bytes(&arguments, session, &home)?;
+    let (_, header) = cloud_of(&plan, &arguments)?;
+    let resume = arguments.resume.is_some();
+    let start = if resume { Start::Empty } else { Start::Full };
+    let azure = arguments.acting.session(session, header, &home.install.tenant, start)?;
+    let (stop_tx, stop) = watch::channel(false);
+    let order = ApplyOrder { plan, operator, process: process(), resume, patience: Some(patience), stop };
+    let env = session.env.clone();
+    let out = &mut session.out;
+    let result = runtime()?.block_on(async {
+        let (to_view, from_run) = tokio::sync::oneshot::channel();
+        let apply = pipeline::apply(&env, &home, &azure, order, |journal| {
+            let _ = to_view.send(journal.subscribe());
+        });
+        let mut apply = std::pin::pin!(apply);
+        let mut view = std::pin::pin!(view(out, from_run, stop_tx));
+        tokio::select! {
+            biased;
+            result = &mut apply => {
+                // What was recorded last is still in the channel.
+                view.await;
+                result
+            }
+            () = &mut view => apply.await,
+        }
+    });
+    let (run, outcome) = result.map_err(|e| failed(&arguments, &e))?;
+    let outcome: &Outcome = &outcome;
+    session.out.line(&format!("Run {run}."));
+    run_view::outcome(&mut session.out, outcome);
+    Ok(run_view::exit_code(outcome))
+}
+
+/// Shows what is recorded until the log is closed; the first interrupt asks the run to leave.
+async fn view(
+    out: &mut super::human::Output,
+    from_run: tokio::sync::oneshot::Receiver<UnboundedReceiver<Arc<Line>>>,
+    stop: watch::Sender<bool>,
+) {
+    let Ok(mut lines) = from_run.await else { return };
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut asked = false;
+    loop {
+        tokio::select! {
+            biased;
+            line = lines.recv() => match line {
+                Some(line) => run_view::event(out, &line),
+                None => return,
+            },
+            _ = &mut interrupt, if !asked => {
+                asked = true;
+                out.notice("Leaving at the next safe place …\n");
+                let _ = stop.send(true);
+            }
+        }
+    }
+}
+
+fn plan_bytes(arguments: &Arguments, session: &Session, home: &Home) -> Result<Vec<u8>, Failure> {
+    match (&arguments.plan, &arguments.resume) {
+        (Some(path), _) => Ok(super::show::load(path, session)?.0),
+        (None, wanted) => {
+            let wanted = wanted.as_deref().unwrap_or("latest");
+            let (_, started, _) = super::notes::find_run(session, home, wanted)?;
+            let objects = Objects::new(session.env.disk.clone(), &home.log());
+            objects.get(&started.plan, crate::domain::plan::file::MAX_BYTES).map_err(|e| {
+                let next =
+                    "restore the log's objects from a copy; `reissue audit verify` says which are missing";
+                Failure::new(codes::LOG, e.to_string(), next).at(home.root())
+            })
+        }
+    }
+}
+
+fn cloud_of(plan: &[u8], arguments: &Arguments) -> Result<((), Cloud), Failure> {
+    let (plan, _) = crate::domain::plan::file::read(plan).map_err(|e| {
+        let failure = Failure::new(codes::BAD_PLAN, e.to_string(), "make it again with `reissue plan`");
+        arguments.plan.as_ref().map_or_else(
+            || Failure::new(codes::BAD_PLAN, e.to_string(), "run `reissue audit verify`"),
+            |p| failure.at(p),
+        )
+    })?;
+    Ok(((), plan.header.cloud))
+}
+
+fn failed(arguments: &Arguments, e: &ApplyFailure) -> Failure {
+    let (code, next): (_, &str) = match e {
+        ApplyFailure::NotApproved(NotApproved::Expired(_)) => {
+            (codes::STALE, "make a new plan with `reissue plan`")
+        }
+        ApplyFailure::NotApproved(NotApproved::Guardrail(_)) => (codes::GUARDRAIL, "plan fewer targets"),
+        ApplyFailure::NotApproved(_) => {
+            (codes::NOT_APPROVED, "others have to run `reissue approve` on this very file")
+        }
+        ApplyFailure::Roster(_) | ApplyFailure::Home(_) => (codes::HOME, "`reissue audit verify` tells more"),
+        ApplyFailure::SignIn(_) => (codes::IDENTITY, "check the identity with `reissue doctor`"),
+        ApplyFailure::Identity { .. } => {
+            (codes::IDENTITY, "apply with the identity that the plan was made with")
+        }
+        ApplyFailure::Begun(_) | ApplyFailure::NotBegun | ApplyFailure::Other(_) => {
+            (codes::NO_RUN, "see `reissue status`")
+        }
+        ApplyFailure::Used(_) => (codes::NO_RUN, "make a new plan with `reissue plan`"),
+        ApplyFailure::Illegal { .. } => {
+            (codes::LOG, "do not go on; run `reissue audit verify` and compare with a copy")
+        }
+        ApplyFailure::Halt(Halt::Store { .. }) => (
+            codes::STORE,
+            "grant this identity the right to set secrets there, then `reissue apply --resume`",
+        ),
+        ApplyFailure::Halt(_) => (codes::LOG, "repair the disk, then `reissue apply --resume`"),
+    };
+    let failure = Failure::new(code, e.to_string(), next);
+    let failure = match e {
+        ApplyFailure::Halt(_) => {
+            failure.state("whatever was under way is in the log, and will be looked for on resume")
+        }
+        _ => failure,
+    };
+    match &arguments.plan {
+        Some(path) => failure.at(path),
+        None => failure,
+    }
+}

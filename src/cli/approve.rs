@@ -1,0 +1,157 @@
+//! `reissue approve PLAN`: one person's signed decision, made with the key that person has.
+
+use super::codes;
+use super::error::Failure;
+use super::world::{HomeArguments, home_failure};
+use super::{ExitCode, Session, plan_view};
+use crate::domain::approval::show::show as show_statement;
+use crate::domain::approval::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE};
+use crate::domain::approval::{Person, SignedApproval, Statement};
+use crate::domain::approved::{ReadPlan, Says};
+use crate::domain::event::Decision;
+use crate::domain::note::Note;
+use crate::domain::step::Phase;
+use crate::env::child;
+use crate::pipeline;
+use crate::trail::Home;
+use serde::Serialize;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The plan
+    plan: PathBuf,
+    /// Who decides, as the roster spells it
+    #[arg(long = "by", value_name = "NAME")]
+    by: String,
+    /// The SSH key to sign with: a private key file, or a public one whose private part is in an agent
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// What the approval releases
+    #[arg(long, value_enum, default_value = "start")]
+    phase: PhaseArgument,
+    /// Reject instead: the plan is blocked until you withdraw
+    #[arg(long, conflicts_with = "withdraw")]
+    reject: bool,
+    /// Take your own reject back
+    #[arg(long)]
+    withdraw: bool,
+    /// Alone, in an emergency, for a plan that only contains; loud everywhere
+    #[arg(long)]
+    break_glass: bool,
+    /// Show what would be signed, and sign nothing
+    #[arg(long)]
+    show: bool,
+    #[command(flatten)]
+    home: HomeArguments,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum PhaseArgument {
+    Start,
+    Retire,
+}
+
+#[derive(Serialize)]
+struct ApprovalObject<'a> {
+    by: &'a str,
+    decision: Decision,
+    phase: Phase,
+    note: String,
+}
+
+pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
+    let (bytes, plan, digest) = super::show::load(&arguments.plan, session)?;
+    let home = arguments.home.open(session)?;
+    let refused = |what: String| {
+        Failure::new(codes::NOT_APPROVED, what, "use the plan, roster and installation that belong together")
+            .at(&arguments.plan)
+    };
+    let here = pipeline::here(&home).map_err(|e| refused(e.to_string()))?;
+    let person = here.roster.person(&arguments.by).cloned().ok_or_else(|| {
+        let names: Vec<&str> = here.roster.people().iter().map(|p| p.name.as_str()).collect();
+        let next = format!("the roster knows: {}", names.join(", "));
+        Failure::new(codes::NOT_APPROVED, format!("{:?} is not in the roster", arguments.by), next)
+    })?;
+    let read = ReadPlan::new(&bytes, here).map_err(|e| refused(e.to_string()))?;
+    let statement = statement(&arguments, session, &home, &read, &person)?;
+    let signed_bytes = statement.to_bytes().map_err(|e| refused(e.to_string()))?;
+    if !session.out.is_json() {
+        session.out.raw(&plan_view::render(&plan, &digest));
+        session.out.line("\nWhat you sign:");
+        let shown = show_statement(&signed_bytes).map_err(|e| refused(e.to_string()))?;
+        session.out.raw(&shown);
+    }
+    if arguments.show {
+        session.out.line("Nothing was signed.");
+        return Ok(ExitCode::Done);
+    }
+    let armored = sign(&arguments, &statement, &signed_bytes)?;
+    let signed = SignedApproval { statement_bytes: signed_bytes, sshsig_armored: armored };
+    // What apply would refuse is refused now, while the person is still here.
+    read.judge(&signed, session.env.clock.now()).map_err(|e| refused(e.to_string()))?;
+    let name = hand_in(session, &home, signed)?;
+    let object = ApprovalObject {
+        by: &arguments.by,
+        decision: statement.decision,
+        phase: statement.phase,
+        note: name,
+    };
+    session.out.object("approval", &object);
+    session.out.line(&format!("Signed and handed in ({}).", object.note));
+    Ok(ExitCode::Done)
+}
+
+fn statement(
+    arguments: &Arguments,
+    session: &Session,
+    home: &Home,
+    read: &ReadPlan,
+    person: &Person,
+) -> Result<Statement, Failure> {
+    let now = session.env.clock.now();
+    let decision = match (arguments.reject, arguments.withdraw) {
+        (true, _) => Decision::Reject,
+        (_, true) => Decision::Withdraw,
+        _ => Decision::Approve,
+    };
+    let phase = match arguments.phase {
+        PhaseArgument::Start => Phase::Start,
+        PhaseArgument::Retire => Phase::Retire,
+    };
+    Ok(read.statement(Says {
+        approver: person.name.clone(),
+        break_glass: arguments.break_glass,
+        decision,
+        from: now,
+        log_head: home.head().map_err(|e| home_failure(home.root(), &e))?,
+        nonce: Statement::nonce(session.env.random.stream("nonces").bytes()),
+        phase,
+        role: person.role.clone(),
+        until: now.after(read.facts.valid_for),
+    }))
+}
+
+/// Has `ssh-keygen` sign: the private key never comes here.
+fn sign(arguments: &Arguments, statement: &Statement, bytes: &[u8]) -> Result<String, Failure> {
+    let next = "name your SSH key with `--key`, for example `--key ~/.ssh/id_ed25519`";
+    let key = arguments.key.as_ref().ok_or_else(|| Failure::new(codes::ARGUMENT, "no key is named", next))?;
+    let key = key.to_string_lossy();
+    let namespace = if statement.break_glass { BREAK_GLASS_NAMESPACE } else { NAMESPACE };
+    let args = ["-Y", "sign", "-n", namespace, "-f", &key];
+    let done = child::run("ssh-keygen", &args, bytes, true).map_err(|e| {
+        Failure::new(codes::SSH_KEYGEN, format!("ssh-keygen: {e}"), "install OpenSSH's client tools")
+    })?;
+    if done.code != Some(0) {
+        return Err(Failure::new(codes::SSH_KEYGEN, "ssh-keygen did not sign", next).at(&*key));
+    }
+    String::from_utf8(done.stdout)
+        .map_err(|_| Failure::new(codes::SSH_KEYGEN, "ssh-keygen printed no signature", next))
+}
+
+fn hand_in(session: &Session, home: &Home, signed: SignedApproval) -> Result<String, Failure> {
+    let wrong = |what: String| Failure::new(codes::MACHINE, what, "check the installation's folder");
+    let statement = String::from_utf8(signed.statement_bytes).map_err(|e| wrong(e.to_string()))?;
+    let note = Note::Approval { signature: signed.sshsig_armored, statement };
+    super::notes::hand_in(session, home, &note)
+}

@@ -1,0 +1,102 @@
+//! `reissue init`: makes an installation: the log, its key, and who may approve.
+
+use super::codes;
+use super::error::Failure;
+use super::world::{home_failure, process, runtime};
+use super::{ExitCode, Session};
+use crate::domain::approval::Roster;
+use crate::domain::event::Environment;
+use crate::domain::id::{Digest, TenantId};
+use crate::domain::playbook::model::Cloud;
+use crate::domain::text::Text;
+use crate::trail::{Home, Install};
+use serde::Serialize;
+use std::path::PathBuf;
+
+const ROSTER_BYTES_MAX: u64 = 256 << 10;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The folder to make
+    #[arg(long, value_name = "DIR", default_value = ".reissue", env = "REISSUE_HOME")]
+    home: PathBuf,
+    /// The directory (tenant) that this installation is for
+    #[arg(long, value_name = "GUID")]
+    tenant: String,
+    /// Its cloud: public, us_gov_high, us_gov_dod or china
+    #[arg(long, default_value = "public")]
+    cloud: String,
+    /// Who may approve: a YAML file, pinned by its digest from now on
+    #[arg(long, value_name = "FILE")]
+    roster: PathBuf,
+    /// Your organisation's name in the log's origin
+    #[arg(long, value_name = "NAME", default_value = "local")]
+    agency: String,
+    /// For rehearsals: plans of this installation work on a lab only
+    #[arg(long)]
+    lab: bool,
+}
+
+#[derive(Serialize)]
+struct InitObject {
+    home: String,
+    install: String,
+    vkey: String,
+    roster: Digest,
+    people: usize,
+}
+
+pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
+    let usage = |what: String, next: &str| Failure::new(codes::ARGUMENT, what, next);
+    let tenant: TenantId = arguments
+        .tenant
+        .parse()
+        .map_err(|e: crate::domain::id::IdError| usage(e.to_string(), "give a GUID"))?;
+    let cloud = Cloud::ALL.iter().find(|(_, name)| *name == arguments.cloud);
+    let clouds = "choose public, us_gov_high, us_gov_dod or china";
+    let (cloud, _) = cloud.ok_or_else(|| usage(format!("unknown cloud {:?}", arguments.cloud), clouds))?;
+    let plain = |s: &str| {
+        (1..=64).contains(&s.len())
+            && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+    };
+    if !plain(&arguments.agency) {
+        let what = format!("{:?} cannot stand in the log's origin", arguments.agency);
+        return Err(usage(what, "use letters, digits, dots and hyphens"));
+    }
+    let roster_bytes = session.env.disk.read(&arguments.roster, ROSTER_BYTES_MAX).map_err(|e| {
+        Failure::new(codes::UNREADABLE, e.to_string(), "check the path").at(&arguments.roster)
+    })?;
+    let roster = Roster::from_yaml(&roster_bytes).map_err(|e| {
+        Failure::new(codes::ROSTER, e.to_string(), "correct the roster, then run `reissue init` again")
+            .at(&arguments.roster)
+    })?;
+    let id: [u8; 6] = session.env.random.stream("install-id").bytes();
+    let install = Install {
+        agency: Text::lossy(&arguments.agency),
+        cloud: *cloud,
+        environment: if arguments.lab { Environment::Lab } else { Environment::Production },
+        install: Text::lossy(&crate::domain::id::hex(&id)),
+        roster: roster.digest(),
+        tenant,
+        version: 1,
+    };
+    let made =
+        runtime()?.block_on(Home::create(&session.env, &arguments.home, install, &roster_bytes, process()));
+    let (home, vkey) = made.map_err(|e| home_failure(&arguments.home, &e))?;
+    let object = InitObject {
+        home: arguments.home.display().to_string(),
+        install: home.install.install.to_string(),
+        vkey: vkey.to_string(),
+        roster: roster.digest(),
+        people: roster.people().len(),
+    };
+    session.out.object("init", &object);
+    let out = &mut session.out;
+    out.line(&format!("Made the installation {} in {}.", object.install, object.home));
+    out.line(&format!("  tenant  {} ({})", home.install.tenant, arguments.cloud));
+    out.line(&format!("  roster  {} people, {}", object.people, object.roster));
+    out.line("  the log's public key, to be kept somewhere else:");
+    out.line(&format!("    {}", object.vkey));
+    out.line("Next: `reissue plan PLAYBOOK --out plan.jsonl`.");
+    Ok(ExitCode::Done)
+}

@@ -1,0 +1,100 @@
+//! Dropping a note into the inbox of the log's one writer.
+
+use super::Session;
+use super::codes;
+use super::error::Failure;
+use super::world::HomeArguments;
+use crate::domain::event::{Event, RunStarted};
+use crate::domain::id::{IdError, RunId};
+use crate::domain::note::Note;
+use crate::domain::text::Text;
+use crate::trail::inbox::Inbox;
+use crate::trail::{Home, Reader};
+
+/// Who speaks, in which installation.
+#[derive(clap::Args)]
+pub(super) struct Speaker {
+    /// Who says this
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    #[command(flatten)]
+    pub(super) home: HomeArguments,
+}
+
+impl Speaker {
+    pub(super) fn name(&self) -> Result<Text<128>, Failure> {
+        text("the name", &self.by)
+    }
+}
+
+/// A bounded text from the command line.
+pub(super) fn text<const N: usize>(what: &str, value: &str) -> Result<Text<N>, Failure> {
+    Text::new(value)
+        .map_err(|e| Failure::new(codes::ARGUMENT, format!("{what}: {e}"), "shorten or retype it"))
+}
+
+/// A run that is in the log; `latest` is the last one that was started.
+pub(super) fn find_run(
+    session: &Session,
+    home: &Home,
+    wanted: &str,
+) -> Result<(RunId, RunStarted, bool), Failure> {
+    let unreadable = |e: String| Failure::new(codes::LOG, e, "run `reissue audit verify`").at(home.root());
+    let reader =
+        Reader::open(session.env.disk.as_ref(), &home.log()).map_err(|e| unreadable(e.to_string()))?;
+    let wanted: Option<RunId> = match wanted {
+        "latest" => None,
+        id => Some(id.parse().map_err(|e: IdError| {
+            Failure::new(codes::ARGUMENT, e.to_string(), "`reissue status` lists the runs")
+        })?),
+    };
+    let (mut found, mut finished) = (None, false);
+    for read in reader {
+        let line = read.map_err(|e| unreadable(e.to_string()))?.line;
+        match (line.run, line.event) {
+            (Some(run), Event::RunStarted(started)) if wanted.as_ref().is_none_or(|w| *w == run) => {
+                (found, finished) = (Some((run, started)), false);
+            }
+            (Some(run), Event::RunFinished(_)) if found.as_ref().is_some_and(|(f, _)| *f == run) => {
+                finished = true
+            }
+            _ => {}
+        }
+    }
+    let (run, started) = found.ok_or_else(|| {
+        Failure::new(codes::NO_RUN, "the log has no such run", "`reissue status` lists the runs")
+            .at(home.root())
+    })?;
+    Ok((run, started, finished))
+}
+
+/// As [`find_run`], for a run that can still be spoken to.
+pub(super) fn open_run(session: &Session, home: &Home, wanted: &str) -> Result<RunId, Failure> {
+    let (run, _, finished) = find_run(session, home, wanted)?;
+    match finished {
+        false => Ok(run),
+        true => {
+            Err(Failure::new(codes::NO_RUN, format!("run {run} is finished"), "nothing can be added to it"))
+        }
+    }
+}
+
+/// Drops the note. The writer judges it when it looks: at once, if a run is on.
+pub(super) fn hand_in(session: &Session, home: &Home, note: &Note) -> Result<String, Failure> {
+    let wrong = |what: String| {
+        Failure::new(codes::MACHINE, what, "check the installation's folder and the disk").at(home.root())
+    };
+    let bytes = serde_json::to_vec(note).map_err(|e| wrong(e.to_string()))?;
+    let inbox = Inbox::new(session.env.disk.clone(), &home.log());
+    inbox.hand_in(note.word(), &bytes).map_err(|e| wrong(e.to_string()))
+}
+
+/// The last line of every command that leaves a note.
+pub(super) fn handed_in(session: &mut Session, note: &Note, name: &str) {
+    session.out.object("note", &serde_json::json!({ "word": note.word(), "note": name }));
+    session.out.line(&format!(
+        "Handed in: {}. It takes effect when the run reads it: within seconds if `reissue apply` is on, \
+         else when it is resumed.",
+        note.word()
+    ));
+}

@@ -1,0 +1,38 @@
+//! `reissue show PLAN`: a plan file, as approvers read it. Needs no tenant and no installation.
+
+use super::codes;
+use super::error::Failure;
+use super::{ExitCode, Session, plan_view};
+use crate::domain::id::Digest;
+use crate::domain::plan::{Plan, file};
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The plan
+    plan: PathBuf,
+}
+
+pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
+    let (_, plan, digest) = load(&arguments.plan, session)?;
+    session.out.object("plan_header", &plan.header);
+    for target in &plan.targets {
+        session.out.object("planned_target", target);
+    }
+    if !session.out.is_json() {
+        session.out.raw(&plan_view::render(&plan, &digest));
+    }
+    Ok(ExitCode::Done)
+}
+
+/// Reads a plan file: its bytes, the plan, the digest.
+pub(super) fn load(path: &Path, session: &Session) -> Result<(Vec<u8>, Plan, Digest), Failure> {
+    let read = session.env.disk.read(path, file::MAX_BYTES);
+    let bytes =
+        read.map_err(|e| Failure::new(codes::UNREADABLE, e.to_string(), "check the path").at(path))?;
+    let (plan, digest) = file::read(&bytes).map_err(|e| {
+        let next = "make it again with `reissue plan`; a plan that was edited by hand is no plan";
+        Failure::new(codes::BAD_PLAN, e.to_string(), next).at(path)
+    })?;
+    Ok((bytes, plan, digest))
+}

@@ -1,0 +1,205 @@
+//! What several commands need: an installation, a session with the tenant, a runtime.
+
+use super::Session;
+use super::codes;
+use super::error::Failure;
+use crate::azure::Azure;
+use crate::azure::assertion::CertificateKey;
+use crate::azure::credential::Identity;
+use crate::domain::event::Environment;
+use crate::domain::id::{ClientId, TenantId};
+use crate::domain::playbook::model::Cloud;
+use crate::domain::secret::Secret;
+use crate::domain::text::Text;
+use crate::env::Env;
+use crate::trail::{Home, HomeError};
+use crate::wire::budget::Start;
+use crate::wire::net::{Net, NetOptions, Roots};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const KEY_BYTES_MAX: u64 = 64 << 10;
+
+/// Which installation.
+#[derive(clap::Args)]
+pub(crate) struct HomeArguments {
+    /// The installation's folder, made by `reissue init`
+    #[arg(long, value_name = "DIR", default_value = ".reissue", env = "REISSUE_HOME")]
+    pub(crate) home: PathBuf,
+}
+
+impl HomeArguments {
+    pub(crate) fn open(&self, session: &Session) -> Result<Home, Failure> {
+        Home::open(&session.env, &self.home).map_err(|e| home_failure(&self.home, &e))
+    }
+}
+
+/// Why an installation could not be used, with what to do.
+pub(crate) fn home_failure(path: &Path, e: &HomeError) -> Failure {
+    let next = match e {
+        HomeError::Missing(_) => "name the installation with `--home`, or make one with `reissue init`",
+        HomeError::Exists(_) => "use it, or name another folder with `--home`",
+        _ => "restore the file from a copy, or treat the installation as tampered with",
+    };
+    Failure::new(codes::HOME, e.to_string(), next).at(path)
+}
+
+/// Who acts, chosen explicitly: nothing falls through to somebody else.
+#[derive(clap::Args)]
+pub(crate) struct ActingArguments {
+    /// How to sign in
+    #[arg(long = "as", value_name = "HOW", value_enum)]
+    how: Option<How>,
+    /// The application that acts
+    #[arg(long, value_name = "GUID")]
+    client_id: Option<String>,
+    /// Read the client secret from this open file descriptor
+    #[arg(long, value_name = "N")]
+    secret_fd: Option<u32>,
+    /// PEM file with the certificate and its private key
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// Use the lab that `reissue lab` serves from this folder, and nothing else
+    #[arg(long, value_name = "DIR")]
+    lab: Option<PathBuf>,
+    /// Percent of the documented quotas to use
+    #[arg(long, value_name = "PERCENT", default_value_t = 70, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pace: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum How {
+    /// A client secret, from a file descriptor
+    Secret,
+    /// A certificate
+    Certificate,
+    /// Whoever is signed in to the Azure CLI
+    AzureCli,
+}
+
+/// `lab.json`, as far as it is needed here.
+#[derive(Deserialize)]
+struct LabFile {
+    addr: SocketAddr,
+    hosts: Vec<String>,
+}
+
+/// `operator.json`: the lab's own operator.
+#[derive(Deserialize)]
+struct OperatorFile {
+    client_id: ClientId,
+    secret: String,
+}
+
+impl ActingArguments {
+    pub(crate) fn environment(&self) -> Environment {
+        if self.lab.is_some() { Environment::Lab } else { Environment::Production }
+    }
+
+    /// A session with one tenant. Nothing is sent yet.
+    pub(crate) fn session(
+        &self,
+        session: &Session,
+        cloud: Cloud,
+        tenant: &TenantId,
+        start: Start,
+    ) -> Result<Azure, Failure> {
+        let env = &session.env;
+        let identity = self.identity(env)?;
+        let net = Net::new(self.net_options(env)?);
+        let net = net.map_err(|e| Failure::new(codes::NETWORK, e.to_string(), "check the CA file"))?;
+        let budget = Azure::budget_for(env, self.pace, start);
+        Ok(Azure::new(env, cloud, tenant.clone(), Arc::new(net), budget, identity))
+    }
+
+    fn net_options(&self, env: &Env) -> Result<NetOptions, Failure> {
+        let Some(lab) = &self.lab else { return Ok(NetOptions::default()) };
+        let about: LabFile = read_json(env, &lab.join("lab.json"))?;
+        let ca =
+            env.disk.read(&lab.join("ca.pem"), KEY_BYTES_MAX).map_err(|e| no_lab(lab, &e.to_string()))?;
+        let table = about.hosts.into_iter().map(|host| (host, about.addr)).collect();
+        Ok(NetOptions { roots: Roots::Only(ca), resolve: Some(table) })
+    }
+
+    fn identity(&self, env: &Env) -> Result<Identity, Failure> {
+        let Some(how) = self.how else {
+            let Some(lab) = &self.lab else {
+                let what = "it is not said who acts";
+                let next = "choose with `--as secret`, `--as certificate` or `--as azure-cli`";
+                return Err(Failure::new(codes::IDENTITY, what, next));
+            };
+            let operator: OperatorFile = read_json(env, &lab.join("operator.json"))?;
+            return Ok(Identity::Secret {
+                client_id: operator.client_id,
+                secret: Secret::new(operator.secret),
+            });
+        };
+        match how {
+            How::AzureCli => Ok(Identity::AzureCli),
+            How::Secret => Ok(Identity::Secret { client_id: self.client_id()?, secret: self.secret(env)? }),
+            How::Certificate => {
+                Ok(Identity::Certificate { client_id: self.client_id()?, key: self.key(env)? })
+            }
+        }
+    }
+
+    fn client_id(&self) -> Result<ClientId, Failure> {
+        let missing =
+            || Failure::new(codes::IDENTITY, "the application is not named", "add `--client-id GUID`");
+        let text = self.client_id.as_ref().ok_or_else(missing)?;
+        text.parse().map_err(|e: crate::domain::id::IdError| {
+            Failure::new(codes::IDENTITY, e.to_string(), "copy the Application (client) ID from the portal")
+        })
+    }
+
+    /// From an open descriptor: neither arguments nor environment may hold a secret.
+    fn secret(&self, env: &Env) -> Result<Secret, Failure> {
+        let next = "pass it on a descriptor, for example `--secret-fd 3 3< <(pass show reissue)`";
+        let missing = Failure::new(codes::IDENTITY, "there is no client secret to read", next);
+        let fd = self.secret_fd.ok_or(missing)?;
+        let read = crate::env::disk::read_descriptor(fd, KEY_BYTES_MAX);
+        let bytes = read.map_err(|e| Failure::new(codes::IDENTITY, format!("descriptor {fd}: {e}"), next))?;
+        let _ = env;
+        let text = String::from_utf8(bytes).unwrap_or_default();
+        match text.trim_end_matches(['\r', '\n']) {
+            "" => Err(Failure::new(codes::IDENTITY, format!("descriptor {fd} holds nothing"), next)),
+            value => Ok(Secret::new(value.to_owned())),
+        }
+    }
+
+    fn key(&self, env: &Env) -> Result<CertificateKey, Failure> {
+        let next = "add `--certificate FILE`: PEM, certificate and unencrypted RSA key";
+        let missing = Failure::new(codes::IDENTITY, "there is no certificate to read", next);
+        let file = self.certificate.as_ref().ok_or(missing)?;
+        let bytes = env.disk.read(file, KEY_BYTES_MAX).map_err(|e| {
+            Failure::new(codes::UNREADABLE, e.to_string(), "check the path and your permissions").at(file)
+        })?;
+        let pem = Secret::new(String::from_utf8(bytes).unwrap_or_default());
+        CertificateKey::from_pem(&pem)
+            .map_err(|e| Failure::new(codes::IDENTITY, e.to_string(), next).at(file))
+    }
+}
+
+fn no_lab(lab: &Path, why: &str) -> Failure {
+    let next = "start one with `reissue lab PLAYBOOK --dir DIR`, and leave it running";
+    Failure::new(codes::NO_LAB, format!("there is no lab here: {why}"), next).at(lab)
+}
+
+fn read_json<T: for<'a> Deserialize<'a>>(env: &Env, path: &Path) -> Result<T, Failure> {
+    let bytes = env.disk.read(path, KEY_BYTES_MAX).map_err(|e| no_lab(path, &e.to_string()))?;
+    serde_json::from_slice(&bytes).map_err(|e| no_lab(path, &e.to_string()))
+}
+
+/// One thread, real time.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|e| Failure::new(codes::MACHINE, e.to_string(), "free memory, then try again"))
+}
+
+/// Which process this is, for the log: `pid 1234 at host`.
+pub(crate) fn process() -> Text<96> {
+    let host = rustix::system::uname();
+    Text::lossy(&format!("pid {} at {}", std::process::id(), host.nodename().to_string_lossy()))
+}

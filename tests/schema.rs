@@ -1,0 +1,209 @@
+//! The published JSON Schema and the reader agree: same keys, same verdict on the shipped
+//! playbooks, and the schema refuses what it can see.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use reissue::connector::syntaxes;
+use reissue::domain::playbook::schema::schema;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+fn sound() -> Value {
+    json!({
+        "reissue": 1,
+        "incident": { "id": "INC-1", "title": "A test", "exposed_since": "2023-11-25T00:00:00Z" },
+        "tenant": { "id": "7d3c9a10-0000-4000-8000-000000000001", "cloud": "us_gov_high" },
+        "stores": { "ir": { "key_vault": "https://kv-ir.vault.usgovcloudapi.net" } },
+        "approval": { "quorum": 2, "valid_for": "48h", "retire": "separately" },
+        "guardrails": {
+            "disable_at_most": "5%", "reset_at_most": 10, "pause_when_stuck": 3,
+            "protect": [{ "user": "breakglass1@agency.example" }, { "app": "00000000-0000-4000-8000-00000000beef" }]
+        },
+        "defaults": { "hold": { "time": "26h" }, "lifetime": "90d" },
+        "targets": [
+            {
+                "app": "8a1d0000-0000-4000-8000-000000000001", "name": "payroll-sync",
+                "evidence": [{ "finding": "F-0042", "note": "pasted into a support ticket" }],
+                "consumers": [{ "name": "worker", "refresh": "5m" }, { "name": "old", "refresh": "pinned" }],
+                "contain": true,
+                "rotate": {
+                    "secret": { "hint": "x7Q" },
+                    "publish": { "store": "ir", "name": "payroll-sync" },
+                    "hold": { "confirmed_by": ["payroll-team"] }
+                }
+            },
+            {
+                "app": "5b770000-0000-4000-8000-000000000002", "name": "hr-portal",
+                "rotate": { "certificate": "all", "publish": { "store": "ir", "name": "hr" }, "key_size": 3072 }
+            },
+            { "app": "99aa0000-0000-4000-8000-000000000003", "name": "old", "disable": { "reason": "unused" } },
+            {
+                "user": "alice@agency.example",
+                "reset": { "block": true, "deliver": { "store": "ir", "name": "alice", "to": "helpdesk" } }
+            }
+        ]
+    })
+}
+
+fn validator() -> jsonschema::Validator {
+    let schema = schema(&syntaxes());
+    assert!(jsonschema::meta::is_valid(&schema), "the schema itself is not valid");
+    jsonschema::draft202012::new(&schema).expect("the schema compiles")
+}
+
+/// JSON is YAML: the reader takes the same document.
+fn reader_takes(document: &Value) -> bool {
+    reissue::domain::playbook::check(&format!("{document:#}"), &syntaxes()).is_ok()
+}
+
+#[test]
+fn schema_and_reader_take_a_sound_playbook() {
+    assert!(reader_takes(&sound()));
+    let validator = validator();
+    let errors: Vec<String> = validator.iter_errors(&sound()).map(|e| e.to_string()).collect();
+    assert_eq!(errors, Vec::<String>::new());
+}
+
+#[test]
+fn schema_takes_the_shipped_playbooks() {
+    let validator = validator();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let value = yaml::value(&std::fs::read_to_string(&path).unwrap());
+        let errors: Vec<String> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
+        assert!(errors.is_empty(), "{}: {errors:?}", path.display());
+        count += 1;
+    }
+    assert_eq!(count, 6);
+}
+
+/// What each change makes of a sound playbook, schema and reader both refuse.
+#[test]
+fn schema_and_reader_refuse_alike() {
+    let validator = validator();
+    for (pointer, value) in [
+        ("/reissue", json!(2)),
+        ("/incident/id", json!("")),
+        ("/incident/colour", json!("blue")),
+        ("/tenant/cloud", json!("mars")),
+        ("/tenant/id", json!("payroll")),
+        ("/stores/ir/key_vault", json!("https://kv-ir.vault.azure.net.attacker.example")),
+        ("/stores/ir/key_vault", json!("http://kv-ir.vault.usgovcloudapi.net")),
+        ("/stores/ir/key_vault", json!("https://a.kv-ir.vault.usgovcloudapi.net")),
+        ("/approval/quorum", json!(0)),
+        ("/approval/quorum", json!("2")),
+        ("/approval/valid_for", json!("2 days")),
+        ("/guardrails/disable_at_most", json!("150%")),
+        ("/guardrails/protect/0", json!({})),
+        ("/targets", json!([])),
+        ("/targets/0/contain", json!("yes")),
+        ("/targets/0/app", json!("x")),
+        ("/targets/0/consumers/0/refresh", json!("hourly")),
+        ("/targets/0/disable", json!({ "reason": "unused" })),
+        (
+            "/targets/0/rotate/secret",
+            json!({ "hint": "x7Q", "key_id": "7d3c9a10-0000-4000-8000-000000000001" }),
+        ),
+        ("/targets/0/rotate/secret/hint", json!("x7Q8Q")),
+        ("/targets/0/rotate/publish/name", json!("../certificates/x")),
+        ("/targets/0/rotate/hold", json!({})),
+        ("/targets/0/rotate/certificate", json!("all")),
+        ("/targets/1/rotate/key_size", json!(1024)),
+        ("/targets/2/contain", json!(true)),
+        ("/targets/2/disable", json!({})),
+        ("/targets/3/name", json!("Alice")),
+        ("/targets/3/user", json!("alice")),
+        ("/targets/3/reset/length", json!(8)),
+        ("/targets/3/reset/deliver", json!({ "store": "ir", "name": "alice" })),
+    ] {
+        let mut document = sound();
+        put(&mut document, pointer, value);
+        assert!(!validator.is_valid(&document), "the schema takes {pointer}");
+        assert!(!reader_takes(&document), "the reader takes {pointer}");
+    }
+}
+
+fn put(document: &mut Value, pointer: &str, value: Value) {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    match document.pointer_mut(parent).expect(pointer) {
+        Value::Object(map) => drop(map.insert(key.to_owned(), value)),
+        Value::Array(list) => list[key.parse::<usize>().unwrap()] = value,
+        _ => panic!("{pointer}"),
+    }
+}
+
+/// The keys that a kind reads are the properties that its schema has.
+#[test]
+fn every_kind_describes_the_keys_it_reads() {
+    for kind in syntaxes() {
+        let schema = kind.schema();
+        let properties: BTreeSet<&str> =
+            schema["properties"].as_object().unwrap().keys().map(|k| &**k).collect();
+        let keys: BTreeSet<&str> = kind.keys().iter().copied().collect();
+        assert_eq!(properties, keys, "{}", kind.name());
+        let required = schema["required"].as_array().unwrap();
+        assert!(required.iter().all(|r| keys.contains(r.as_str().unwrap())), "{}", kind.name());
+    }
+}
+
+/// Every kind is told apart from every other by its form.
+#[test]
+fn no_two_kinds_look_alike() {
+    for (n, a) in syntaxes().iter().enumerate() {
+        for b in &syntaxes()[n + 1..] {
+            assert_ne!(a.name(), b.name());
+            assert!(a.form().verb() != b.form().verb() || a.form().object() != b.form().object());
+        }
+    }
+}
+
+/// YAML as plain values, read by the product's own parser settings but without its types.
+mod yaml {
+    use granit_parser::{Event, Parser, ScalarStyle};
+    use serde_json::{Map, Value};
+
+    pub(crate) fn value(text: &str) -> Value {
+        // serde-saphyr, which reads the roster, turns the parser's comment events on.
+        let options = granit_parser::options! { emit_comments: false };
+        let events = Parser::new_from_str_with_options(text, options).map(|e| e.expect("YAML").0);
+        let skip = |e: &Event<'_>| matches!(e, Event::StreamStart | Event::DocumentStart(..));
+        let events: Vec<Event<'_>> = events.filter(|e| !skip(e)).collect();
+        node(&mut events.into_iter())
+    }
+
+    fn node<'a>(events: &mut impl Iterator<Item = Event<'a>>) -> Value {
+        let event = events.next().expect("a node");
+        part(event, events)
+    }
+
+    fn part<'a>(event: Event<'a>, events: &mut impl Iterator<Item = Event<'a>>) -> Value {
+        match event {
+            Event::Scalar(text, ScalarStyle::Plain, ..) => {
+                serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.into_owned()))
+            }
+            Event::Scalar(text, ..) => Value::String(text.into_owned()),
+            Event::SequenceStart(..) => {
+                let mut list = Vec::new();
+                loop {
+                    match events.next().expect("an end") {
+                        Event::SequenceEnd => return Value::Array(list),
+                        event => list.push(part(event, events)),
+                    }
+                }
+            }
+            Event::MappingStart(..) => {
+                let mut map = Map::new();
+                loop {
+                    match events.next().expect("an end") {
+                        Event::MappingEnd => return Value::Object(map),
+                        Event::Scalar(key, ..) => drop(map.insert(key.into_owned(), node(events))),
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
