@@ -8,6 +8,7 @@ pub mod app_certificate;
 pub mod app_disable;
 mod app_rules;
 pub mod app_secret;
+mod by_hand;
 mod entra;
 pub mod observe;
 mod parts;

@@ -4,6 +4,7 @@
 //! mint → attach → verify → publish → hold → recheck → detach → prove; with `contain`: block →
 //! detach → prove → unblock → mint → attach → verify → publish.
 
+mod by_hand;
 mod effects;
 mod entry;
 mod list;

@@ -2,6 +2,7 @@
 //!
 //! snapshot → switch (service principal, then application) → watch → prove.
 
+mod by_hand;
 mod effects;
 mod plan;
 pub mod syntax;

@@ -2,6 +2,7 @@
 //!
 //! (block) → deliver → reset → revoke → prove. A blocked user stays blocked.
 
+mod by_hand;
 mod effects;
 mod password;
 mod plan;

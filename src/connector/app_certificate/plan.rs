@@ -9,9 +9,10 @@ use crate::domain::credential::{CredentialRef, Form};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
 use crate::domain::observation::{CredentialSeen, Observation};
 use crate::domain::plan::refusal::Reason;
-use crate::domain::plan::{Refusal, Warning};
+use crate::domain::plan::{PlanHeader, Refusal, Warning};
 use crate::domain::playbook::model::{Selector, Setting, Target};
 use crate::domain::step::{Protocol, Verb};
+use crate::domain::target::TargetState;
 
 impl Kind for AppCertificate {
     fn protocol(&self) -> Protocol {
@@ -66,6 +67,10 @@ impl Kind for AppCertificate {
         };
         let settings = settings_of(target);
         Ok(Proposal { retire, settings, steps: steps.done(), warnings, whole_list: true })
+    }
+
+    fn by_hand(&self, state: &TargetState, header: &PlanHeader) -> Vec<String> {
+        super::by_hand::lines(state, header)
     }
 }
 

@@ -9,9 +9,10 @@ use crate::domain::credential::{CredentialRef, Form};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
 use crate::domain::observation::{CredentialSeen, Fact, Observation};
 use crate::domain::plan::refusal::Reason;
-use crate::domain::plan::{Refusal, Warning};
+use crate::domain::plan::{PlanHeader, Refusal, Warning};
 use crate::domain::playbook::model::{Selector, Target};
 use crate::domain::step::{Protocol, Step, Verb};
+use crate::domain::target::TargetState;
 
 /// Secrets that an application open to personal accounts may hold (Microsoft Learn, "Validation
 /// differences by supported account types").
@@ -72,6 +73,10 @@ impl Kind for AppSecret {
         let steps: Vec<Step> = steps.done();
         let whole_list = target.selector == Selector::All;
         Ok(Proposal { retire, steps, warnings, whole_list, ..Proposal::default() })
+    }
+
+    fn by_hand(&self, state: &TargetState, header: &PlanHeader) -> Vec<String> {
+        super::by_hand::lines(state, header)
     }
 }
 
