@@ -11,7 +11,7 @@ use reissue::connector::syntaxes;
 use reissue::domain::approval::{Signer, Statement};
 use reissue::domain::approved::{ReadPlan, Says};
 use reissue::domain::event::{Decision, Environment};
-use reissue::domain::id::Digest;
+use reissue::domain::id::{ClientId, Digest};
 use reissue::domain::note::Note;
 use reissue::domain::plan::{Plan, file};
 use reissue::domain::playbook::{ValidPlaybook, check};
@@ -158,6 +158,52 @@ impl Rehearsal {
 
     pub(crate) fn go_wrong(&self, n: usize, mishap: Mishap) {
         self.wire.plan.lock().unwrap().push((n, mishap));
+    }
+
+    /// Another playbook for the same tenant.
+    pub(crate) fn reads(&mut self, text: &str) {
+        self.playbook = check(text, &syntaxes()).unwrap_or_else(|found| panic!("{:?}", found.found()));
+    }
+
+    /// Another identity acts.
+    pub(crate) fn acts_as(&mut self, client: &ClientId, secret: String) {
+        self.scene.operator = client.clone();
+        self.scene.operator_secret = secret;
+        self.azure = session(&self.env, &self.playbook, &self.scene, &self.wire);
+    }
+
+    /// A request of the operator's that is none of the product's business: to set the scene.
+    pub(crate) async fn by_hand(&self, method: &str, url: &str, body: &str) -> u16 {
+        let host = url.split('/').nth(2).unwrap();
+        let resource = match host.split_once('.') {
+            Some((_, zone)) if zone.starts_with("vault.") => format!("https://{zone}"),
+            _ => format!("https://{host}"),
+        };
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("client_id", self.scene.operator.as_str())
+            .append_pair("client_secret", &self.scene.operator_secret)
+            .append_pair("grant_type", "client_credentials")
+            .append_pair("scope", &format!("{resource}/.default"))
+            .finish();
+        let tenant = &self.playbook.tenant.id;
+        let login = format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token");
+        let request = http::Request::post(login)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Bytes::from(form))
+            .unwrap();
+        let answer = self.scene.lab.handle(request).await.unwrap();
+        let token: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+        let request = http::Request::builder()
+            .method(method)
+            .uri(url)
+            .header("authorization", format!("Bearer {}", token["access_token"].as_str().unwrap()))
+            .header("content-type", "application/json")
+            .body(Bytes::from(body.to_owned()))
+            .unwrap();
+        let status = self.scene.lab.handle(request).await.unwrap().status().as_u16();
+        // Whatever it was has spread before anybody looks.
+        self.env.clock.sleep(Duration::from_secs(120)).await;
+        status
     }
 
     pub(crate) fn sent(&self) -> Vec<Sent> {
