@@ -17,15 +17,18 @@ use reissue::domain::plan::{Plan, file};
 use reissue::domain::playbook::{ValidPlaybook, check};
 use reissue::domain::secret::Secret;
 use reissue::domain::step::Phase;
+use reissue::domain::target::TargetState;
 use reissue::domain::text::Text;
 use reissue::drill::scene::{self, Scene};
 use reissue::engine::Outcome;
+use reissue::engine::recovery::Recovery;
 use reissue::env::{Clock, Env, MemoryDisk};
 use reissue::lab::LabDisconnect;
 use reissue::pipeline::{self, ApplyFailure, ApplyOrder, PlanFailure, PlanOrder};
 use reissue::trail::Home;
 use reissue::trail::home::Install;
 use reissue::trail::inbox::Inbox;
+use reissue::trail::reader::Reader;
 use reissue::wire::budget::Start;
 use reissue::wire::in_process::InProcess;
 use reissue::wire::{Class, Kind, Reached, Wire, WireError};
@@ -218,7 +221,29 @@ impl Rehearsal {
 
     /// Plans, approves, and applies; a crash is followed by a resume, as often as it takes.
     pub(crate) async fn run(&mut self) -> Result<Outcome, ApplyFailure> {
-        let plan = file::write(&self.plan().await.unwrap()).unwrap();
+        let plan = self.plan().await.unwrap();
+        self.carry_out(&plan).await
+    }
+
+    /// The same, with the plan that was carried out.
+    pub(crate) async fn run_and_keep_the_plan(&mut self) -> (Plan, Outcome) {
+        let plan = self.plan().await.unwrap();
+        let outcome = self.carry_out(&plan).await.unwrap();
+        (plan, outcome)
+    }
+
+    /// The first target's state, folded from the log again.
+    pub(crate) fn recovered_state(&self, plan: &Plan) -> TargetState {
+        let digest = Digest::of(&file::write(plan).unwrap());
+        let mut recovery = Recovery::new(plan, digest);
+        let home = Home::open(&self.env, Path::new(HOME)).unwrap();
+        let log = Reader::open(self.env.disk.as_ref(), &home.log()).unwrap();
+        log.for_each(|read| recovery.fold(&read.unwrap().line));
+        recovery.states.into_values().next().unwrap()
+    }
+
+    async fn carry_out(&mut self, plan: &Plan) -> Result<Outcome, ApplyFailure> {
+        let plan = file::write(plan).unwrap();
         let home = self.found().await;
         self.approve(&home, &plan);
         let mut resume = false;
