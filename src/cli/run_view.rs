@@ -27,8 +27,8 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
     Some(match event {
         Event::LogTornTail(e) => format!("a torn last line of {} bytes was set aside", e.bytes),
         Event::ApprovalRecorded(e) => {
-            format!("{} {:?}s the {} phase, until {}", e.approver, e.decision, e.phase, e.expires.short())
-                .to_lowercase()
+            let does = format!("{:?}s", e.decision).to_lowercase();
+            format!("{} {does} the {} phase, until {}", e.approver, e.phase, e.expires.short())
         }
         Event::NoteRefused(e) => format!("a note was not taken: {}", e.reason),
         Event::ApprovalRefused(e) => format!("an approval was not taken: {}", e.reason),
