@@ -9,6 +9,7 @@ mod check;
 pub mod codes;
 mod completions;
 mod confirm;
+mod doctor;
 mod drill;
 pub mod error;
 pub mod exit;
@@ -91,6 +92,8 @@ commands! {
     Abort abort
     /// Judge the log offline, or read it
     Audit audit
+    /// Look whether everything is there that a run needs
+    Doctor doctor
     /// Rehearse a playbook on a lab tenant, with people in it, in virtual time
     Drill drill
     /// Serve a lab tenant on this machine, for rehearsals with every command
