@@ -4,6 +4,8 @@
 //! The folder gets `ca.pem` and `lab.json`, and `operator.json` with the operator's sign-in and a
 //! user's password: the one file with secrets, which protect nothing but this lab.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use reissue::domain::id::ClientId;
 use reissue::env::disk::{Disk, RealDisk};
 use reissue::env::{Clock, Random};

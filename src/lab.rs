@@ -36,6 +36,7 @@ mod vault;
 
 pub use admin::{AppHandle, CredentialFact, ManagementPolicy, NewApplication, NewUser, Owner, SecretSpec};
 pub use fault::Faults;
+pub use hosts::LabCloud;
 pub use keys::{CertificateError, TestCertificate};
 pub use ledger::{AttackerRecord, ConsumerRecord, Ledger, Write};
 pub use options::{Between, LabOptions, Lags, TenantSize};
@@ -148,6 +149,10 @@ impl Lab {
         });
     }
 
+    pub fn tenant(&self) -> crate::domain::id::TenantId {
+        self.with(|state| state.options.tenant.clone())
+    }
+
     /// A consumer moves in.
     pub fn consumer(&self, spec: ConsumerSpec) {
         self.with(|state| people::add_consumer(state, spec));
@@ -192,6 +197,7 @@ impl Lab {
 fn known_surface(state: &State, ask: &Ask) -> Option<Surface> {
     match hosts::surface(&ask.authority, &state.options.extra_hosts) {
         Surface::Nowhere => None,
+        Surface::Vault(_) if state.options.cloud.is_some_and(|c| !c.has(&ask.authority)) => None,
         Surface::Vault(name) if !state.vaults.contains_key(&name) => None,
         surface => Some(surface),
     }
@@ -233,8 +239,8 @@ fn finish(state: &mut State, ask: &Ask, surface: &Surface, answer: &mut Answer) 
         }
         Surface::Graph => {
             graph::error::finish(answer, &id, &client_id, now);
-            let agent = "{\"ServerInfo\":{\"DataCenter\":\"Lab\",\"Slice\":\"E\",\"Ring\":\"1\",\"ScaleUnit\":\"000\",\"RoleInstance\":\"LAB00000000\"}}";
-            answer.headers.push(("x-ms-ags-diagnostic", agent.into()));
+            let diagnostic = "{\"ServerInfo\":{\"DataCenter\":\"Lab\",\"Slice\":\"E\",\"Ring\":\"1\",\"ScaleUnit\":\"000\",\"RoleInstance\":\"LAB00000000\"}}";
+            answer.headers.push(("x-ms-ags-diagnostic", diagnostic.into()));
             answer.headers.push(("request-id", id));
             answer.headers.push(("client-request-id", client_id));
             "graph"

@@ -1,5 +1,7 @@
 //! Whole rehearsals, judged by the lab's ledger.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use reissue::domain::event::Line;
 use reissue::domain::id::Digest;
 use reissue::domain::plan::Plan;

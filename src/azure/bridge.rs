@@ -224,3 +224,84 @@ impl fmt::Debug for Bridge {
         f.debug_struct("Bridge").field("client", &self.client).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Clock;
+    use crate::wire::in_process::InProcess;
+    use azure_core::http::{Method, Url};
+    use azure_core::stream::BytesStream;
+
+    const VAULT: &str = "kv-ir.vault.azure.net";
+
+    fn bridge(client: Client, lost: Option<bool>) -> Bridge {
+        let env = Env::simulated(Clock::starting_at(Timestamp::from_unix_s(0)), 1);
+        let service = tower::service_fn(move |_: http::Request<Bytes>| {
+            std::future::ready(lost.map_or(Ok(http::Response::new(Bytes::new())), Err))
+        });
+        let wire = Arc::new(InProcess::new(service, |may_have_reached: &bool| *may_have_reached));
+        Bridge::new(wire, env, client, VAULT)
+    }
+
+    fn request(method: Method, path: &str, authorized: bool, body: &'static str) -> Request {
+        let url = Url::parse(&format!("https://{VAULT}{path}")).unwrap();
+        let mut request = Request::new(url, method);
+        request.set_body(Bytes::from_static(body.as_bytes()));
+        if authorized {
+            request.insert_header("authorization", "Bearer canary");
+        }
+        request
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_request_has_its_class() {
+        let vault = bridge(Client::Vault, None);
+        let class = |r: &Request| Class::of(&vault.translate(r).unwrap());
+        assert_eq!(class(&request(Method::Get, "/secrets/a/", true, "")), Class::Read);
+        assert_eq!(class(&request(Method::Put, "/secrets/a", false, "")), Class::Read, "the first probe");
+        assert_eq!(class(&request(Method::Put, "/secrets/a", true, "{}")), Class::Write);
+        assert_eq!(class(&request(Method::Put, "/secrets/a", false, "{}")), Class::Write);
+        assert_eq!(class(&request(Method::Delete, "/certificates/a", true, "")), Class::Write);
+        assert_eq!(class(&request(Method::Post, "/keys/a/1/sign", true, "{}")), Class::Read);
+        assert_eq!(class(&request(Method::Post, "/secrets/sign/sign", true, "{}")), Class::Write);
+        let sign_in = bridge(Client::SignIn, None);
+        let token = sign_in.translate(&request(Method::Post, "/t/oauth2/v2.0/token", false, "x")).unwrap();
+        assert_eq!(Class::of(&token), Class::Token);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_are_repeatable_and_stay_at_home() {
+        let send = || {
+            let mut r = request(Method::Put, "/secrets/a", true, "{}");
+            for name in ["x-b", "accept", "x-a", "x-ms-client-request-id"] {
+                r.insert_header(name, "1");
+            }
+            bridge(Client::Vault, None).translate(&r).unwrap()
+        };
+        let (one, two) = (send(), send());
+        assert_eq!(format!("{:?}", one.headers()), format!("{:?}", two.headers()));
+        assert!(!format!("{:?}", one.headers()).contains("canary"));
+        let vault = bridge(Client::Vault, None);
+        for foreign in
+            ["https://evil.example/", "http://kv-ir.vault.azure.net/", "https://kv-ir.vault.azure.net:444/"]
+        {
+            let r = Request::new(Url::parse(foreign).unwrap(), Method::Get);
+            assert!(vault.translate(&r).is_err(), "{foreign}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_keep_their_meaning_and_streams_are_refused() {
+        let mut streamed = request(Method::Put, "/secrets/a", true, "");
+        let stream = BytesStream::new(Bytes::from_static(b"x"));
+        streamed.set_body(Body::SeekableStream(Box::new(stream)));
+        assert!(bridge(Client::Vault, None).execute_request(&streamed).await.is_err());
+        for (reached, kind) in [(false, ErrorKind::Connection), (true, ErrorKind::Io)] {
+            let get = request(Method::Get, "/secrets/a/", true, "");
+            let e = bridge(Client::Vault, Some(reached)).execute_request(&get).await.unwrap_err();
+            assert_eq!(*e.kind(), kind);
+            assert!(wire_error_of(&e).is_some() && response_of(&e).is_none());
+        }
+    }
+}

@@ -112,7 +112,8 @@ impl Door {
             executor: Some(Arc::new(Shell)),
             ..Default::default()
         };
-        let failed = |_: Error| NotGiven::unheard(ApiError::refused(Service::SignIn, "azure_cli_failed"));
+        let refused = ApiError::refused(Service::SignIn, "azure_cli_failed");
+        let failed = |e: Error| NotGiven::unheard(refused.clone().noting(&e.to_string()));
         let credential = AzureCliCredential::new(Some(options)).map_err(failed)?;
         let token = credential.get_token(&[scope], None).await.map_err(failed)?;
         let now = self.env.clock.now();
@@ -346,4 +347,20 @@ fn exit_status(code: Option<i32>) -> std::process::ExitStatus {
 fn exit_status(code: Option<i32>) -> std::process::ExitStatus {
     use std::os::windows::process::ExitStatusExt;
     std::process::ExitStatus::from_raw(code.and_then(|c| u32::try_from(c).ok()).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_shell_runs_and_tells_how_it_ended() {
+        let run = async |script: &str| {
+            Shell.run(OsStr::new("/bin/sh"), &[OsStr::new("-c"), OsStr::new(script)]).await.unwrap()
+        };
+        let fine = run("echo out; echo err >&2").await;
+        assert!(fine.status.success());
+        assert_eq!((fine.stdout.as_slice(), fine.stderr.as_slice()), (&b"out\n"[..], &b"err\n"[..]));
+        assert_eq!(run("exit 3").await.status.code(), Some(3));
+    }
 }

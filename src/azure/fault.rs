@@ -40,8 +40,10 @@ pub enum MessageClass {
     /// The token was not accepted.
     Unauthenticated,
     Throttled,
-    /// A vault object of that name is deleted, or is being deleted.
+    /// A vault object of that name is deleted, and the name is taken until it is purged.
     Deleted,
+    /// A vault object of that name is being deleted or recovered, which takes seconds.
+    Settling,
     /// The version is disabled.
     Disabled,
     Other,
@@ -121,6 +123,11 @@ impl ApiError {
         Self::plain(service, code, FaultClass::Refused, Happened::No)
     }
 
+    /// With something for the terminal, masked as all foreign text is.
+    pub(crate) fn noting(self, text: &str) -> Self {
+        Self { terminal: Some(Text::lossy(&mask(text))), ..self }
+    }
+
     fn plain(service: Service, code: &str, class: FaultClass, happened: Happened) -> Self {
         Self {
             service,
@@ -194,9 +201,8 @@ fn read_message(status: u16, code: &str, inner: Option<&str>, text: &str) -> Mes
         ("CredentialTypeNotAllowedAsPerAppPolicy", _) => return MessageClass::PolicyForbids,
         ("KeyNotUpdatable", _) | (_, "KeyNotUpdatable") => return MessageClass::KeyNotUpdatable,
         (_, "SecretDisabled" | "CertificateDisabled" | "KeyDisabled") => return MessageClass::Disabled,
-        (_, "ObjectIsDeletedButRecoverable" | "ObjectIsBeingDeleted" | "ObjectIsBeingRecovered") => {
-            return MessageClass::Deleted;
-        }
+        (_, "ObjectIsDeletedButRecoverable") => return MessageClass::Deleted,
+        (_, "ObjectIsBeingDeleted" | "ObjectIsBeingRecovered") => return MessageClass::Settling,
         _ => {}
     }
     match status {
@@ -219,11 +225,10 @@ fn judge(status: u16, message: MessageClass, write: bool) -> (FaultClass, Happen
     match (message, status) {
         (M::Concurrency | M::Throttled, _) => (FaultClass::Busy, Happened::No),
         // A replica that does not know the object yet answers like one that never will.
-        (M::NotFound | M::NoSuchCredential, _) => (FaultClass::NotYet, Happened::No),
+        (M::NotFound | M::NoSuchCredential | M::Settling, _) => (FaultClass::NotYet, Happened::No),
         // The token is replaced before the next try.
         (M::Unauthenticated, _) => (FaultClass::Busy, Happened::No),
         (_, 408) => (FaultClass::Line, unknown_if(write)),
-        (M::Deleted, _) => (FaultClass::Refused, Happened::No),
         (_, 400..500) => (FaultClass::Refused, Happened::No),
         (_, 500..) => (FaultClass::Line, unknown_if(write)),
         _ => (FaultClass::Unexpected, unknown_if(write)),

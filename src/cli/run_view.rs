@@ -2,8 +2,8 @@
 
 use super::ExitCode;
 use super::human::Output;
-use crate::domain::event::{Cause, Event, Happened, Line, Sighting};
-use crate::domain::step::Effect;
+use crate::domain::event::{Cause, Decision, Event, Happened, Line, Sighting, StepLooked};
+use crate::domain::step::{Effect, Release};
 use crate::domain::time::show_span;
 use crate::engine::{Left, Outcome};
 use std::time::Duration;
@@ -24,10 +24,19 @@ pub(crate) fn event(out: &mut Output, line: &Line) {
 
 /// What an event says to a person; none for those that only the record needs.
 pub(crate) fn sentence(event: &Event) -> Option<String> {
+    of_run(event).or_else(|| of_target(event))
+}
+
+/// Events of the log and of the whole run.
+fn of_run(event: &Event) -> Option<String> {
     Some(match event {
         Event::LogTornTail(e) => format!("a torn last line of {} bytes was set aside", e.bytes),
         Event::ApprovalRecorded(e) => {
-            let does = format!("{:?}s", e.decision).to_lowercase();
+            let does = match e.decision {
+                Decision::Approve => "approves",
+                Decision::Reject => "REJECTS",
+                Decision::Withdraw => "withdraws the reject of",
+            };
             format!("{} {does} the {} phase, until {}", e.approver, e.phase, e.expires.short())
         }
         Event::NoteRefused(e) => format!("a note was not taken: {}", e.reason),
@@ -40,12 +49,17 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
         Event::RunAborted(e) => format!("ABORTED by {}: {}", e.by, e.reason),
         Event::StoreProbed(e) => format!("store {} can be written and read", e.place.store),
         Event::RunSwept(e) => format!("sweep: {} objects, {} forgotten credentials", e.looked_at, e.found),
-        Event::RunFinished(e) => {
-            format!(
-                "run finished: {} done, {} stuck, {} undone, {} left alone",
-                e.done, e.stuck, e.undone, e.excepted
-            )
-        }
+        Event::RunFinished(e) => format!(
+            "run finished: {} done, {} stuck, {} undone, {} left alone",
+            e.done, e.stuck, e.undone, e.excepted
+        ),
+        _ => return None,
+    })
+}
+
+/// Events of one target.
+fn of_target(event: &Event) -> Option<String> {
+    Some(match event {
         Event::TargetStarted(e) => format!("{}: {} begins, {} steps", e.name, e.kind, e.steps),
         Event::TargetExcepted(e) => format!("{}: left alone [{}]", e.name, e.code),
         Event::StepDone(e) => effect(&e.effect),
@@ -54,13 +68,7 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
             let again = e.retry_at.map(|at| format!(", again at {}", at.short())).unwrap_or_default();
             format!("step {} failed: {}{doubt}{again}", e.step, e.fault.code)
         }
-        Event::StepLooked(e) => match &e.sighting {
-            Sighting::Absent => format!("step {} in doubt: looked, it did not happen", e.step),
-            Sighting::Done { .. } => format!("step {} in doubt: looked, it happened", e.step),
-            Sighting::Orphan { credential } => {
-                format!("step {} in doubt: {credential} is ours and nobody has its value", e.step)
-            }
-        },
+        Event::StepLooked(e) => looked(e),
         Event::ValueLost(e) => {
             format!("the value of {} is lost with its process: it will be discarded", e.credential)
         }
@@ -72,20 +80,29 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
             format!("hold{until}{who}")
         }
         Event::ConsumerConfirmed(e) => format!("{} has moved, says {} ({})", e.consumer, e.by, e.how),
-        Event::DriftSeen(e) => format!(
-            "the world moved: {:?} on {}{}",
-            e.change,
-            e.object,
-            if e.stops { ", this target stops" } else { "" }
-        ),
+        Event::DriftSeen(e) => {
+            let stops = if e.stops { ", this target stops" } else { "" };
+            format!("the world moved: {:?} on {}{stops}", e.change, e.object)
+        }
         Event::TargetUnwinding(e) => format!("going back: {}", cause(&e.cause)),
-        Event::TargetStuck(e) => format!("STUCK at step {}: {}; a person is needed", e.step, cause(&e.cause)),
+        Event::TargetStuck(e) => {
+            format!("STUCK at step {}: {}; a person is needed", e.step, cause(&e.cause))
+        }
         Event::TargetResolved(e) => format!("resolved by {} as {:?}: {}", e.by, e.how, e.reason),
         Event::TargetEnded(e) => format!("ended: {:?}", e.ending),
-        Event::LogOpened(_) | Event::LogClosed(_) | Event::LaneTaken(_) | Event::StepIntent(_) => {
-            return None;
-        }
+        _ => return None,
     })
+}
+
+fn looked(e: &StepLooked) -> String {
+    let step = e.step;
+    match &e.sighting {
+        Sighting::Absent => format!("step {step} in doubt: looked, it did not happen"),
+        Sighting::Done { .. } => format!("step {step} in doubt: looked, it happened"),
+        Sighting::Orphan { credential } => {
+            format!("step {step} in doubt: {credential} is ours and nobody has its value")
+        }
+    }
 }
 
 /// Why a target goes back or is stuck.
@@ -108,7 +125,10 @@ fn effect(effect: &Effect) -> String {
         Effect::Delivered { place, .. } => format!("delivered to {place}"),
         Effect::Detached { credential } => format!("detached {credential}"),
         Effect::Discarded { credential } => format!("discarded {credential}, which nobody used"),
-        Effect::Held { how } => format!("hold is over ({how:?})").to_lowercase(),
+        Effect::Held { how } => match how {
+            Release::Confirmed => "the hold is over: everybody confirmed".into(),
+            Release::Time => "the hold is over: its time has passed".into(),
+        },
         Effect::Minted { credential, not_after, .. } => {
             format!("minted {credential}, valid until {}", not_after.short())
         }

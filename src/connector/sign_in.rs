@@ -7,6 +7,7 @@ use crate::domain::event::{Fault, FaultClass, Happened};
 use crate::domain::id::ClientId;
 use crate::domain::secret::Secret;
 use crate::domain::text::Text;
+use std::future::Future;
 use std::time::Duration;
 
 /// A new credential counts as live after so many successes in a row …
@@ -16,32 +17,37 @@ const APART: Duration = Duration::from_secs(11);
 /// An old one counts as dead after so many refusals in a row.
 const REFUSALS: u16 = 4;
 
+/// One attempt of a step waits this long for the nodes of the token service to agree; no figure
+/// is published, 4 to 18 s are reported and minutes happen.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// Between two tries while the nodes do not agree yet.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// How a series of sign-ins went.
 pub(super) struct Series {
     pub(super) times: u16,
     pub(super) window: Duration,
 }
 
+/// What one sign-in says about the answer that is wanted.
+enum Answer {
+    Wanted,
+    /// Not yet: the count begins again.
+    Other(Fault),
+}
+
 /// Signs in until the credential was accepted several times in a row.
 pub(super) async fn accepted(azure: &Azure, client: &ClientId, value: &Secret) -> Result<Series, Fault> {
-    let clock = azure.env().clock;
-    let began = clock.now();
-    for times in 1..=SUCCESSES {
-        match azure.sign_in().by_secret(client, value).await.map_err(Fault::from)? {
-            SignIn::Accepted { .. } => {}
+    in_a_row(azure, SUCCESSES, || async {
+        Ok(match azure.sign_in().by_secret(client, value).await.map_err(Fault::from)? {
+            SignIn::Accepted { .. } => Answer::Wanted,
             SignIn::Refused { aadsts, code } => {
-                return Err(Fault {
-                    class: Meaning::of(aadsts).class_while_spreading(),
-                    code,
-                    happened: Happened::No,
-                });
+                let class = Meaning::of(aadsts).class_while_spreading();
+                Answer::Other(Fault { class, code, happened: Happened::No })
             }
-        }
-        if times < SUCCESSES {
-            clock.sleep(APART).await;
-        }
-    }
-    Ok(Series { times: SUCCESSES, window: clock.now().since(began) })
+        })
+    })
+    .await
 }
 
 /// Signs in once and says whether the value is accepted. Trouble counts as neither.
@@ -54,21 +60,44 @@ pub(super) async fn is_accepted(azure: &Azure, client: &ClientId, value: &Secret
 
 /// Signs in with an old value until it was refused, as a wrong credential, several times in a row.
 pub(super) async fn refused(azure: &Azure, client: &ClientId, value: &Secret) -> Result<u16, Fault> {
+    let series = in_a_row(azure, REFUSALS, || async {
+        let not_yet = |code| Answer::Other(Fault { class: FaultClass::NotYet, code, happened: Happened::No });
+        Ok(match azure.sign_in().by_secret(client, value).await.map_err(Fault::from)? {
+            SignIn::Refused { aadsts, .. } if Meaning::of(aadsts).proves_dead() => Answer::Wanted,
+            SignIn::Refused { code, .. } => not_yet(code),
+            SignIn::Accepted { .. } => not_yet(Text::lossy("still_accepted")),
+        })
+    });
+    Ok(series.await?.times)
+}
+
+/// Asks until the wanted answer came `times` in a row, or patience ends.
+async fn in_a_row<F>(azure: &Azure, times: u16, ask: impl Fn() -> F) -> Result<Series, Fault>
+where
+    F: Future<Output = Result<Answer, Fault>>,
+{
     let clock = azure.env().clock;
-    for times in 1..=REFUSALS {
-        match azure.sign_in().by_secret(client, value).await.map_err(Fault::from)? {
-            SignIn::Refused { aadsts, .. } if Meaning::of(aadsts).proves_dead() => {}
-            SignIn::Refused { code, .. } => {
-                return Err(Fault { class: FaultClass::NotYet, code, happened: Happened::No });
+    let ends = clock.now().after(PATIENCE);
+    let (mut row, mut began) = (0, clock.now());
+    loop {
+        match ask().await? {
+            Answer::Wanted if row + 1 == times => {
+                return Ok(Series { times, window: clock.now().since(began) });
             }
-            SignIn::Accepted { .. } => {
-                let code = Text::lossy("still_accepted");
-                return Err(Fault { class: FaultClass::NotYet, code, happened: Happened::No });
+            Answer::Wanted => {
+                if row == 0 {
+                    began = clock.now();
+                }
+                row += 1;
+                clock.pause_between_looks(APART).await;
             }
-        }
-        if times < REFUSALS {
-            clock.sleep(APART).await;
+            Answer::Other(fault) => {
+                if fault.class != FaultClass::NotYet || clock.now() >= ends {
+                    return Err(fault);
+                }
+                row = 0;
+                clock.pause_between_looks(AGAIN).await;
+            }
         }
     }
-    Ok(REFUSALS)
 }

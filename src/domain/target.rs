@@ -229,8 +229,7 @@ impl TargetState {
     /// Intents whose outcome is not known.
     pub fn unresolved(&self) -> u32 {
         let open = |c: &Course| matches!(c.status, Status::Intended | Status::InDoubt);
-        let count = self.steps.iter().map(|s| u32::from(open(&s.forward)) + u32::from(open(&s.undo))).sum();
-        count
+        self.steps.iter().map(|s| u32::from(open(&s.forward)) + u32::from(open(&s.undo))).sum()
     }
     /// The step that is being worked on, for people to see.
     pub fn current(&self) -> Option<&Step> {

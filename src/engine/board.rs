@@ -98,14 +98,15 @@ impl Board {
         Ok(())
     }
 
-    /// Records an event of the whole run; every target sees it at the same place.
-    pub async fn record_run(&self, event: Event) -> Result<(), Halt> {
+    /// Records an event of the whole run; every target sees it at the same place. Returns the time
+    /// that it was recorded at.
+    pub async fn record_run(&self, event: Event) -> Result<Timestamp, Halt> {
         let _order = self.order.write().await;
         let line = self.journal.append_one(Entry::of_run(&self.run_id(), event)).await?.line;
         locked(&self.run).apply(&line.event);
         self.fold_all(&line.event, line.time)?;
         self.announce();
-        Ok(())
+        Ok(line.time)
     }
 
     /// Records that a planned target takes no part: it has no state.

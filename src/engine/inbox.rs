@@ -76,13 +76,13 @@ impl<'a> Desk<'a> {
                 record(shared, target, ConsumerConfirmed { by, consumer, how }).await
             }
             Note::Pause { by, reason, run: _ } => {
-                shared.board.record_run(RunPaused { by, reason }.into()).await.map(Ok)
+                shared.board.record_run(RunPaused { by, reason }.into()).await.map(|_| Ok(()))
             }
             Note::Continue { by, run: _ } => {
-                shared.board.record_run(RunContinued { by }.into()).await.map(Ok)
+                shared.board.record_run(RunContinued { by }.into()).await.map(|_| Ok(()))
             }
             Note::Abort { by, reason, run: _ } => {
-                shared.board.record_run(RunAborted { by, reason }.into()).await.map(Ok)
+                shared.board.record_run(RunAborted { by, reason }.into()).await.map(|_| Ok(()))
             }
             Note::Resolve { by, how, reason, run: _, target } => {
                 resolve(shared, target, TargetResolved { by, how, reason }).await
@@ -108,7 +108,8 @@ impl<'a> Desk<'a> {
         let objects = shared.board.journal().objects();
         objects.put(&signed.statement_bytes).map_err(|e| Halt::Log(e.into()))?;
         let signature = objects.put(signed.sshsig_armored.as_bytes()).map_err(|e| Halt::Log(e.into()))?;
-        shared.board.record_run(approval.event(signature).into()).await?;
+        // Judged as of the moment at which the log has it.
+        let at = shared.board.record_run(approval.event(signature).into()).await?;
         shared.board.journal().checkpoint_now().await?;
         self.recorded.push(Recorded { approval, at });
         self.open_phases(shared).await.map(Ok)

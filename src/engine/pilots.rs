@@ -36,5 +36,5 @@ pub(super) async fn pause_if_too_many_are_stuck(shared: &Shared) -> Result<(), H
         return Ok(());
     }
     let reason = Text::lossy(&format!("{stuck} targets are stuck, {limit} may be"));
-    shared.board.record_run(RunPaused { by: Text::lossy("reissue"), reason }.into()).await
+    shared.board.record_run(RunPaused { by: Text::lossy("reissue"), reason }.into()).await.map(drop)
 }

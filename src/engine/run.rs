@@ -230,7 +230,7 @@ async fn finish(shared: &Shared, approved: &ApprovedPlan) -> Result<(), Halt> {
         undone: n.undone + n.abandoned,
         unresolved: board.ids().filter_map(|id| board.with(id, TargetState::unresolved)).sum(),
     };
-    board.record_run(event.into()).await
+    board.record_run(event.into()).await.map(drop)
 }
 
 fn tally(board: &Board, approved: &ApprovedPlan, left: Left) -> Outcome {

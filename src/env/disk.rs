@@ -33,6 +33,10 @@ pub trait Appender: Send {
     fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError>;
     /// Returns when every appended byte is on stable storage.
     fn sync(&mut self) -> Result<(), DiskError>;
+    /// Sets space aside for so many more bytes, where the file system can. The file's length stays.
+    fn reserve(&mut self, _bytes: u64) -> Result<(), DiskError> {
+        Ok(())
+    }
 }
 
 /// The files of one machine. All paths are used as given. Files are made with mode 0600 and

@@ -12,6 +12,33 @@ pub(super) enum Surface {
     Nowhere,
 }
 
+/// One of Microsoft's clouds. GCC is in the public one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabCloud {
+    Public,
+    UsGovHigh,
+    UsGovDod,
+    China,
+}
+
+impl LabCloud {
+    /// Whether a real host name belongs to this cloud; other names belong to every cloud.
+    pub(super) fn has(self, authority: &str) -> bool {
+        let host = without_port(authority).to_ascii_lowercase();
+        let one_of = |ends: &[&str]| ends.iter().any(|e| host.ends_with(e));
+        let public =
+            one_of(&[".microsoftonline.com", ".windows.net", ".microsoft.com", ".azure.com", ".azure.net"]);
+        let us = one_of(&[".microsoftonline.us", ".microsoft.us", ".usgovcloudapi.net"]);
+        let china = one_of(&[".cn"]);
+        match self {
+            Self::Public => !us && !china,
+            Self::UsGovHigh => !public && !china && host != "dod-graph.microsoft.us",
+            Self::UsGovDod => !public && !china && host != "graph.microsoft.us",
+            Self::China => !public && !us,
+        }
+    }
+}
+
 const LOGIN: [&str; 6] = [
     "login.microsoftonline.com",
     "login.microsoftonline.us",
@@ -120,6 +147,13 @@ mod tests {
         assert_eq!(surface("management.lab.test", &extra), Surface::Management);
         assert_eq!(surface("example.com", &extra), Surface::Nowhere);
         assert_eq!(surface("a.b.vault.azure.net", &extra), Surface::Nowhere);
+        assert!(
+            LabCloud::UsGovHigh.has("login.microsoftonline.us") && LabCloud::China.has("login.lab.test:1")
+        );
+        assert!(
+            !LabCloud::UsGovHigh.has("dod-graph.microsoft.us") && !LabCloud::Public.has("kv.vault.azure.cn")
+        );
+        assert!(LabCloud::Public.has("kv.vault.azure.net") && !LabCloud::China.has("graph.microsoft.com"));
         assert_eq!(vault_resource("kv1.vault.lab.test:8443"), "https://vault.lab.test:8443");
         assert_eq!(login_host("kv1.vault.lab.test:8443"), "login.lab.test:8443");
         assert_eq!(login_host("kv1.vault.azure.cn"), "login.partner.microsoftonline.cn");

@@ -20,17 +20,17 @@ use http::Method;
 pub(super) fn route(state: &mut State, ask: &Ask) -> Answer {
     let outcome: Outcome = match (&ask.method, ask.path_parts().as_slice()) {
         (&Method::POST, [tenant, "oauth2", "v2.0", "token"]) => {
-            tenant_of(state, tenant).and_then(|()| grant::token(state, ask, tenant))
+            tenant_of(state, ask, tenant).and_then(|()| grant::token(state, ask, tenant))
         }
         (&Method::GET, [tenant, "v2.0", ".well-known", "openid-configuration"]) => {
-            discovery_tenant(state, tenant).map(|()| discovery::openid(state, ask, tenant))
+            discovery_tenant(state, ask, tenant).map(|()| discovery::openid(state, ask, tenant))
         }
         (&Method::GET, [tenant, ".well-known", "openid-configuration"]) => {
-            discovery_tenant(state, tenant).map(|()| discovery::openid(state, ask, tenant))
+            discovery_tenant(state, ask, tenant).map(|()| discovery::openid(state, ask, tenant))
         }
         (&Method::GET, [_, "discovery", "instance"]) => Ok(discovery::instance(ask)),
         (&Method::GET, [tenant, "discovery", "v2.0", "keys"]) => {
-            discovery_tenant(state, tenant).map(|()| discovery::keys(state, ask))
+            discovery_tenant(state, ask, tenant).map(|()| discovery::keys(state, ask))
         }
         (&Method::GET, ["common", "userrealm", name]) => Ok(discovery::user_realm(name)),
         _ => Err(Answer::empty(404)),
@@ -39,18 +39,25 @@ pub(super) fn route(state: &mut State, ask: &Ask) -> Answer {
 }
 
 /// Whether a path names this tenant, by id or by domain.
-fn is_tenant(state: &State, name: &str) -> bool {
+fn is_tenant(state: &State, ask: &Ask, name: &str) -> bool {
+    if state.options.cloud.is_some_and(|cloud| !cloud.has(&ask.authority)) {
+        return false;
+    }
     name.eq_ignore_ascii_case(state.options.tenant.as_str())
         || state.options.domains.iter().any(|d| d.eq_ignore_ascii_case(name))
 }
 
-fn tenant_of(state: &State, name: &str) -> Result<(), Answer> {
-    if is_tenant(state, name) { Ok(()) } else { Err(Refusal::no_tenant(name).answer()) }
+fn tenant_of(state: &State, ask: &Ask, name: &str) -> Result<(), Answer> {
+    if is_tenant(state, ask, name) { Ok(()) } else { Err(Refusal::no_tenant(name).answer()) }
 }
 
 /// Discovery also serves the tenant-independent names.
-fn discovery_tenant(state: &State, name: &str) -> Result<(), Answer> {
-    if matches!(name, "organizations" | "common" | "consumers") { Ok(()) } else { tenant_of(state, name) }
+fn discovery_tenant(state: &State, ask: &Ask, name: &str) -> Result<(), Answer> {
+    if matches!(name, "organizations" | "common" | "consumers") {
+        Ok(())
+    } else {
+        tenant_of(state, ask, name)
+    }
 }
 
 /// Whether a user's password is accepted by some login node; the error is the `AADSTS` number.

@@ -1,6 +1,7 @@
 //! What a lab is like: its tenant, its hosts, its lags (seconds of virtual time) and its faults.
 
 use super::fault::Faults;
+use super::hosts::LabCloud;
 use crate::domain::id::TenantId;
 use crate::env::random::Stream;
 use std::time::Duration;
@@ -102,6 +103,8 @@ pub struct LabOptions {
     pub tenant_name: String,
     /// Domain names that stand for the tenant in URLs and in user names.
     pub domains: Vec<String>,
+    /// The cloud that the tenant is in: other clouds' real hosts do not know it. `None` is in all.
+    pub cloud: Option<LabCloud>,
     /// Further host domains: `lab.test` serves login.lab.test, graph.lab.test,
     /// management.lab.test and *.vault.lab.test, whatever the port.
     pub extra_hosts: Vec<String>,
@@ -122,6 +125,7 @@ impl Default for LabOptions {
             tenant: TenantId::from_random(*b"reissue lab tena"),
             tenant_name: "Lab".into(),
             domains: vec!["lab.test".into()],
+            cloud: None,
             extra_hosts: vec!["lab.test".into()],
             lags: Lags::default(),
             faults: Faults::default(),

@@ -1,7 +1,9 @@
 //! The real network: one shared HTTP client (reqwest over rustls), with limits on everything.
 //!
 //! Redirects are never followed: a service that is asked for a secret does not get to say where
-//! the answer comes from. Content encodings are off, so that the size limit is on what arrives.
+//! the answer comes from. Nor does the client repeat anything by itself. Content encodings are
+//! off, so that the size limit is on what arrives. A proxy of the environment is used, except with
+//! a table of names.
 
 use super::{Kind, Reached, Wire, WireError};
 use async_trait::async_trait;
@@ -59,6 +61,7 @@ impl Net {
     pub fn new(options: NetOptions) -> Result<Self, NetError> {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
             .https_only(true)
             .connect_timeout(CONNECT_TIMEOUT)
             .no_gzip()

@@ -1,5 +1,8 @@
 //! The clients against the lab tenant, and the wire's rules.
 
+// Helpers outside a #[test] may unwrap as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod against_lab;
 mod canned;
 mod certificates;
@@ -8,5 +11,6 @@ mod network;
 mod people;
 mod scene;
 mod shapes;
+mod speed;
 mod tokens;
 mod wire_rules;

@@ -199,3 +199,19 @@ async fn changes_come_late_into_the_log() {
     assert_eq!(changes[0].targets(), vec![scene.payroll.object_id.clone()]);
     assert_eq!(changes[0].actor_principal(), Some(scene.operator.service_principal_id.clone()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_tells_which_credential_was_used() {
+    let scene = Scene::calm();
+    let since = scene.env.clock.now();
+    let (key, value) = scene.lab.add_secret(&client(PAYROLL), SecretSpec::default());
+    let sign_in = scene.azure.sign_in();
+    assert!(sign_in.by_secret(&client(PAYROLL), &Secret::new(value)).await.unwrap().is_accepted());
+    sign_in.by_secret(&client(PAYROLL), &Secret::new("wrong".into())).await.unwrap();
+    scene.wait(1_200).await;
+    let rows = scene.azure.graph().application_sign_ins(&client(PAYROLL), since).all().await.unwrap();
+    let good = rows.iter().find(|r| r.aadsts() == 0).unwrap();
+    assert_eq!(good.key_id(), Some(key));
+    assert!(good.at.unwrap() >= since);
+    assert!(rows.iter().any(|r| r.aadsts() == 7_000_215));
+}

@@ -65,7 +65,7 @@ impl Scene {
         }
         let payroll = lab.create_application(NewApplication::new(client(PAYROLL), "payroll-sync"));
         let identity = Identity::Secret { client_id: client(OPERATOR), secret: Secret::new(secret) };
-        let azure = session(&env, &lab, identity);
+        let azure = session(&env, &lab, identity, 70);
         Self { env, lab, azure, operator, payroll }
     }
 
@@ -74,8 +74,8 @@ impl Scene {
     }
 }
 
-pub(crate) fn session(env: &Env, lab: &Lab, identity: Identity) -> Azure {
+pub(crate) fn session(env: &Env, lab: &Lab, identity: Identity, pace: u8) -> Azure {
     let wire = InProcess::new(lab.service(), |e: &LabDisconnect| e.may_have_reached);
-    let budget = Azure::budget_for(env, 70, Start::Full);
+    let budget = Azure::budget_for(env, pace, Start::Full);
     Azure::new(env, Cloud::UsGovHigh, tenant(), Arc::new(wire), budget, identity)
 }

@@ -5,18 +5,24 @@ use reissue::lab::{AttackerSpec, ConsumerSpec, Habit, VaultSecret};
 use serde_json::json;
 use std::time::Duration;
 
+/// A consumer of the vault's `payroll-sync`.
+fn payroll_moves_in(scene: &Scene, refresh: Habit, every_s: u64) {
+    let vault = "https://kv-ir.vault.azure.net".into();
+    scene.lab.consumer(ConsumerSpec {
+        name: "payroll".into(),
+        client_id: client_id(PAYROLL),
+        source: VaultSecret { vault, name: "payroll-sync".into(), pinned_version: None },
+        refresh,
+        sign_in_every: Duration::from_secs(every_s),
+    });
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_rotation_in_the_right_order_harms_nobody() {
     let scene = Scene::new(1, options());
     let app = format!("/v1.0/applications/{}", scene.payroll.object_id);
     scene.lab.put_vault_secret("kv-ir", "payroll-sync", &scene.payroll_secret.1);
-    scene.lab.consumer(ConsumerSpec {
-        name: "payroll".into(),
-        client_id: client_id(PAYROLL),
-        source: VaultSecret { vault: "kv-ir".into(), name: "payroll-sync".into(), pinned_version: None },
-        refresh: Habit::Every(Duration::from_secs(3600)),
-        sign_in_every: Duration::from_secs(60),
-    });
+    payroll_moves_in(&scene, Habit::Every(Duration::from_secs(3600)), 60);
     let attacker = scene.lab.attacker(AttackerSpec {
         client_id: client_id(PAYROLL),
         value: scene.payroll_secret.1.clone(),
@@ -77,17 +83,7 @@ async fn removing_first_is_an_outage() {
     let scene = Scene::new(2, options());
     let app = format!("/v1.0/applications/{}", scene.payroll.object_id);
     scene.lab.put_vault_secret("kv-ir", "payroll-sync", &scene.payroll_secret.1);
-    scene.lab.consumer(ConsumerSpec {
-        name: "payroll".into(),
-        client_id: client_id(PAYROLL),
-        source: VaultSecret {
-            vault: "https://kv-ir.vault.azure.net".into(),
-            name: "payroll-sync".into(),
-            pinned_version: None,
-        },
-        refresh: Habit::OnRestartOnly,
-        sign_in_every: Duration::from_secs(30),
-    });
+    payroll_moves_in(&scene, Habit::OnRestartOnly, 30);
     let lab = scene.lab.clone();
     let work = async {
         scene.wait(120).await;

@@ -87,6 +87,18 @@ async fn a_scene_may_refuse_sign_ins_by_number() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_tenant_of_one_cloud_is_unknown_in_the_others() {
+    let cloud = Some(reissue::lab::LabCloud::Public);
+    let scene = Scene::new(7, LabOptions { cloud, ..options() });
+    let reply = scene.sign_in(OPERATOR, &scene.operator_secret, "https://graph.microsoft.us").await;
+    assert_eq!(reply.body["error_codes"][0], json!(90_002));
+    let vault = http::Request::get("https://kv-ir.vault.usgovcloudapi.net/secrets?api-version=7.4")
+        .body(Bytes::new())
+        .unwrap();
+    assert!(scene.lab.handle(vault).await.is_err(), "no such host");
+}
+
+#[tokio::test(start_paused = true)]
 async fn revoked_sessions_end_refresh_tokens() {
     let scene = Scene::new(4, LabOptions { lags: Lags::none(), ..options() });
     let mut alice = NewUser::new("alice@lab.test", "Alice");

@@ -180,8 +180,9 @@ impl Graph {
 
     async fn build(&self, ask: &Ask, target: &str) -> Result<http::Request<Bytes>, GraphError> {
         let token = self.tokens.bearer(&self.door.endpoints.graph_scope()).await?;
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-            .map_err(|_| ApiError::refused(Service::Graph, "bad_token"))?;
+        let text = Zeroizing::new(format!("Bearer {}", token.expose()));
+        let mut bearer =
+            HeaderValue::from_str(&text).map_err(|_| ApiError::refused(Service::Graph, "bad_token"))?;
         bearer.set_sensitive(true);
         let class = if ask.is_write() { Class::Write } else { Class::Read };
         let mut request = http::Request::builder()
@@ -237,10 +238,10 @@ impl Graph {
 /// Reads an answer. The buffer of one that holds a secret is wiped, if nobody else has it.
 pub(super) fn parse<T: DeserializeOwned>(ask: &Ask, body: Bytes) -> Result<T, GraphError> {
     let read = serde_json::from_slice(&body);
-    if ask.secret {
-        if let Ok(mut own) = body.try_into_mut() {
-            own.as_mut().zeroize();
-        }
+    if ask.secret
+        && let Ok(mut own) = body.try_into_mut()
+    {
+        own.as_mut().zeroize();
     }
     read.map_err(|_| ApiError::unexpected(Service::Graph, "unreadable_answer", ask.is_write()))
 }

@@ -72,7 +72,8 @@ impl Restrictions {
     fn in_force(self, created: Option<Timestamp>) -> Vec<Restriction> {
         let applies = |e: &Entry| {
             let on = e.state.as_deref() != Some("disabled");
-            let old = matches!((created, e.restrict_for_apps_created_after_date_time), (Some(c), Some(after)) if c < after);
+            let after = e.restrict_for_apps_created_after_date_time;
+            let old = created.zip(after).is_some_and(|(created, after)| created < after);
             on && !old
         };
         let all = self.password_credentials.into_iter().chain(self.key_credentials);

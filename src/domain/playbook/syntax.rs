@@ -176,7 +176,7 @@ impl Context<'_> {
 /// `{ time: 26h, confirmed_by: [ payroll-team ] }`: at least one of the two; with both, both count.
 pub fn read_hold(item: &Item<'_>) -> Option<Hold> {
     let fields = item.fields(&["time", "confirmed_by"])?;
-    let time = fields.optional("time").map(|i| i.span(secs(60)..=secs(30 * 86_400)));
+    let time = fields.optional("time").map(|i| i.span(secs(0)..=secs(30 * 86_400)));
     let confirmed_by = fields.optional("confirmed_by").map(|i| names(&i));
     if time.is_none() && confirmed_by.is_none() {
         let hint = "`time: 26h` waits that long; `confirmed_by: [ team ]` waits for a person's word";

@@ -170,6 +170,17 @@ impl Appender for RealAppender {
     fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
         self.file.write_all(bytes).map_err(|e| DiskError::new("cannot append to", &self.path, &e))
     }
+    #[cfg(target_os = "linux")]
+    fn reserve(&mut self, bytes: u64) -> Result<(), DiskError> {
+        use rustix::fs::FallocateFlags;
+        use rustix::io::Errno;
+        let end = self.file.metadata().map_err(|e| DiskError::new("cannot look at", &self.path, &e))?.len();
+        match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, end, bytes) {
+            // Some file systems cannot: then there is nothing to set aside.
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            Err(e) => Err(DiskError::new("cannot set space aside for", &self.path, &e.into())),
+        }
+    }
     fn sync(&mut self) -> Result<(), DiskError> {
         self.file.sync_data().map_err(|e| DiskError::new("cannot sync", &self.path, &e))
     }

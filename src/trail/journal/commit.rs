@@ -15,6 +15,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
+/// Space that is set aside at a time, and what must be left of it for a new intent: the outcomes of
+/// everything under way fit there even when the disk is full.
+const RESERVE_BYTES: u64 = 4 << 20;
+const RESERVE_LEFT_MIN: u64 = 1 << 20;
 /// Checkpoints that nobody asked for are at least this far apart.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
@@ -71,7 +75,11 @@ pub(super) struct Writer {
     folder: Folder,
     head: Arc<Mutex<Checkpoint>>,
     key: LogKey,
+    /// Why no new intent is taken, if so; outcomes still are.
+    full: Option<Text<256>>,
     last_checkpoint: Option<Duration>,
+    /// Bytes that can be appended even when the disk is full.
+    reserved: u64,
     runs: Runs,
     subscribers: Subscribers,
 }
@@ -104,7 +112,9 @@ impl Writer {
             folder,
             head,
             key,
+            full: None,
             last_checkpoint: None,
+            reserved: 0,
             runs,
             subscribers: Subscribers::default(),
         }
@@ -124,6 +134,7 @@ impl Writer {
     pub(super) fn commit(&mut self, group: Vec<Waiting>) {
         let (mut replies, mut answers) = (Vec::new(), Vec::new());
         let mut prepared = self.prepare();
+        self.reserve();
         for Waiting { entries, reply } in group {
             // Who has gone away before the write began does not want it any more.
             if reply.is_closed() {
@@ -143,6 +154,17 @@ impl Writer {
         self.checkpoint_if_due();
     }
 
+    /// Keeps space for outcomes ahead of the intents that will need it.
+    fn reserve(&mut self) {
+        if self.reserved >= RESERVE_LEFT_MIN || self.end.is_some() {
+            return;
+        }
+        match self.appender.reserve(RESERVE_BYTES) {
+            Ok(()) => self.reserved = RESERVE_BYTES,
+            Err(e) => self.full = Some(Text::lossy(&e.to_string())),
+        }
+    }
+
     fn publish<'a>(&self, appended: impl Iterator<Item = &'a Appended>) {
         let mut subscribers = lock(&self.subscribers);
         for one in appended {
@@ -157,6 +179,10 @@ impl Writer {
     /// Adds one request's entries to the group, or none of them.
     fn add(&self, to: &mut Prepared, entries: Vec<Entry>) -> Result<Vec<Appended>, JournalError> {
         self.usable()?;
+        let announces = entries.iter().any(|e| matches!(e.event, Event::StepIntent(_)));
+        if let (true, Some(why)) = (announces, &self.full) {
+            return Err(JournalError::Full(why.clone()));
+        }
         let (mut chain, mut runs, mut bytes) = (to.chain.clone(), to.runs.clone(), Vec::new());
         let mut appended = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -209,6 +235,7 @@ impl Writer {
         }
         let written = self.appender.append(&bytes).and_then(|()| self.appender.sync());
         written.map_err(|e| self.break_off(&e))?;
+        self.reserved = self.reserved.saturating_sub(bytes.len() as u64);
         (self.chain, self.runs) = (chain, runs);
         *lock(&self.head) = Checkpoint::of(self.key.origin(), self.chain.tree());
         Ok(())
@@ -232,33 +259,38 @@ impl Writer {
     fn checkpoint_if_due(&mut self) {
         let due = self.last_checkpoint.is_none_or(|last| self.clock.elapsed() - last >= CHECKPOINT_EVERY);
         if due && self.end.is_none() {
-            // The lines are durable and answered for; a failure here ends the journal, which the
-            // next append reports.
-            let _ = self.checkpoint_now();
+            // The lines are durable and answered for. Nothing new is begun after a failure here,
+            // but outcomes are still taken.
+            if let Err(e) = self.sign() {
+                self.full = Some(Text::lossy(&e.to_string()));
+            }
         }
     }
 
-    /// Signs the head, unless it is signed already. First the file named by its size, then
-    /// `checkpoint`: so the newest is never one that is not kept.
+    /// Signs the head, unless it is signed already. Failing ends the journal: whoever asks for a
+    /// checkpoint relies on it.
     pub(super) fn checkpoint_now(&mut self) -> Result<Checkpoint, JournalError> {
         if !matches!(self.end, Some(End::Closed)) {
             self.usable()?;
         }
+        self.sign().map_err(|e| self.break_off(&e))
+    }
+
+    /// First the file named by its size, then `checkpoint`: so the newest is never one that is not
+    /// kept.
+    fn sign(&mut self) -> Result<Checkpoint, DiskError> {
         let head = Checkpoint::of(self.key.origin(), self.chain.tree());
         if head.size == self.checkpointed {
             return Ok(head);
         }
         let note = head.sign(&self.key);
         let named = self.folder.checkpoints().join(Checkpoint::file_name(head.size));
-        let newest = self.folder.checkpoint();
-        let written = self
-            .disk
-            .write_atomic(&named, note.as_bytes())
-            .and_then(|()| self.disk.write_atomic(&newest, note.as_bytes()));
-        written.map_err(|e| self.break_off(&e))?;
+        self.disk.write_atomic(&named, note.as_bytes())?;
+        // It is kept, whatever becomes of the copy.
         self.checkpoints += 1;
         self.checkpointed = head.size;
         self.last_checkpoint = Some(self.clock.elapsed());
+        self.disk.write_atomic(&self.folder.checkpoint(), note.as_bytes())?;
         Ok(head)
     }
 

@@ -64,6 +64,11 @@ pub enum JournalError {
     #[error("the log is closed; nothing was written")]
     Closed,
     #[error(
+        "no space is left for the outcome of another step ({0}), so none is begun; steps under way are still recorded. \
+         Free space, then run the command again: it continues from the log"
+    )]
+    Full(Text<256>),
+    #[error(
         "the log could not be written ({0}), so nothing more is done in this process. Free space or repair the disk, \
          then run the command again: it continues from the log"
     )]

@@ -1,7 +1,7 @@
 //! The journal on a disk in memory, under tokio's paused clock.
 
 use super::*;
-use crate::domain::event::{RunAborted, RunFinished, RunPaused};
+use crate::domain::event::{RunAborted, RunFinished, RunPaused, StepIntent};
 use crate::env::disk::Appender;
 use crate::env::{Clock, Disk, DiskError, MemoryDisk, RealDisk};
 use crate::trail::Reader;
@@ -78,6 +78,7 @@ struct Touchy {
     syncs: Arc<AtomicU64>,
     fail_append: Arc<AtomicBool>,
     fail_sync: Arc<AtomicBool>,
+    full: Arc<AtomicBool>,
 }
 
 struct TouchyAppender(Box<dyn Appender>, Touchy);
@@ -94,6 +95,9 @@ impl Appender for TouchyAppender {
         }
         self.0.append(bytes)
     }
+    fn reserve(&mut self, _: u64) -> Result<(), DiskError> {
+        if self.1.full.load(Ordering::Relaxed) { Err(full()) } else { Ok(()) }
+    }
     fn sync(&mut self) -> Result<(), DiskError> {
         self.1.syncs.fetch_add(1, Ordering::Relaxed);
         if self.1.fail_sync.load(Ordering::Relaxed) { Err(full()) } else { self.0.sync() }
@@ -108,6 +112,9 @@ impl Disk for Touchy {
         self.inner.open_read(path)
     }
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(full());
+        }
         self.inner.write_atomic(path, bytes)
     }
     fn write_new(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
@@ -339,4 +346,40 @@ async fn another_log_is_not_opened() {
     assert!(matches!(refused, Err(JournalError::Other { what: "roster", .. })));
     let refused = Journal::open(settings(&disk, Path::new("none")), &opening(), &mut |_| {});
     assert!(matches!(refused, Err(JournalError::Missing(_))));
+}
+
+fn intent() -> Entry {
+    let event = StepIntent { attempt: 1, request: Text::lossy("r"), step: 1, undo: false };
+    Entry::of_target(&run(), TargetId(1), event)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_takes_outcomes_but_no_intents() {
+    for full_at_once in [true, false] {
+        let disk = Touchy::default();
+        let journal = Journal::create(settings(&disk, Path::new("log")), &opening()).unwrap();
+        if !full_at_once {
+            journal.append_one(intent()).await.unwrap();
+            tokio::time::advance(Duration::from_secs(2)).await;
+        }
+        disk.full.store(true, Ordering::Relaxed);
+        // The space for it is there; it is the checkpoint afterwards that is not.
+        let first = journal.append_one(paused(1)).await;
+        assert!(first.is_ok());
+        assert!(matches!(journal.append_one(intent()).await, Err(JournalError::Full(_))));
+        journal.append_one(paused(2)).await.unwrap();
+        assert!(matches!(journal.checkpoint_now().await, Err(JournalError::Broken(_))));
+    }
+}
+
+#[tokio::test]
+async fn space_is_set_aside_without_making_the_file_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let mut file = RealDisk.open_append(&path).unwrap();
+    file.append(b"abc").unwrap();
+    file.reserve(1 << 20).unwrap();
+    assert_eq!(RealDisk.len(&path).unwrap(), 3);
+    file.append(b"def").unwrap();
+    assert_eq!(RealDisk.read(&path, 100).unwrap(), b"abcdef");
 }

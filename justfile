@@ -1,0 +1,17 @@
+# One line per task; `just --list` shows them.
+
+# everything a change must pass
+ci:
+    .ci/run
+
+# format, lint, test
+check:
+    cargo fmt && cargo clippy --all-targets -- -D warnings && cargo test
+
+# rehearse a playbook with no cloud at all
+drill playbook="playbooks/leaked-app-secret.yaml":
+    cargo run --quiet -- drill {{playbook}}
+
+# official clients against the lab (add --with-az for azure-cli)
+clients *flags:
+    sh tests/clients/run.sh {{flags}}
