@@ -50,7 +50,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let azure = arguments.acting.session(session, header, &home.install.tenant, start)?;
     let (stop_tx, stop) = watch::channel(false);
     let order = ApplyOrder { plan, operator, process: process(), resume, patience: Some(patience), stop };
-    let env = session.env.clone();
+    let env = arguments.acting.in_time(&session.env)?;
     let out = &mut session.out;
     let result = runtime()?.block_on(async {
         let (to_view, from_run) = tokio::sync::oneshot::channel();

@@ -101,6 +101,12 @@ codes! { GENERAL:
         "`reissue status` lists the runs of this installation."
     STORE "RI024" Error "A store did not pass its probe"
         "Before the first value goes to a store, a harmless one is written and read back. Nothing was minted."
+    NO_VERDICT "RI025" NO_VERDICT "The log could not be judged"
+        "`audit verify` says nothing about a log, a key or an anchor that it cannot read. Its exit codes are its \
+         own: 0 intact, anchored and complete; 1 tampered; 2 no judgement; 3 consistent, but not anchored; 4 intact \
+         as far as it goes, but not complete."
+    NOT_READY "RI026" Error "Something that is needed is missing"
+        "`reissue doctor` lists what it looked at, what is missing, and what to do about each. Nothing was changed."
 }
 
 /// All entries, in the order of their codes.
