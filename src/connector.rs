@@ -8,13 +8,15 @@ pub mod app_certificate;
 pub mod app_disable;
 mod app_rules;
 pub mod app_secret;
-mod app_switch;
+mod by_hand;
 mod entra;
 pub mod observe;
+mod parts;
 mod reads;
 pub mod registry;
 mod sign_in;
 mod store;
+mod switch;
 pub mod user_password;
 
 pub use registry::syntaxes;
@@ -105,6 +107,15 @@ pub enum Warrant {
     Retire(Clearance, Licence),
 }
 
+/// What a write is for: taking a step back may cost something else than doing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    Do,
+    Undo,
+    /// Removing a credential of ours from the target's objects.
+    Discard,
+}
+
 /// Why a step was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -138,7 +149,7 @@ pub trait Effects: Send + Sync {
     /// Credentials on the target's objects that bear the run's mark.
     async fn marked(&self, run: &RunId, sight: Sight<'_>) -> Result<Vec<CredentialRef>, Fault>;
     /// Waits for the budget of the step's write (promise 6), before its intent.
-    async fn reserve(&self, plan: &PlannedTarget, step: &Step) -> Permit;
+    async fn reserve(&self, plan: &PlannedTarget, step: &Step, errand: Errand) -> Permit;
 }
 
 /// Stores, as the engine knows them before a value goes there.

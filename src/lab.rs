@@ -40,7 +40,7 @@ pub use hosts::LabCloud;
 pub use keys::{CertificateError, TestCertificate};
 pub use ledger::{AttackerRecord, ConsumerRecord, Ledger, Write};
 pub use options::{Between, LabOptions, Lags, TenantSize};
-pub use people::{AttackerSpec, ConsumerSpec, Habit, VaultSecret};
+pub use people::{AttackerSpec, ConsumerSpec, Habit, UserAttackerSpec, VaultSecret};
 pub use vault::model::VaultRole;
 
 use crate::env::{Clock, Random};
@@ -161,6 +161,12 @@ impl Lab {
     /// An attacker begins; the answer is its name in the ledger.
     pub fn attacker(&self, spec: AttackerSpec) -> String {
         let name = self.with(|state| people::add_attacker(state, spec));
+        self.shared.joined.notify_one();
+        name
+    }
+    /// The same with a user's password.
+    pub fn user_attacker(&self, spec: UserAttackerSpec) -> String {
+        let name = self.with(|state| people::add_user_attacker(state, spec));
         self.shared.joined.notify_one();
         name
     }

@@ -206,7 +206,9 @@ fn read_message(status: u16, code: &str, inner: Option<&str>, text: &str) -> Mes
         _ => {}
     }
     match status {
-        400 if has("no password credential found") => MessageClass::NoSuchCredential,
+        400 if has("no password credential found") || has("no key credential found") => {
+            MessageClass::NoSuchCredential
+        }
         400 if has("credential type not allowed") => MessageClass::PolicyForbids,
         400 if has("update to existing credential") => MessageClass::KeyNotUpdatable,
         400 if has("on-premises mastered") => MessageClass::DirectorySynced,

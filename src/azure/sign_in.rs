@@ -83,7 +83,8 @@ impl Meaning {
     /// learn of it seconds to minutes later, and until then answer as if it were wrong.
     pub fn class_while_spreading(self) -> FaultClass {
         match self {
-            Self::WrongCredential | Self::NoSuchApplication => FaultClass::NotYet,
+            // Disabled: a block that was lifted is on its way, too.
+            Self::WrongCredential | Self::NoSuchApplication | Self::Disabled => FaultClass::NotYet,
             other => other.class(),
         }
     }

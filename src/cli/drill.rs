@@ -96,7 +96,8 @@ struct AttackerObject<'a> {
 
 /// What the lab's own ledger says, which does not believe our log.
 fn report(result: &DrillResult, out: &mut Output) {
-    let DrillResult { plan: _, outcome, began, ended, consumers, attackers, home: _, scene } = result;
+    let DrillResult { plan: _, outcome, began, ended, consumers, attackers, home: _, scene, judge: _ } =
+        result;
     out.line("\nWhat the tenant itself recorded:");
     for ConsumerResult { app, name, sign_ins, outage, is_down } in consumers {
         let outage_seconds = outage.as_secs();

@@ -166,7 +166,7 @@ fn seen(out: &mut String, observation: &Observation, target: &PlannedTarget) {
     for (fact, value) in facts {
         let _ = writeln!(out, "      {fact:?}: {value}");
     }
-    for CredentialSeen { credential, ends, hint, name, starts, thumbprint } in credentials {
+    for CredentialSeen { credential, ends, hint, name, public_key: _, starts, thumbprint } in credentials {
         if !target.retire.contains(credential) {
             continue;
         }

@@ -4,7 +4,13 @@
 //! mint → attach → verify → publish → hold → recheck → detach → prove; with `contain`: block →
 //! detach → prove → unblock → mint → attach → verify → publish.
 
+mod by_hand;
+mod effects;
+mod entry;
+mod list;
 mod plan;
 pub mod syntax;
+mod vault;
 
+pub use effects::AppCertificateEffects;
 pub use syntax::AppCertificate;

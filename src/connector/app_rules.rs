@@ -14,6 +14,13 @@ use std::time::Duration;
 /// Graph permissions that allow writing to applications (Microsoft Graph permissions reference).
 pub(super) const APP_WRITERS: [&str; 2] = ["Application.ReadWrite.All", "Application.ReadWrite.OwnedBy"];
 
+/// The app management restrictions that a new secret meets: forbidden at all, and too long a life
+/// (Microsoft Graph, `appManagementConfiguration`).
+pub(super) const SECRET_RESTRICTIONS: [&str; 2] = ["passwordAddition", "passwordLifetime"];
+/// The same of a new certificate. A self-signed one is never from a trusted authority.
+pub(super) const CERTIFICATE_RESTRICTIONS: [&str; 2] =
+    ["trustedCertificateAuthority", "asymmetricKeyLifetime"];
+
 /// The two objects of an application in this tenant.
 pub(super) struct App<'a> {
     pub(super) application: &'a ObjectSeen,
@@ -71,8 +78,7 @@ pub(super) fn need_switched_on(app: &App<'_>) -> Result<(), Refusal> {
 /// (Microsoft Graph, `appManagementConfiguration`).
 pub(super) fn need_policy(
     seen: &Observation,
-    forbids: &str,
-    limits: &str,
+    [forbids, limits]: [&str; 2],
     lifetime: Duration,
 ) -> Result<(), Refusal> {
     for word in seen.fact(Fact::Policy).unwrap_or_default().split_whitespace() {

@@ -3,6 +3,7 @@
 //! mint → verify → publish → hold → recheck → retire → prove; with `contain`: block → retire →
 //! prove → unblock → mint → verify → publish.
 
+mod by_hand;
 mod effects;
 mod plan;
 pub mod syntax;

@@ -13,11 +13,19 @@ use crate::domain::id::{ClientId, ObjectId};
 use crate::domain::observation::{CredentialSeen, Fact, ObjectRole, ObjectSeen, Observation, Way, WayIn};
 use crate::domain::plan::guardrail::Population;
 use crate::domain::text::Text;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 /// How many applications and users the tenant has.
 pub(super) async fn population(azure: &Azure) -> Result<Population, Fault> {
-    let applications = azure.graph().applications().all().await.map_err(Fault::from)?.len() as u64;
-    Ok(super::observe::population(applications, 0))
+    let graph = azure.graph();
+    let applications = graph.count_applications().await.map_err(Fault::from)?;
+    // Who may not read users has no user targets either: their reads are refused one by one.
+    let users = match graph.count_users().await {
+        Err(e) if e.status == Some(403) => 0,
+        other => other.map_err(Fault::from)?,
+    };
+    Ok(super::observe::population(applications, users))
 }
 
 /// A fault of our own making.
@@ -25,32 +33,64 @@ pub(super) fn fault(class: FaultClass, code: &str) -> Fault {
     Fault { class, code: Text::lossy(code), happened: Happened::No }
 }
 
+/// What a kind wants to know of an application besides what every kind does.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Wish {
+    /// Restrictions of app management policies that concern the kind, by their types.
+    pub(super) restrictions: &'static [&'static str],
+    /// The public keys of certificates, so that a lost entry can be put back.
+    pub(super) public_keys: bool,
+}
+
 /// Reads an application by its client id.
-pub(super) async fn observe_app(azure: &Azure, sight: Sight<'_>) -> Result<Observation, Fault> {
+pub(super) async fn observe_app(azure: &Azure, sight: Sight<'_>, wish: Wish) -> Result<Observation, Fault> {
     let id: ClientId = sight.subject.parse().map_err(|_| fault(FaultClass::Refused, "not_a_client_id"))?;
     let graph = azure.graph();
     let (application, principal) =
         futures::try_join!(graph.application_by_client_id(&id), graph.service_principal_by_client_id(&id))
             .map_err(Fault::from)?;
     let mut seen = Observation::default();
+    let with_keys = wish.public_keys && sight.depth == Depth::Plan;
     if let Some(application) = &application {
-        add_application(&mut seen, application);
+        add_application(&mut seen, application, with_keys);
     }
     if let Some(principal) = &principal {
-        add_principal(&mut seen, principal);
+        add_principal(&mut seen, principal, with_keys);
     }
     if seen.objects.is_empty() {
         return Err(fault(FaultClass::Refused, "Request_ResourceNotFound"));
     }
     if sight.depth == Depth::Plan {
         add_ways_in(azure, &mut seen, application.as_ref(), principal.as_ref()).await.map_err(Fault::from)?;
+        if let Some(application) = application.filter(|_| !wish.restrictions.is_empty()) {
+            add_policy(azure, &mut seen, &application, wish.restrictions).await?;
+        }
     }
     seen.credentials.sort_by(|a, b| a.credential.cmp(&b.credential));
     seen.ways_in.sort();
     Ok(seen)
 }
 
-fn add_application(seen: &mut Observation, application: &Application) {
+/// The restrictions in force that concern the kind, as `type` or `type=seconds` words.
+async fn add_policy(
+    azure: &Azure,
+    seen: &mut Observation,
+    application: &Application,
+    wanted: &[&str],
+) -> Result<(), Fault> {
+    let all = azure.graph().app_restrictions(&application.id, application.created).await?;
+    let concerns = all.iter().filter(|r| wanted.contains(&r.restriction.as_str()));
+    let words: Vec<String> = concerns
+        .map(|r| match r.max_lifetime {
+            Some(most) => format!("{}={}", r.restriction, most.as_secs()),
+            None => r.restriction.to_string(),
+        })
+        .collect();
+    seen.facts.insert(Fact::Policy, Text::lossy(&words.join(" ")));
+    Ok(())
+}
+
+fn add_application(seen: &mut Observation, application: &Application, with_keys: bool) {
     seen.objects.push(ObjectSeen {
         enabled: !application.is_disabled && !application.is_disabled_by_microsoft(),
         id: object(&application.id),
@@ -58,10 +98,14 @@ fn add_application(seen: &mut Observation, application: &Application) {
         role: ObjectRole::Application,
     });
     seen.facts.insert(Fact::Audience, Text::lossy(&application.audience_name()));
-    add_credentials(seen, &application.id, &application.passwords, &application.keys);
+    if application.locks_service_principals() {
+        seen.facts.insert(Fact::Locked, Text::lossy("true"));
+    }
+    add_secrets(seen, &application.id, &application.passwords);
+    add_certificates(seen, &application.id, &application.keys, with_keys);
 }
 
-fn add_principal(seen: &mut Observation, principal: &ServicePrincipal) {
+fn add_principal(seen: &mut Observation, principal: &ServicePrincipal, with_keys: bool) {
     seen.objects.push(ObjectSeen {
         enabled: principal.is_enabled(),
         id: object(&principal.id),
@@ -73,35 +117,37 @@ fn add_principal(seen: &mut Observation, principal: &ServicePrincipal) {
     if let Some(owner) = &principal.app_owner_organization_id {
         seen.facts.insert(Fact::OwnerTenant, Text::lossy(owner.as_str()));
     }
-    add_credentials(seen, &principal.id, &principal.passwords, &principal.keys);
+    add_secrets(seen, &principal.id, &principal.passwords);
+    add_certificates(seen, &principal.id, &principal.keys, with_keys);
 }
 
 fn object(id: &ObjectId) -> Text<128> {
     Text::lossy(id.as_str())
 }
 
-fn add_credentials(
-    seen: &mut Observation,
-    holder: &ObjectId,
-    passwords: &[PasswordCredential],
-    keys: &[KeyCredential],
-) {
+fn add_secrets(seen: &mut Observation, holder: &ObjectId, passwords: &[PasswordCredential]) {
     for password in passwords {
         seen.credentials.push(CredentialSeen {
             credential: reference(holder, Form::Secret, password.key_id.as_str()),
             ends: password.end,
             hint: password.hint(),
             name: password.display_name().map(|n| Text::lossy(&n)),
+            public_key: None,
             starts: password.start,
             thumbprint: None,
         });
     }
+}
+
+fn add_certificates(seen: &mut Observation, holder: &ObjectId, keys: &[KeyCredential], with_keys: bool) {
     for key in keys {
+        let public_key = key.certificate().filter(|_| with_keys);
         seen.credentials.push(CredentialSeen {
             credential: reference(holder, Form::Certificate, key.key_id.as_str()),
             ends: key.end(),
             hint: None,
             name: key.display_name().map(|n| Text::lossy(&n)),
+            public_key: public_key.and_then(|der| Text::new(STANDARD.encode(der)).ok()),
             starts: key.start(),
             thumbprint: key.thumbprint(),
         });
@@ -127,7 +173,8 @@ async fn add_ways_in(
     }
     if let Some(principal) = principal {
         let owners = graph.service_principal_owners(&principal.id).await?;
-        note_ways(seen, &principal.id, &owners, &[]);
+        let federated = graph.service_principal_federated_credentials(&principal.id).await?;
+        note_ways(seen, &principal.id, &owners, &federated);
     }
     Ok(())
 }

@@ -61,10 +61,34 @@ async fn read(registry: &Registry, target: Target) -> ObservedTarget {
 fn refusal(fault: &Fault) -> Refusal {
     let reason = match (fault.class, fault.code.as_str()) {
         (_, "Request_ResourceNotFound") => Reason::NotFound,
-        (FaultClass::Refused, "Authorization_RequestDenied") => Reason::MissingPermission,
+        // Graph's words for 403 (Microsoft Graph error responses).
+        (FaultClass::Refused, "Authorization_RequestDenied" | "accessDenied") => Reason::MissingPermission,
+        // Key Vault's: no role there, or its firewall (Key Vault REST error codes).
+        (FaultClass::Refused, code) if code.starts_with("Forbidden") => Reason::StoreUnreachable,
+        // AADSTS numbers are about our own identity; the rest is trouble that may pass.
         _ => Reason::Unreadable,
     };
     Refusal::new(reason, &*fault.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::Happened;
+
+    #[test]
+    fn a_failed_read_becomes_a_reason() {
+        for (class, code, reason) in [
+            (FaultClass::Refused, "Request_ResourceNotFound", Reason::NotFound),
+            (FaultClass::Refused, "Authorization_RequestDenied", Reason::MissingPermission),
+            (FaultClass::Refused, "ForbiddenByRbac", Reason::StoreUnreachable),
+            (FaultClass::Refused, "AADSTS700016", Reason::Unreadable),
+            (FaultClass::Line, "HTTP_503", Reason::Unreadable),
+        ] {
+            let fault = Fault { class, code: Text::lossy(code), happened: Happened::No };
+            assert_eq!(refusal(&fault).reason, reason, "{code}");
+        }
+    }
 }
 
 /// The population that percentages count against.

@@ -1,10 +1,10 @@
 //! Every target kind, one line each.
 
-use super::app_certificate::AppCertificate;
-use super::app_disable::AppDisable;
+use super::app_certificate::{AppCertificate, AppCertificateEffects};
+use super::app_disable::{AppDisable, AppDisableEffects};
 use super::app_secret::{AppSecret, AppSecretEffects};
 use super::store::VaultStores;
-use super::user_password::UserPassword;
+use super::user_password::{UserPassword, UserPasswordEffects};
 use super::{Effects, Stores};
 use crate::azure::Azure;
 use crate::domain::event::Fault;
@@ -16,7 +16,7 @@ use crate::domain::text::Text;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// One kind: its two pure halves, and how its effects are made.
+/// One kind: its pure half, syntax included, and how its effects are made.
 struct Row {
     kind: &'static dyn Kind,
     effects: fn(&World) -> Arc<dyn Effects>,
@@ -29,11 +29,16 @@ pub struct World {
     pub stores: Arc<VaultStores>,
 }
 
-static ROWS: [Row; 1] = [Row { kind: &AppSecret, effects: |w| Arc::new(AppSecretEffects::new(w)) }];
+static ROWS: &[Row] = &[
+    Row { kind: &AppSecret, effects: |w| Arc::new(AppSecretEffects::new(w)) },
+    Row { kind: &AppCertificate, effects: |w| Arc::new(AppCertificateEffects::new(w)) },
+    Row { kind: &UserPassword, effects: |w| Arc::new(UserPasswordEffects::new(w)) },
+    Row { kind: &AppDisable, effects: |w| Arc::new(AppDisableEffects::new(w)) },
+];
 
 /// The playbook syntax of every kind, for `check` and `schema`.
-pub fn syntaxes() -> [&'static dyn KindSyntax; 4] {
-    [&AppSecret, &AppCertificate, &UserPassword, &AppDisable]
+pub fn syntaxes() -> Vec<&'static dyn KindSyntax> {
+    ROWS.iter().map(|r| r.kind as &dyn KindSyntax).collect()
 }
 
 /// The pure half of a kind, by name.

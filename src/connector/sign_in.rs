@@ -2,6 +2,8 @@
 //! window, because one token says little about the other nodes of the token service.
 
 use crate::azure::Azure;
+use crate::azure::assertion::CertificateKey;
+use crate::azure::key_vault::{Name, Vault};
 use crate::azure::sign_in::{Meaning, SignIn};
 use crate::domain::event::{Fault, FaultClass, Happened};
 use crate::domain::id::ClientId;
@@ -23,6 +25,47 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// Between two tries while the nodes do not agree yet.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// What an application signs in with.
+pub(super) enum Presented<'a> {
+    Secret(&'a Secret),
+    /// A certificate with its key at hand.
+    Key(&'a CertificateKey),
+    /// A certificate whose key stays in its vault.
+    InVault(&'a VaultKey),
+}
+
+/// A certificate in a vault: enough to have statements signed by its key.
+pub(super) struct VaultKey {
+    pub(super) vault: Vault,
+    pub(super) name: Name,
+    pub(super) key_version: Option<Text<64>>,
+    /// DER.
+    pub(super) certificate: Vec<u8>,
+}
+
+impl VaultKey {
+    /// PS256 over a digest, made in the vault.
+    pub(super) async fn sign(&self, digest: &[u8; 32]) -> Result<Vec<u8>, Fault> {
+        Ok(self.vault.sign(&self.name, self.key_version.as_deref(), digest).await?)
+    }
+}
+
+impl Presented<'_> {
+    /// One attempt; of an assertion, a new one.
+    async fn sign_in(&self, azure: &Azure, client: &ClientId) -> Result<SignIn, Fault> {
+        let door = azure.sign_in();
+        Ok(match self {
+            Presented::Secret(value) => door.by_secret(client, value).await?,
+            Presented::Key(key) => door.by_certificate(client, key).await?,
+            Presented::InVault(key) => {
+                let unsigned = door.unsigned(client, &key.certificate);
+                let signature = key.sign(&unsigned.digest()).await?;
+                door.by_assertion(client, &unsigned.with_signature(&signature)).await?
+            }
+        })
+    }
+}
+
 /// How a series of sign-ins went.
 pub(super) struct Series {
     pub(super) times: u16,
@@ -37,9 +80,13 @@ enum Answer {
 }
 
 /// Signs in until the credential was accepted several times in a row.
-pub(super) async fn accepted(azure: &Azure, client: &ClientId, value: &Secret) -> Result<Series, Fault> {
+pub(super) async fn accepted(
+    azure: &Azure,
+    client: &ClientId,
+    presented: &Presented<'_>,
+) -> Result<Series, Fault> {
     in_a_row(azure, SUCCESSES, || async {
-        Ok(match azure.sign_in().by_secret(client, value).await.map_err(Fault::from)? {
+        Ok(match presented.sign_in(azure, client).await? {
             SignIn::Accepted { .. } => Answer::Wanted,
             SignIn::Refused { aadsts, code } => {
                 let class = Meaning::of(aadsts).class_while_spreading();
@@ -50,19 +97,23 @@ pub(super) async fn accepted(azure: &Azure, client: &ClientId, value: &Secret) -
     .await
 }
 
-/// Signs in once and says whether the value is accepted. Trouble counts as neither.
-pub(super) async fn is_accepted(azure: &Azure, client: &ClientId, value: &Secret) -> Option<bool> {
-    match azure.sign_in().by_secret(client, value).await.ok()? {
+/// Signs in once and says whether the credential is accepted. Trouble counts as neither.
+pub(super) async fn is_accepted(azure: &Azure, client: &ClientId, presented: &Presented<'_>) -> Option<bool> {
+    match presented.sign_in(azure, client).await.ok()? {
         SignIn::Accepted { .. } => Some(true),
         SignIn::Refused { aadsts, .. } => Meaning::of(aadsts).proves_dead().then_some(false),
     }
 }
 
 /// Signs in with an old value until it was refused, as a wrong credential, several times in a row.
-pub(super) async fn refused(azure: &Azure, client: &ClientId, value: &Secret) -> Result<u16, Fault> {
+pub(super) async fn refused(
+    azure: &Azure,
+    client: &ClientId,
+    presented: &Presented<'_>,
+) -> Result<u16, Fault> {
     let series = in_a_row(azure, REFUSALS, || async {
         let not_yet = |code| Answer::Other(Fault { class: FaultClass::NotYet, code, happened: Happened::No });
-        Ok(match azure.sign_in().by_secret(client, value).await.map_err(Fault::from)? {
+        Ok(match presented.sign_in(azure, client).await? {
             SignIn::Refused { aadsts, .. } if Meaning::of(aadsts).proves_dead() => Answer::Wanted,
             SignIn::Refused { code, .. } => not_yet(code),
             SignIn::Accepted { .. } => not_yet(Text::lossy("still_accepted")),

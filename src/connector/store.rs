@@ -15,7 +15,6 @@ use crate::domain::observation::StoreSeen;
 use crate::domain::playbook::model::Store;
 use crate::domain::secret::Secret;
 use crate::domain::text::Text;
-use crate::domain::time::Timestamp;
 use crate::wire::budget::{Permit, with_permit};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -32,9 +31,9 @@ pub struct VaultStores {
 /// What a version is published as.
 pub(super) struct Label<'a> {
     pub(super) run: &'a RunId,
-    /// The credential that the value is, or `restored` for an undo.
+    /// The credential that the value is, or a word for what is none (`restored`, `password`).
     pub(super) credential: &'a str,
-    pub(super) expires: Option<Timestamp>,
+    pub(super) content_type: Option<Text<255>>,
 }
 
 impl VaultStores {
@@ -72,7 +71,10 @@ impl VaultStores {
         let newest = versions.last();
         let soft_deleted = match newest {
             Some(_) => false,
-            None => false,
+            None => {
+                let (vault, name) = self.vault(place)?;
+                vault.is_secret_deleted(&name).await.map_err(Fault::from)?
+            }
         };
         Ok(StoreSeen {
             newest: newest.map(|v| v.version.clone()),
@@ -94,7 +96,7 @@ impl VaultStores {
             (RUN_TAG.to_owned(), label.run.to_string()),
             (CREDENTIAL_TAG.to_owned(), label.credential.to_owned()),
         ]);
-        let new = NewSecret { value, tags, content_type: None, expires: label.expires };
+        let new = NewSecret { value, tags, content_type: label.content_type, expires: None };
         let set = with_permit(permit, vault.set_secret(&name, &new, permit)).await;
         Ok(set.map_err(Fault::from)?.version)
     }
@@ -131,10 +133,10 @@ impl VaultStores {
         Ok(ours.then_some(stored))
     }
 
-    /// One version's value.
-    pub(super) async fn read(&self, place: &Place, version: &str) -> Result<Secret, Fault> {
+    /// One version.
+    pub(super) async fn read(&self, place: &Place, version: &str) -> Result<StoredSecret, Fault> {
         let (vault, name) = self.vault(place)?;
-        Ok(vault.secret(&name, Some(version)).await.map_err(Fault::from)?.value)
+        vault.secret(&name, Some(version)).await.map_err(Fault::from)
     }
 }
 
@@ -149,10 +151,10 @@ impl Stores for VaultStores {
         let host = self.host(place).to_owned();
         let permit = self.azure.permit(Operation::VaultSetSecret(&host)).await;
         let value = Secret::new("probe: this store can be written and read".into());
-        let label = Label { run, credential: "probe", expires: None };
+        let label = Label { run, credential: "probe", content_type: None };
         let version = self.publish(place, &value, label, &permit).await?;
         let read = self.read(place, &version).await?;
-        match read.same_as(&value) {
+        match read.value.same_as(&value) {
             true => Ok(version),
             false => Err(fault(FaultClass::Unexpected, "read_back_differs")),
         }

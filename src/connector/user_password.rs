@@ -2,7 +2,11 @@
 //!
 //! (block) → deliver → reset → revoke → prove. A blocked user stays blocked.
 
+mod by_hand;
+mod effects;
+mod password;
 mod plan;
 pub mod syntax;
 
+pub use effects::UserPasswordEffects;
 pub use syntax::UserPassword;

@@ -4,6 +4,7 @@
 //! several reads agree on it (reads lag writes by seconds, and replicas disagree: reported), so
 //! [`lasting`] keeps what was in all of them.
 
+use super::credential::CredentialRef;
 use super::event::Drift;
 use super::observation::{Fact, Observation};
 use super::plan::PlannedTarget;
@@ -64,23 +65,29 @@ pub fn compare(plan: &PlannedTarget, own: &OwnEffects<'_>, seen: &Observation) -
             Some(_) => {}
         }
     }
-    let plain = [Fact::Audience, Fact::OwnerTenant, Fact::Policy, Fact::PrincipalType, Fact::Synced];
+    // Policies are read for the plan alone: what they forbid, the service refuses at mint or attach,
+    // before anything old is touched.
+    let plain = [Fact::Audience, Fact::Locked, Fact::OwnerTenant, Fact::PrincipalType, Fact::Synced];
     for fact in plain {
         if plan.observation.fact(fact) != seen.fact(fact) {
             note(&plan.subject, Some(&format!("{fact:?}")), Drift::PropertyChanged, true);
         }
     }
+    // Only the list that the target stands or falls with: secrets and certificates of one object
+    // are two lists, and another target of the same run may be at work on the other.
+    let in_list = |c: &CredentialRef| plan.whole_list && plan.retire.iter().any(|r| r.form == c.form);
     for planned in &plan.observation.credentials {
         let credential = &planned.credential;
         if !seen.has(credential) && !own.gone.contains(&credential) {
-            let stops = plan.whole_list || plan.retire.contains(credential);
+            let stops = in_list(credential) || plan.retire.contains(credential);
             note(&credential.object, Some(&credential.id), Drift::CredentialGone, stops);
         }
     }
     for now in &seen.credentials {
         let known = plan.observation.has(&now.credential) || own.ours.contains(&&now.credential);
         if !known {
-            note(&now.credential.object, Some(&now.credential.id), Drift::CredentialAdded, plan.whole_list);
+            let stops = in_list(&now.credential);
+            note(&now.credential.object, Some(&now.credential.id), Drift::CredentialAdded, stops);
         }
     }
     if let (Some(planned), Some(now)) = (&plan.observation.store, &seen.store)

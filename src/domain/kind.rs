@@ -4,10 +4,11 @@
 
 use super::credential::CredentialRef;
 use super::observation::Observation;
-use super::plan::{Refusal, Warning};
+use super::plan::{PlanHeader, Refusal, Warning};
 use super::playbook::KindSyntax;
 use super::playbook::model::Target;
 use super::step::{Protocol, Step};
+use super::target::TargetState;
 use super::text::Text;
 use super::time::Timestamp;
 use std::collections::BTreeMap;
@@ -42,4 +43,7 @@ pub trait Kind: KindSyntax + Send {
         seen: &Observation,
         context: &PlanContext,
     ) -> Result<Proposal, Refusal>;
+    /// What a person does by hand when the target is stuck: shell lines, and comments that say when
+    /// each is right. Never a secret.
+    fn by_hand(&self, state: &TargetState, header: &PlanHeader) -> Vec<String>;
 }

@@ -63,6 +63,10 @@ pub struct CredentialSeen {
     pub hint: Option<Text<3>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Text<120>>,
+    /// The certificate (DER, base64), where its list is replaced as a whole: with it a person can
+    /// put back an entry that another writer's replacement took away. It is public.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<Text<8000>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts: Option<Timestamp>,
     /// SHA-1 of a certificate, lower-case hexadecimal.
@@ -92,6 +96,8 @@ pub enum Fact {
     Policy,
     /// `servicePrincipalType`.
     PrincipalType,
+    /// `servicePrincipalLockConfiguration`: the service principal refuses new credentials.
+    Locked,
     /// The tenant that owns the application.
     OwnerTenant,
     /// `onPremisesSyncEnabled`.

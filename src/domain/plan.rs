@@ -150,6 +150,10 @@ impl PlannedTarget {
     pub fn step(&self, no: StepNo) -> Option<&Step> {
         self.steps.get(usize::from(no).checked_sub(1)?)
     }
+    /// One of the kind's own settings.
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        self.settings.iter().find(|(k, _)| k.as_str() == key).map(|(_, v)| v.as_str())
+    }
     /// Ways to act as this target that the plan leaves open: while they are not reviewed, the
     /// target ends as "rotated, not evicted".
     pub fn other_ways_in(&self) -> impl Iterator<Item = WayIn> {

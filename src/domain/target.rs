@@ -156,7 +156,8 @@ impl TargetState {
     fn course(&self, no: StepNo) -> Option<&StepState> {
         self.steps.get(usize::from(no).checked_sub(1)?)
     }
-    fn is_done(&self, no: StepNo) -> bool {
+    /// Whether the step is done and not undone.
+    pub fn is_done(&self, no: StepNo) -> bool {
         self.done_at(no).is_some()
     }
     fn done_at(&self, no: StepNo) -> Option<Timestamp> {

@@ -24,6 +24,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 pub(super) const AUTHOR: &str = "operator@drill.example";
 /// How often a consumer's team looks whether it has moved.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How long after a hold has opened somebody restarts what does not follow by itself.
+const RESTART_AFTER: Duration = Duration::from_secs(3_600);
 /// How long a person takes to read the hold's evidence and sign.
 const READING: Duration = Duration::from_secs(600);
 
@@ -96,7 +98,7 @@ impl Cast {
         let inbox = Inbox::new(env.disk.clone(), &home.log());
         let mut waiting: BTreeSet<(RunId, crate::domain::id::TargetId, Text<64>)> = BTreeSet::new();
         let mut signed_retire = false;
-        let mut retire_due = None;
+        let (mut retire_due, mut restart_due) = (None, None);
         loop {
             tokio::select! {
                 biased;
@@ -104,6 +106,7 @@ impl Cast {
                     None => std::future::pending::<()>().await,
                     Some(line) => {
                         if let (Event::HoldOpened(e), Some(run), Some(target)) = (&line.event, &line.run, line.target) {
+                            restart_due = Some(env.clock.now().after(RESTART_AFTER));
                             waiting.extend(e.confirm.iter().map(|c| (run.clone(), target, c.clone())));
                         }
                         let held = matches!(&line.event, Event::StepDone(e) if matches!(e.effect, crate::domain::step::Effect::Held { .. }));
@@ -117,6 +120,10 @@ impl Cast {
             if retire_due.is_some_and(|due| due <= env.clock.now()) && !signed_retire {
                 signed_retire = true;
                 self.sign(env, home, plan, Phase::Retire)?;
+            }
+            if restart_due.is_some_and(|due| due <= env.clock.now()) {
+                restart_due = None;
+                scene.restart_the_idle();
             }
             confirm_who_moved(&inbox, scene, &mut waiting)?;
         }

@@ -5,6 +5,7 @@ use crate::domain::plan::Plan;
 use crate::domain::playbook::ValidPlaybook;
 use crate::domain::time::Timestamp;
 use crate::engine::Outcome;
+use crate::lab::Lab;
 use crate::trail::Home;
 use std::time::Duration;
 
@@ -37,6 +38,14 @@ pub struct DrillResult {
     pub attackers: Vec<AttackerResult>,
     pub home: Home,
     pub scene: SceneSummary,
+    pub judge: Judge,
+}
+
+/// The lab after the drill, and what had leaked in it: for tests that ask more.
+pub struct Judge {
+    pub lab: Lab,
+    /// By the subject's name.
+    pub leaked: Vec<(String, String)>,
 }
 
 /// What the judge counted besides.
@@ -81,6 +90,7 @@ impl DrillResult {
             consumers: consumers.collect(),
             attackers: attackers.collect(),
             home,
+            judge: Judge { lab: scene.lab.clone(), leaked: scene.leaked.clone() },
             scene: SceneSummary {
                 incident: playbook.incident.id.to_string(),
                 writes_by_us: ours,

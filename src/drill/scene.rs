@@ -1,16 +1,13 @@
 //! A lab tenant made from a playbook: what the playbook names exists there, with the consumers
-//! it declares and one attacker for each leaked value.
+//! it declares and one attacker for each leaked value. What a kind's targets look like is in
+//! [`super::furnish`].
 
+use super::furnish;
 use crate::domain::id::{ClientId, TenantId};
-use crate::domain::playbook::model::{
-    Consumer, Publication, Refresh, Selector, Subject, Target, ValidPlaybook,
-};
+use crate::domain::playbook::model::{Refresh, ValidPlaybook};
 use crate::env::Env;
-use crate::lab::{
-    AttackerSpec, ConsumerSpec, Habit, Lab, LabOptions, NewApplication, SecretSpec, VaultRole, VaultSecret,
-};
+use crate::lab::{Lab, LabOptions, NewApplication, NewUser, SecretSpec, VaultRole};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// The identity that acts in every drill.
 pub const OPERATOR: &str = "0e155ed0-0000-4000-8000-00000000a11e";
@@ -33,8 +30,6 @@ const PERMISSIONS: [&str; 9] = [
 
 /// Others who live in the tenant, so that a percentage means something.
 const BYSTANDERS: u8 = 40;
-const SIGN_IN_EVERY: Duration = Duration::from_secs(60);
-const ATTACK_EVERY: Duration = Duration::from_secs(300);
 
 /// A tenant ready for a drill.
 pub struct Scene {
@@ -45,12 +40,19 @@ pub struct Scene {
     pub attackers: Vec<(String, String)>,
     /// What each consumer held at first, by its name.
     pub consumers: BTreeMap<String, Held>,
+    /// What leaked, by the name of its subject: known to the scene and the judge alone.
+    pub leaked: Vec<(String, String)>,
+    /// Applications that exist already.
+    pub(super) made: Vec<ClientId>,
 }
 
 /// What a consumer began with.
 pub struct Held {
     pub app: String,
     pub leaked_key_id: String,
+    pub refresh: Refresh,
+    /// Who confirms for it: its own name, or its target's teams.
+    pub confirmed_by: Vec<String>,
 }
 
 /// Builds the tenant.
@@ -73,11 +75,17 @@ pub fn build_with(env: &Env, playbook: &ValidPlaybook, options: LabOptions) -> S
         }
     }
     bystanders(&lab, &playbook.tenant.id);
-    let mut scene =
-        Scene { lab, operator, operator_secret, attackers: Vec::new(), consumers: BTreeMap::new() };
-    let mut made = Vec::new();
+    let mut scene = Scene {
+        lab,
+        operator,
+        operator_secret,
+        attackers: Vec::new(),
+        consumers: BTreeMap::new(),
+        leaked: Vec::new(),
+        made: Vec::new(),
+    };
     for target in &playbook.targets {
-        scene.furnish(playbook, target, &mut made);
+        furnish::furnish(&mut scene, playbook, target);
     }
     scene
 }
@@ -91,73 +99,33 @@ fn bystanders(lab: &Lab, tenant: &TenantId) {
             ClientId::from_random(bytes),
             format!("bystander-{n:02}"),
         ));
+        lab.create_user(NewUser::new(format!("bystander-{n:02}@lab.test"), format!("Bystander {n:02}")));
     }
 }
 
 impl Scene {
-    fn furnish(&mut self, playbook: &ValidPlaybook, target: &Target, made: &mut Vec<ClientId>) {
-        let Subject::App { client_id, name } = &target.subject else { return };
-        if !made.contains(client_id) {
-            self.lab.create_application(NewApplication::new(client_id.clone(), name.to_string()));
-            made.push(client_id.clone());
-        }
-        if target.kind != "app-secret" {
-            return;
-        }
-        let hint = match &target.selector {
-            Selector::Hint(hint) => Some(hint.to_string()),
-            _ => None,
-        };
-        let spec =
-            SecretSpec { hint, display_name: Some("mailed to a vendor".into()), ..SecretSpec::default() };
-        let (key_id, leaked) = self.lab.add_secret(client_id, spec);
-        let attacker =
-            AttackerSpec { client_id: client_id.clone(), value: leaked.clone(), every: ATTACK_EVERY };
-        self.attackers.push((name.to_string(), self.lab.attacker(attacker)));
-        if let Some(publication) = &target.publish {
-            self.move_in(playbook, target, publication, (key_id.as_str(), &leaked));
-        }
-    }
-
-    /// The store holds the leaked value, and the declared consumers read it there.
-    fn move_in(
-        &mut self,
-        playbook: &ValidPlaybook,
-        target: &Target,
-        publication: &Publication,
-        (key_id, leaked): (&str, &str),
-    ) {
-        let Subject::App { client_id, .. } = &target.subject else { return };
-        let Some(store) = playbook.stores.get(&publication.store) else { return };
-        let version = self.lab.put_vault_secret(&store.key_vault, &publication.name, leaked);
-        for Consumer { name, refresh } in &target.consumers {
-            let (habit, pinned_version) = match refresh {
-                Refresh::Every(span) => (Habit::Every(*span), None),
-                Refresh::OnRestart => (Habit::OnRestartOnly, None),
-                Refresh::Pinned => (Habit::Pinned, Some(version.clone())),
-            };
-            let source = VaultSecret {
-                vault: store.key_vault.to_string(),
-                name: publication.name.to_string(),
-                pinned_version,
-            };
-            self.lab.consumer(ConsumerSpec {
-                name: name.to_string(),
-                client_id: client_id.clone(),
-                source,
-                refresh: habit,
-                sign_in_every: SIGN_IN_EVERY,
-            });
-            let app = target.subject.name().to_owned();
-            self.consumers.insert(name.to_string(), Held { app, leaked_key_id: key_id.to_owned() });
-        }
-    }
-
     /// Whether a consumer signs in with another credential than the leaked one, as the lab saw it.
-    pub fn has_moved(&self, consumer: &str) -> bool {
+    fn consumer_has_moved(&self, consumer: &str) -> bool {
         let Some(held) = self.consumers.get(consumer) else { return false };
         let ledger = self.lab.ledger();
         let used = ledger.consumers.get(consumer).and_then(|c| c.last_key_id.as_ref());
         used.is_some_and(|used| *used != held.leaked_key_id)
+    }
+
+    /// Whether those for whom somebody speaks have moved: the consumer of that name, or every
+    /// consumer of the team's target that follows by itself or after a restart.
+    pub fn has_moved(&self, who: &str) -> bool {
+        if self.consumers.contains_key(who) {
+            return self.consumer_has_moved(who);
+        }
+        let team = self.consumers.iter().filter(|(_, held)| held.confirmed_by.iter().any(|c| c == who));
+        let mut waits = team.filter(|(_, held)| held.refresh != Refresh::Pinned);
+        waits.all(|(name, _)| self.consumer_has_moved(name))
+    }
+
+    /// Somebody restarts what follows only a restart, as the plan's warning asks for.
+    pub fn restart_the_idle(&self) {
+        let idle = self.consumers.iter().filter(|(_, held)| held.refresh == Refresh::OnRestart);
+        idle.filter(|(name, _)| !self.consumer_has_moved(name)).for_each(|(name, _)| self.lab.restart(name));
     }
 }

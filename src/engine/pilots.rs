@@ -8,7 +8,7 @@ use crate::domain::step::Verb;
 use crate::domain::target::TargetState;
 use crate::domain::text::Text;
 
-/// So many targets go through publish before the others begin.
+/// So many targets go up to their holds before the others begin.
 const PILOTS: usize = 3;
 /// So many stuck targets pause a run whose playbook does not say.
 const STUCK_AT_MOST: u32 = 3;
@@ -22,10 +22,13 @@ pub(super) fn may_go(shared: &Shared, id: TargetId) -> bool {
     shared.board.ids().take(PILOTS).all(|p| shared.board.with(p, is_through).unwrap_or(true))
 }
 
-/// Through publish; or, where nothing is published, at its end.
+/// Everything up to its hold is done; or, where nothing is held, it is at its end.
 fn is_through(state: &TargetState) -> bool {
-    let publishes = state.plan.steps.iter().any(|s| s.verb == Verb::Publish);
-    state.ending().is_some() || state.stuck().is_some() || (publishes && state.published().is_some())
+    let holds = state.current().is_some_and(|current| {
+        let hold = state.plan.steps.iter().find(|s| s.verb == Verb::Hold);
+        hold.is_some_and(|hold| current.no >= hold.no)
+    });
+    state.ending().is_some() || state.stuck().is_some() || holds
 }
 
 /// Pauses the run when more targets are stuck than it may have.

@@ -6,7 +6,7 @@
 use super::driver::{Course, Went};
 use super::run::Shared;
 use super::{Halt, drift};
-use crate::connector::{Call, Clearance, Effects, Trouble, Warrant};
+use crate::connector::{Call, Clearance, Effects, Errand, Trouble, Warrant};
 use crate::domain::event::{DriftSeen, Event, Fault, FaultClass, Happened, StepDone, StepFailed, StepIntent};
 use crate::domain::retry;
 use crate::domain::step::{Effect, Step};
@@ -22,7 +22,7 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
             .await;
     }
     let lane = shared.lanes.enter(&step.object, shared.env.clock).await;
-    let permit = effects.reserve(&state.plan, &step).await;
+    let permit = effects.reserve(&state.plan, &step, errand(&act.deed)).await;
     // While we waited, people may have spoken: decide again if the state has moved.
     let Some((state, _, _)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
     let warrant = match act.deed {
@@ -41,6 +41,14 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
     let went = with_permit(&permit, send(shared, course, act, stand, warrant, Some(&permit))).await;
     drop(lane);
     went
+}
+
+fn errand(deed: &Deed) -> Errand {
+    match deed {
+        Deed::Do | Deed::Look { .. } => Errand::Do,
+        Deed::Undo => Errand::Undo,
+        Deed::Discard(_) => Errand::Discard,
+    }
 }
 
 /// Whether the step may be done now, as of this moment.

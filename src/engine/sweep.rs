@@ -2,7 +2,7 @@
 
 use super::Halt;
 use super::run::Shared;
-use crate::connector::{Call, Depth, Sight};
+use crate::connector::{Call, Depth, Errand, Sight};
 use crate::domain::event::RunSwept;
 use crate::domain::step::Verb;
 
@@ -32,7 +32,7 @@ pub(super) async fn sweep(shared: &Shared) -> Result<(), Halt> {
     shared.board.record_run(RunSwept { found, looked_at, removed }.into()).await?;
     for (id, no, credential) in orphans.into_iter().take(64) {
         let Some((state, step, effects)) = shared.stand(id, no) else { continue };
-        let permit = effects.reserve(&state.plan, &step).await;
+        let permit = effects.reserve(&state.plan, &step, Errand::Discard).await;
         let call = Call { run: &run.id, state: &state, step: &step, permit: Some(&permit) };
         // A failure leaves the orphan named in the log; the next sweep finds it again.
         let _ = crate::wire::budget::with_permit(&permit, effects.discard(&call, &credential)).await;

@@ -49,12 +49,22 @@ pub struct AttackerSpec {
     pub every: Duration,
 }
 
+/// An attacker who holds a user's password.
+#[derive(Clone, Debug)]
+pub struct UserAttackerSpec {
+    /// User principal name.
+    pub user: String,
+    pub password: String,
+    pub every: Duration,
+}
+
 /// A consumer tries again this soon after a failed sign-in, if its schedule is slower.
 const RETRY: Duration = Duration::from_secs(10);
 
 enum Person {
     Consumer { spec: ConsumerSpec, held: Option<(String, String)>, read_at: Option<Timestamp> },
     Attacker { name: String, spec: AttackerSpec },
+    UserAttacker { name: String, spec: UserAttackerSpec },
 }
 
 #[derive(Default)]
@@ -86,10 +96,21 @@ pub(super) fn add_consumer(state: &mut State, spec: ConsumerSpec) {
 
 /// An attacker joins and tries at once; the answer is its name in the ledger.
 pub(super) fn add_attacker(state: &mut State, spec: AttackerSpec) -> String {
+    let (name, now) = (new_attacker(state), state.now());
+    join(state, Person::Attacker { name: name.clone(), spec }, now);
+    name
+}
+
+/// The same with a user's password.
+pub(super) fn add_user_attacker(state: &mut State, spec: UserAttackerSpec) -> String {
+    let (name, now) = (new_attacker(state), state.now());
+    join(state, Person::UserAttacker { name: name.clone(), spec }, now);
+    name
+}
+
+fn new_attacker(state: &mut State) -> String {
     let name = format!("attacker-{}", state.ledger.attackers.len() + 1);
     state.ledger.attackers.entry(name.clone()).or_default();
-    let now = state.now();
-    join(state, Person::Attacker { name: name.clone(), spec }, now);
     name
 }
 
@@ -133,6 +154,7 @@ pub(super) fn run_due(state: &mut State) -> Option<Timestamp> {
         let wait = match &mut person {
             Person::Consumer { spec, held, read_at } => consume(state, spec, held, read_at),
             Person::Attacker { name, spec } => attack(state, name, spec),
+            Person::UserAttacker { name, spec } => attack_user(state, name, spec),
         };
         state.people.members[who] = person;
         state.people.due.insert((now.after(wait.max(Duration::from_millis(1))), who), ());
@@ -198,5 +220,18 @@ fn attack(state: &mut State, name: &str, spec: &AttackerSpec) -> Duration {
     let now = state.now();
     let outcome = try_sign_in(state, spec.client_id.as_str(), &spec.value, "192.0.2.66");
     state.ledger.attacker_tried(name, now, outcome.as_deref().map_err(|code| *code));
+    spec.every
+}
+
+/// A password that is right but has to be changed lets the attacker in as well: who changes it
+/// owns the account.
+fn attack_user(state: &mut State, name: &str, spec: &UserAttackerSpec) -> Duration {
+    const MUST_CHANGE: u32 = 50_055;
+    let now = state.now();
+    let outcome = match super::login::user_sign_in(state, &spec.user, &spec.password) {
+        Ok(()) | Err(MUST_CHANGE) => Ok("password"),
+        Err(code) => Err(code),
+    };
+    state.ledger.attacker_tried(name, now, outcome);
     spec.every
 }

@@ -17,6 +17,7 @@ async fn made(scene: &Scene, vault: &Vault, name: &Name) -> StoredCertificate {
     let new = NewCertificate {
         common_name: Text::lossy("payroll-sync"),
         validity_months: 3,
+        key_bits: 2048,
         exportable: true,
         tags: BTreeMap::from([("reissue-run".to_owned(), "01ARZ3".to_owned())]),
     };
@@ -68,6 +69,8 @@ async fn a_certificate_is_made_attached_used_and_detached() {
         key_id: Some(key_id),
         display_name: Text::lossy("reissue t2"),
         certificate: stored.der.clone(),
+        start: None,
+        end: None,
     };
     let permit = scene.azure.permit(Operation::WriteObject).await;
     graph.replace_keys(&holder, &before.keys, Some(&new), &permit).await.unwrap();

@@ -107,6 +107,8 @@ async fn replacing_keys_sends_back_what_stays_without_its_key() {
         key_id: Some(NEW.parse().unwrap()),
         display_name: Text::lossy("reissue-x t1"),
         certificate: b"new".to_vec(),
+        start: None,
+        end: None,
     };
     let permit = azure.permit(Operation::WriteObject).await;
     graph.replace_keys(&holder(), &lists.keys, Some(&new), &permit).await.unwrap();

@@ -145,6 +145,9 @@ pub struct NewKey {
     pub display_name: Text<90>,
     /// DER.
     pub certificate: Vec<u8>,
+    /// Within the certificate's own validity; none: the same as that.
+    pub start: Option<Timestamp>,
+    pub end: Option<Timestamp>,
 }
 
 /// What a new secret shall be like. Its value is the directory's choice.
@@ -257,6 +260,12 @@ impl Graph {
             });
             if let Some(id) = &new.key_id {
                 value["keyId"] = id.as_str().into();
+            }
+            if let Some(start) = new.start {
+                value["startDateTime"] = start.to_string().into();
+            }
+            if let Some(end) = new.end {
+                value["endDateTime"] = end.to_string().into();
             }
             list.push(value);
         }

@@ -1,8 +1,8 @@
 //! Certificates of a vault: made in it, their keys never needed outside.
 //!
 //! Source: Microsoft Learn, "Create Certificate", "Certificate creation methods" (the `Self`
-//! issuer signs at once, as a rule within seconds), "Import Certificate". That a PFX read from one
-//! name can be imported under another is documented; the content was not tried against a real
+//! issuer signs at once, as a rule within seconds), "Import Certificate". That what is read from
+//! one name can be imported under another is documented; the content was not tried against a real
 //! vault (unconfirmed).
 
 use super::{Attributes, Name, Vault, VaultError, checked_version, is_warm, version_of, warm};
@@ -22,12 +22,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
-/// A certificate to be made: RSA 2048, signed by itself, for client sign-in, never renewed by the
-/// vault.
+/// A certificate to be made: RSA, signed by itself, for client sign-in, never renewed by the vault.
+/// Its secret holds it as PEM, key and certificate in one text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCertificate {
     pub common_name: Text<64>,
     pub validity_months: u32,
+    /// 2048, 3072 or 4096.
+    pub key_bits: u32,
     /// Whether consumers may read the key out of the vault, or only have it sign.
     pub exportable: bool,
     pub tags: BTreeMap<String, String>,
@@ -75,8 +77,8 @@ fn create_body(new: &NewCertificate) -> serde_json::Value {
     serde_json::json!({
         "policy": {
             "issuer": { "name": "Self" },
-            "key_props": { "exportable": new.exportable, "kty": "RSA", "key_size": 2048, "reuse_key": false },
-            "secret_props": { "contentType": "application/x-pkcs12" },
+            "key_props": { "exportable": new.exportable, "kty": "RSA", "key_size": new.key_bits, "reuse_key": false },
+            "secret_props": { "contentType": "application/x-pem-file" },
             "x509_props": {
                 "subject": format!("CN={}", common_name.trim()),
                 "validity_months": new.validity_months,
@@ -226,7 +228,7 @@ impl Vault {
     }
 
     /// Puts a certificate with its key under the name that consumers read. `value` is what the
-    /// secret of an exportable certificate holds: a PFX in base64.
+    /// secret of an exportable certificate holds: PEM.
     pub async fn import_certificate(
         &self,
         name: &Name,
@@ -237,7 +239,7 @@ impl Vault {
         self.warm_certificates(name).await?;
         let policy = serde_json::json!({
             "key_props": { "exportable": true },
-            "secret_props": { "contentType": "application/x-pkcs12" },
+            "secret_props": { "contentType": "application/x-pem-file" },
         });
         let body = ImportBody { value: value.expose(), policy, tags };
         let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));
@@ -303,6 +305,7 @@ mod tests {
         let body = create_body(&NewCertificate {
             common_name: Text::lossy("hr, portal"),
             validity_months: 3,
+            key_bits: 3072,
             exportable: false,
             tags: BTreeMap::new(),
         });

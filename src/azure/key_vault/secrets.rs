@@ -155,6 +155,21 @@ impl Vault {
         }
     }
 
+    /// Whether the name is that of a deleted secret that can be recovered: it can be neither read
+    /// nor written. Who may not see deleted secrets is told that it is not.
+    pub async fn is_secret_deleted(&self, name: &Name) -> Result<bool, VaultError> {
+        match self.0.secrets.get_deleted_secret(name.as_str(), None).await {
+            Ok(_) => {
+                warm(&self.0.secrets_warm);
+                Ok(true)
+            }
+            Err(e) => match self.fail(&e, false, true).await {
+                e if matches!(e.status, Some(403 | 404)) => Ok(false),
+                e => Err(e),
+            },
+        }
+    }
+
     /// Switches one version on or off. Never the newest: an unversioned read would then fail for
     /// everyone instead of falling back.
     pub async fn set_secret_enabled(

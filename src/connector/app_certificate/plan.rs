@@ -2,16 +2,17 @@
 
 use super::syntax::AppCertificate;
 use crate::connector::app_rules::{
-    APP_WRITERS, Steps, need_permission, need_policy, need_store, need_switched_on, of_form, own_app,
-    place_of, settings_of,
+    APP_WRITERS, CERTIFICATE_RESTRICTIONS, Steps, need_permission, need_policy, need_store, need_switched_on,
+    of_form, own_app, place_of, settings_of,
 };
 use crate::domain::credential::{CredentialRef, Form};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
 use crate::domain::observation::{CredentialSeen, Observation};
 use crate::domain::plan::refusal::Reason;
-use crate::domain::plan::{Refusal, Warning};
-use crate::domain::playbook::model::{Selector, Target};
+use crate::domain::plan::{PlanHeader, Refusal, Warning};
+use crate::domain::playbook::model::{Selector, Setting, Target};
 use crate::domain::step::{Protocol, Verb};
+use crate::domain::target::TargetState;
 
 impl Kind for AppCertificate {
     fn protocol(&self) -> Protocol {
@@ -27,17 +28,20 @@ impl Kind for AppCertificate {
         let app = own_app(target, seen, context)?;
         need_permission(context, &APP_WRITERS)?;
         need_switched_on(&app)?;
-        need_policy(seen, "asymmetricKeyAddition", "asymmetricKeyLifetime", target.lifetime)?;
+        need_policy(seen, CERTIFICATE_RESTRICTIONS, target.lifetime)?;
         let retire = select(&of_form(seen, Form::Certificate), &target.selector)?;
         if let Some(on_principal) = retire.iter().find(|c| c.object == app.principal.id) {
             return Err(Refusal::new(Reason::PrincipalCertificate, &*on_principal.id));
         }
         let place = place_of(target).ok_or_else(|| Refusal::new(Reason::StoreUnreachable, "no store"))?;
         need_store(seen, &place)?;
-        let mut warnings =
-            vec![Warning::StoreUnproved { store: place.store.clone() }, Warning::ProvedByAbsence];
+        let mut warnings = vec![Warning::StoreUnproved { store: place.store.clone() }];
         if seen.store.as_ref().is_some_and(|s| s.newest.is_none()) {
             warnings.push(Warning::NoPreviousValue);
+            warnings.push(Warning::ProvedByAbsence);
+        }
+        if target.settings.get("exportable") == Some(&Setting::Flag(false)) {
+            warnings.push(Warning::PointerOnly);
         }
         let home: &str = &app.application.id;
         let steps = Steps::new(context.retire_separately && !target.contain);
@@ -63,6 +67,10 @@ impl Kind for AppCertificate {
         };
         let settings = settings_of(target);
         Ok(Proposal { retire, settings, steps: steps.done(), warnings, whole_list: true })
+    }
+
+    fn by_hand(&self, state: &TargetState, header: &PlanHeader) -> Vec<String> {
+        super::by_hand::lines(state, header)
     }
 }
 

@@ -5,9 +5,10 @@ use crate::connector::app_rules::{APP_WRITERS, Steps, need_permission, settings_
 use crate::domain::kind::{Kind, PlanContext, Proposal};
 use crate::domain::observation::{Fact, ObjectRole, Observation, Way};
 use crate::domain::plan::refusal::Reason;
-use crate::domain::plan::{Refusal, Warning};
+use crate::domain::plan::{PlanHeader, Refusal, Warning};
 use crate::domain::playbook::model::{Setting, Target};
 use crate::domain::step::{Protocol, Verb};
+use crate::domain::target::TargetState;
 
 impl Kind for AppDisable {
     fn protocol(&self) -> Protocol {
@@ -56,5 +57,9 @@ impl Kind for AppDisable {
         let owners = u32::try_from(owners).unwrap_or(u32::MAX);
         let warnings = if owners > 0 { vec![Warning::OwnersCanReenable { owners }] } else { Vec::new() };
         Ok(Proposal { settings: settings_of(target), steps: steps.done(), warnings, ..Proposal::default() })
+    }
+
+    fn by_hand(&self, state: &TargetState, header: &PlanHeader) -> Vec<String> {
+        super::by_hand::lines(state, header)
     }
 }

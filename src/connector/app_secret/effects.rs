@@ -3,16 +3,21 @@
 use crate::azure::Azure;
 use crate::azure::graph::credentials::{Holder, NewPassword};
 use crate::azure::quota::Operation;
-use crate::connector::app_switch;
-use crate::connector::entra::{fault, observe_app, reference};
+use crate::connector::app_rules::SECRET_RESTRICTIONS;
+use crate::connector::entra::{Wish, fault, observe_app, reference};
+use crate::connector::parts::{
+    APP_TOKEN_LIFE, client, holder, holder_of, is_personal, look_for_version, minted, old, place, restore,
+    store_changed, unexpected,
+};
 use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, agree};
 use crate::connector::registry::World;
+use crate::connector::sign_in::Presented;
 use crate::connector::store::{Label, VaultStores};
-use crate::connector::{Call, Effects, Hand, Sight, Trouble, Warrant, sign_in};
+use crate::connector::{Call, Effects, Errand, Hand, Sight, Trouble, Warrant, sign_in, switch};
 use crate::domain::credential::{CredentialRef, Form, Place};
-use crate::domain::event::{Drift, Fault, FaultClass, Sighting};
-use crate::domain::id::{ClientId, KeyId, ObjectId, RunId};
-use crate::domain::observation::{Fact, ObjectRole, Observation};
+use crate::domain::event::{Fault, FaultClass, Sighting};
+use crate::domain::id::{KeyId, RunId};
+use crate::domain::observation::Observation;
 use crate::domain::plan::PlannedTarget;
 use crate::domain::secret::Secret;
 use crate::domain::step::{Effect, Keeper, Proof, Step, Verb};
@@ -22,10 +27,7 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a token that was issued with the old secret may live: one hour is usual, up to 24 h
-/// with continuous access evaluation (Microsoft Learn, "Configurable token lifetimes"; the upper
-/// figure for applications is unconfirmed).
-const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3_600);
+const WISH: Wish = Wish { restrictions: &SECRET_RESTRICTIONS, public_keys: false };
 
 /// Meets Entra and Key Vault.
 pub struct AppSecretEffects {
@@ -72,8 +74,8 @@ impl AppSecretEffects {
     }
 
     async fn verify(&self, call: &Call<'_>, hand: &Hand) -> Result<Effect, Trouble> {
-        let value = hand.value.as_ref().ok_or_else(|| fault(FaultClass::Unexpected, "no_value"))?;
-        let series = sign_in::accepted(&self.azure, &client(call)?, value).await?;
+        let value = hand.value.as_ref().ok_or_else(|| unexpected("no_value"))?;
+        let series = sign_in::accepted(&self.azure, &client(call)?, &Presented::Secret(value)).await?;
         Ok(Effect::Verified {
             credential: minted(call)?,
             times: series.times,
@@ -83,10 +85,10 @@ impl AppSecretEffects {
 
     async fn publish(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Effect, Trouble> {
         let place = place(call)?;
-        let value = hand.value.as_ref().ok_or_else(|| fault(FaultClass::Unexpected, "no_value"))?;
+        let value = hand.value.as_ref().ok_or_else(|| unexpected("no_value"))?;
         let previous = self.stores.seen(place).await?.newest;
         let credential = minted(call)?;
-        let label = Label { run: call.run, credential: &credential.id, expires: None };
+        let label = Label { run: call.run, credential: &credential.id, content_type: None };
         let version = self.stores.publish(place, value, label, call.permit()?).await?;
         // From here on the value is read from its store.
         hand.value = None;
@@ -97,14 +99,15 @@ impl AppSecretEffects {
         let place = place(call)?;
         let credential = minted(call)?;
         let Some(stored) = self.stores.newest_of(place, call.run, &credential.id).await? else {
-            let object = Text::lossy(&place.to_string());
-            return Err(Trouble::Drift { change: Drift::StoreChanged, object });
+            return Err(store_changed(place));
         };
         let client = client(call)?;
-        let series = sign_in::accepted(&self.azure, &client, &stored.value).await?;
+        let series = sign_in::accepted(&self.azure, &client, &Presented::Secret(&stored.value)).await?;
         hand.witness = self.witness(call, place).await;
         let old_accepted = match &hand.witness {
-            Some(old) => sign_in::is_accepted(&self.azure, &client, old).await == Some(true),
+            Some(old) => {
+                sign_in::is_accepted(&self.azure, &client, &Presented::Secret(old)).await == Some(true)
+            }
             None => false,
         };
         let version = stored.version.version.clone();
@@ -114,7 +117,7 @@ impl AppSecretEffects {
     /// The leaked value, if the version before ours holds it: Entra's hint tells.
     async fn witness(&self, call: &Call<'_>, place: &Place) -> Option<Secret> {
         let previous = call.state.published()?.previous.clone()?;
-        let old = self.stores.read(place, &previous).await.ok()?;
+        let old = self.stores.read(place, &previous).await.ok()?.value;
         let leaked = call.state.plan.observation.credentials.iter();
         let mut leaked = leaked.filter(|c| call.state.plan.retire.contains(&c.credential));
         let hint = old.hint();
@@ -149,13 +152,13 @@ impl AppSecretEffects {
             hand.witness = self.witness(call, &published.place).await;
         }
         if let Some(old) = &hand.witness {
-            times = sign_in::refused(&self.azure, &client(call)?, old).await?;
+            times = sign_in::refused(&self.azure, &client(call)?, &Presented::Secret(old)).await?;
             proof = match call.state.old_was_accepted() {
                 true => Proof::Refused,
                 false => Proof::RefusedNeverSeenAccepted,
             };
         }
-        let horizon = self.azure.env().clock.now().after(TOKEN_LIFE);
+        let horizon = self.azure.env().clock.now().after(APP_TOKEN_LIFE);
         Ok(Effect::Proved { credential: Some(credential), horizon, proof, times })
     }
 
@@ -182,7 +185,7 @@ impl AppSecretEffects {
             true => call.state.discarding().cloned(),
             false => call.step.credential.clone(),
         };
-        let credential = credential.ok_or_else(|| fault(FaultClass::Unexpected, "no_credential"))?;
+        let credential = credential.ok_or_else(|| unexpected("no_credential"))?;
         let holder = holder_of(&call.state.plan, &credential.object)?;
         let listed = agree(self.azure.env().clock, AFTER_DOUBT, || async {
             Ok(self.secrets(&holder).await?.contains(&credential))
@@ -191,61 +194,12 @@ impl AppSecretEffects {
         let effect = if undo { Effect::Discarded { credential } } else { Effect::Retired { credential } };
         Ok(if listed { Sighting::Absent } else { Sighting::Done { effect } })
     }
-
-    async fn look_for_version(&self, call: &Call<'_>, undo: bool) -> Result<Sighting, Trouble> {
-        let place = place(call)?;
-        let credential = if undo { Text::lossy("restored") } else { minted(call)?.id };
-        let Some(version) = self.stores.find(place, call.run, &credential).await? else {
-            return Ok(Sighting::Absent);
-        };
-        let place = place.clone();
-        let effect = match undo {
-            true => Effect::Restored { place, version },
-            false => {
-                let previous = call.state.plan.observation.store.as_ref().and_then(|s| s.newest.clone());
-                Effect::Published { place, previous, version }
-            }
-        };
-        Ok(Sighting::Done { effect })
-    }
-}
-
-/// The object that a step writes to.
-fn holder(call: &Call<'_>) -> Result<Holder, Fault> {
-    holder_of(&call.state.plan, &call.step.object)
-}
-
-fn holder_of(plan: &PlannedTarget, object: &str) -> Result<Holder, Fault> {
-    let id: ObjectId = object.parse().map_err(|_| fault(FaultClass::Refused, "not_an_object_id"))?;
-    let seen = plan.observation.objects.iter().find(|o| o.id.as_str() == object);
-    match seen.map(|o| o.role) {
-        Some(ObjectRole::Application) => Ok(Holder::Application(id)),
-        Some(ObjectRole::ServicePrincipal) => Ok(Holder::ServicePrincipal(id)),
-        _ => Err(fault(FaultClass::Refused, "not_in_the_plan")),
-    }
-}
-
-fn client(call: &Call<'_>) -> Result<ClientId, Fault> {
-    call.state.plan.subject.parse().map_err(|_| fault(FaultClass::Refused, "not_a_client_id"))
-}
-
-fn place<'a>(call: &'a Call<'_>) -> Result<&'a Place, Fault> {
-    call.step.place.as_ref().ok_or_else(|| fault(FaultClass::Unexpected, "no_place"))
-}
-
-fn minted(call: &Call<'_>) -> Result<CredentialRef, Fault> {
-    let minted = call.state.minted().map(|m| m.credential.clone());
-    minted.ok_or_else(|| fault(FaultClass::Unexpected, "nothing_minted"))
-}
-
-fn old(call: &Call<'_>) -> Result<CredentialRef, Fault> {
-    call.step.credential.clone().ok_or_else(|| fault(FaultClass::Unexpected, "no_credential"))
 }
 
 #[async_trait]
 impl Effects for AppSecretEffects {
     async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault> {
-        let mut seen = observe_app(&self.azure, sight).await?;
+        let mut seen = observe_app(&self.azure, sight, WISH).await?;
         if let Some(place) = sight.place {
             seen.store = Some(self.stores.seen(place).await?);
         }
@@ -264,8 +218,8 @@ impl Effects for AppSecretEffects {
                 Ok(Effect::Retired { credential })
             }
             (Verb::Prove, _) => self.prove(call, hand).await,
-            (Verb::Block, Warrant::Write(_)) => app_switch::block(&self.azure, call).await,
-            (Verb::Unblock, Warrant::Write(_)) => app_switch::unblock(&self.azure, call).await,
+            (Verb::Block, Warrant::Write(_)) => switch::block(&self.azure, call).await,
+            (Verb::Unblock, Warrant::Write(_)) => switch::unblock(&self.azure, call).await,
             _ => Err(fault(FaultClass::Refused, "not_a_step_of_this_kind").into()),
         }
     }
@@ -276,20 +230,9 @@ impl Effects for AppSecretEffects {
                 let credential = minted(call)?;
                 self.discard(call, &credential).await
             }
-            Verb::Publish => {
-                let published = call.state.published();
-                let published =
-                    published.ok_or_else(|| fault(FaultClass::Unexpected, "nothing_published"))?;
-                let place = &published.place;
-                let previous = published.previous.as_deref();
-                let previous = previous.ok_or_else(|| fault(FaultClass::Refused, "no_previous_value"))?;
-                let value = self.stores.read(place, previous).await?;
-                let label = Label { run: call.run, credential: "restored", expires: None };
-                let version = self.stores.publish(place, &value, label, call.permit()?).await?;
-                Ok(Effect::Restored { place: place.clone(), version })
-            }
-            Verb::Block => app_switch::unblock(&self.azure, call).await,
-            Verb::Unblock => app_switch::block(&self.azure, call).await,
+            Verb::Publish => restore(&self.stores, call).await,
+            Verb::Block => switch::unblock(&self.azure, call).await,
+            Verb::Unblock => switch::block(&self.azure, call).await,
             _ => Err(fault(FaultClass::Refused, "no_undo").into()),
         }
     }
@@ -303,24 +246,23 @@ impl Effects for AppSecretEffects {
         match (call.step.verb, undo) {
             (Verb::Mint, false) => self.look_for_orphan(call).await,
             (Verb::Mint, true) | (Verb::Retire, false) => self.look_for_removal(call, undo).await,
-            (Verb::Publish, _) => self.look_for_version(call, undo).await,
-            (Verb::Block | Verb::Unblock, _) => app_switch::look(&self.azure, call, undo).await,
+            (Verb::Publish, _) => look_for_version(&self.stores, call, undo).await,
+            (Verb::Block | Verb::Unblock, _) => switch::look(&self.azure, call, undo).await,
             _ => Ok(Sighting::Absent),
         }
     }
 
     async fn marked(&self, run: &RunId, sight: Sight<'_>) -> Result<Vec<CredentialRef>, Fault> {
         let mark = run.mark();
-        let seen = observe_app(&self.azure, sight).await?;
+        let seen = observe_app(&self.azure, sight, WISH).await?;
         let ours = seen.credentials.into_iter().filter(|c| c.name.as_deref() == Some(mark.as_str()));
-        Ok(ours.map(|c| c.credential).collect())
+        Ok(ours.map(|c| c.credential).filter(|c| c.form == Form::Secret).collect())
     }
 
-    async fn reserve(&self, plan: &PlannedTarget, step: &Step) -> Permit {
-        let personal = plan.observation.fact(Fact::Audience).is_some_and(|a| a.contains("Personal"));
+    async fn reserve(&self, plan: &PlannedTarget, step: &Step, _: Errand) -> Permit {
         let operation = match (step.verb, &step.place) {
             (Verb::Publish, Some(place)) => Operation::VaultSetSecret(self.stores.host(place)),
-            _ if personal => Operation::WritePersonalApp,
+            _ if is_personal(plan) => Operation::WritePersonalApp,
             _ => Operation::WriteObject,
         };
         self.azure.permit(operation).await

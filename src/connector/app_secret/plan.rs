@@ -2,16 +2,17 @@
 
 use super::syntax::AppSecret;
 use crate::connector::app_rules::{
-    APP_WRITERS, App, Steps, need_permission, need_policy, need_store, need_switched_on, of_form, own_app,
-    place_of,
+    APP_WRITERS, App, SECRET_RESTRICTIONS, Steps, need_permission, need_policy, need_store, need_switched_on,
+    of_form, own_app, place_of,
 };
 use crate::domain::credential::{CredentialRef, Form};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
 use crate::domain::observation::{CredentialSeen, Fact, Observation};
 use crate::domain::plan::refusal::Reason;
-use crate::domain::plan::{Refusal, Warning};
+use crate::domain::plan::{PlanHeader, Refusal, Warning};
 use crate::domain::playbook::model::{Selector, Target};
 use crate::domain::step::{Protocol, Step, Verb};
+use crate::domain::target::TargetState;
 
 /// Secrets that an application open to personal accounts may hold (Microsoft Learn, "Validation
 /// differences by supported account types").
@@ -31,10 +32,13 @@ impl Kind for AppSecret {
         let app = own_app(target, seen, context)?;
         need_permission(context, &APP_WRITERS)?;
         need_switched_on(&app)?;
-        need_policy(seen, "passwordAddition", "passwordLifetime", target.lifetime)?;
+        need_policy(seen, SECRET_RESTRICTIONS, target.lifetime)?;
         let secrets = of_form(seen, Form::Secret);
         let retire = select(&secrets, &target.selector)?;
         let home = home_of(&app, &retire);
+        if home == app.principal.id.as_str() && seen.fact(Fact::Locked) == Some("true") {
+            return Err(Refusal::new(Reason::CredentialLocked, home));
+        }
         let on_home = secrets.iter().filter(|s| s.credential.object.as_str() == home).count();
         let personal = seen.fact(Fact::Audience).is_some_and(|a| a.contains("Personal"));
         if personal && !target.contain && on_home >= PERSONAL_MOST {
@@ -69,6 +73,10 @@ impl Kind for AppSecret {
         let steps: Vec<Step> = steps.done();
         let whole_list = target.selector == Selector::All;
         Ok(Proposal { retire, steps, warnings, whole_list, ..Proposal::default() })
+    }
+
+    fn by_hand(&self, state: &TargetState, header: &PlanHeader) -> Vec<String> {
+        super::by_hand::lines(state, header)
     }
 }
 

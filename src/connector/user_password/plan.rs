@@ -5,14 +5,15 @@ use crate::connector::app_rules::{Steps, need_permission, need_store, place_of, 
 use crate::domain::kind::{Kind, PlanContext, Proposal};
 use crate::domain::observation::{Fact, ObjectRole, Observation};
 use crate::domain::plan::refusal::Reason;
-use crate::domain::plan::{Refusal, Warning};
+use crate::domain::plan::{PlanHeader, Refusal, Warning};
 use crate::domain::playbook::model::{Setting, Target};
 use crate::domain::step::{Protocol, Verb};
+use crate::domain::target::TargetState;
 
-/// Roles whose holders anybody with the plain reset permission may reset (Microsoft Learn,
-/// "Privileged roles and permissions": who can reset passwords).
-const PLAIN_ROLES: [&str; 4] =
-    ["Directory Readers", "Guest Inviter", "Message Center Reader", "Usage Summary Reports Reader"];
+/// Roles whose holders the least of all password roles may reset, so that the plain permission is
+/// enough (Microsoft Learn, "Privileged roles and permissions": who can reset passwords). How an
+/// application fares with holders of any other role is unconfirmed.
+const PLAIN_ROLES: [&str; 3] = ["Directory Readers", "Guest Inviter", "Password Administrator"];
 
 impl Kind for UserPassword {
     fn protocol(&self) -> Protocol {
@@ -53,5 +54,9 @@ impl Kind for UserPassword {
             .on(Verb::Prove, &user.id);
         let warnings = vec![Warning::StoreUnproved { store: place.store.clone() }];
         Ok(Proposal { settings: settings_of(target), steps: steps.done(), warnings, ..Proposal::default() })
+    }
+
+    fn by_hand(&self, state: &TargetState, header: &PlanHeader) -> Vec<String> {
+        super::by_hand::lines(state, header)
     }
 }

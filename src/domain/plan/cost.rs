@@ -1,7 +1,7 @@
 //! What a plan costs and how long it takes at least, from the documented quotas.
 
 use super::{Planned, PlannedTarget};
-use crate::domain::step::Verb;
+use crate::domain::step::{Protocol, Verb};
 use serde::{Deserialize, Serialize};
 
 /// Directory writes per second and calling application: 3,000 per 150 s (Microsoft Graph
@@ -40,6 +40,8 @@ pub fn of(targets: &[Planned]) -> Cost {
         for step in &target.steps {
             match step.verb {
                 Verb::Publish | Verb::Deliver => cost.vault_writes += 1,
+                // A certificate's key is made in the vault.
+                Verb::Mint if target.protocol == Protocol::ReplaceList => cost.vault_writes += 1,
                 verb if verb.writes() => cost.directory_writes += 1,
                 _ => {}
             }

@@ -1,5 +1,6 @@
 //! Limits on how much one plan may change.
 
+use super::Planned;
 use crate::domain::playbook::model::{Guardrails, Limit};
 use crate::domain::step::Verb;
 use crate::domain::text::Text;
@@ -55,15 +56,20 @@ pub struct Population {
 /// change is always allowed there.
 const FEW: u32 = 10;
 
-/// Lays each limit of the playbook beside its use.
-pub fn measure(guardrails: &Guardrails, population: Population, steps: &[(Verb, bool)]) -> Vec<Use> {
-    let count =
-        |want: Verb| u32::try_from(steps.iter().filter(|(v, _)| *v == want).count()).unwrap_or(u32::MAX);
-    let rotations = u32::try_from(steps.iter().filter(|(_, first)| *first).count()).unwrap_or(u32::MAX);
+/// Lays each limit of the playbook beside its use: how many targets have such a step. An
+/// application that is switched off on both of its objects is one.
+pub fn measure(guardrails: &Guardrails, population: Population, targets: &[Planned]) -> Vec<Use> {
+    let count = |want: Verb| {
+        let has = |t: &&Planned| match t {
+            Planned::Change(t) => t.steps.iter().any(|s| s.verb == want),
+            Planned::Excepted(_) => false,
+        };
+        u32::try_from(targets.iter().filter(has).count()).unwrap_or(u32::MAX)
+    };
     let limits = [
         (Action::Disable, guardrails.disable_at_most, population.applications, count(Verb::Switch)),
         (Action::Reset, guardrails.reset_at_most, population.users, count(Verb::Reset)),
-        (Action::Rotate, guardrails.rotate_at_most, population.applications, rotations),
+        (Action::Rotate, guardrails.rotate_at_most, population.applications, count(Verb::Mint)),
     ];
     limits
         .into_iter()

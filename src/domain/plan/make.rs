@@ -54,16 +54,7 @@ pub fn plan(
             }),
         })
         .collect();
-    let verbs: Vec<(Verb, bool)> = targets
-        .iter()
-        .filter_map(|t| match t {
-            Planned::Change(t) => Some(t.steps.iter().map(|s| s.verb)),
-            Planned::Excepted(_) => None,
-        })
-        .flatten()
-        .map(|verb| (verb, verb == Verb::Mint))
-        .collect();
-    Draft { guardrails: measure(&playbook.guardrails, observed.population, &verbs), targets }
+    Draft { guardrails: measure(&playbook.guardrails, observed.population, &targets), targets }
 }
 
 fn plan_one(
@@ -79,12 +70,6 @@ fn plan_one(
     refuse_untouchable(playbook, observed, target, seen)?;
     refuse_marks(observed, seen)?;
     let hold = hold_of(target);
-    if !playbook.approval.retire_separately {
-        let approved_s = playbook.approval.valid_for.as_secs();
-        if hold.time_s.is_some_and(|s| s >= approved_s) && target.publish.is_some() && !target.contain {
-            return Err(Refusal::new(Reason::HoldOutlivesApproval, target.subject.name()));
-        }
-    }
     let proposal = kind.propose(target, seen, context)?;
     Ok(assemble(target, seen, kind, hold, proposal))
 }

@@ -55,8 +55,6 @@ refusals! {
         "`reissue doctor` says which, for each action."
     AnotherRun "another-run" "a credential there bears the mark of another run"
         "Finish or abort that run first: two runs on one object lose credentials."
-    HoldOutlivesApproval "hold-outlives-approval" "the hold lasts longer than its approval"
-        "Set `approval.valid_for` longer, or `retire: separately`."
     StoreNameDeleted "store-name-deleted" "the name in the store is that of a deleted secret"
         "Recover or purge it, or publish under another name."
     StoreUnreachable "store-unreachable" "the store does not answer to this identity"
@@ -73,8 +71,6 @@ refusals! {
         "Switch it on, or `disable` it in the playbook if nobody needs it."
     PrincipalCertificate "principal-certificate" "the certificate is on the service principal: others trust it for signing"
         "Exchange it with each relying party first; this is a manual task."
-    LastAdministrator "last-administrator" "it is the last usable global administrator"
-        "Make sure that another one can sign in, then plan again."
     Unreadable "unreadable" "it could not be read well enough to plan"
         "Run `reissue doctor`, then plan again."
 }

@@ -23,6 +23,8 @@ pub enum Warning {
     StoreUnproved { store: Text<64> },
     /// There is no previous version: an undo after publish is not possible.
     NoPreviousValue,
+    /// The key may not leave the store that made it: what is published says where it is.
+    PointerOnly,
     /// Owners can switch a disabled application back on.
     OwnersCanReenable { owners: u32 },
     /// The old value is not known to this run: death is proved by absence only.
@@ -53,6 +55,11 @@ impl fmt::Display for Warning {
             Warning::NoPreviousValue => {
                 write!(f, "the store holds no previous value: publishing cannot be undone")
             }
+            Warning::PointerOnly => write!(
+                f,
+                "the key may not leave the vault: the certificate's address is published instead of it, and \
+                 consumers must be able to have the vault sign"
+            ),
             Warning::OwnersCanReenable { owners } => {
                 write!(f, "{owners} owner(s) can switch it on again: review them")
             }

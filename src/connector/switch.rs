@@ -1,5 +1,5 @@
-//! Switching an application's two objects off and on: `isDisabled` on the application,
-//! `accountEnabled` on the service principal (Microsoft Learn, "Deactivate an app registration").
+//! Switching an object off and on: `isDisabled` of an application, `accountEnabled` of a service
+//! principal or user (Microsoft Learn, "Deactivate an app registration", "Update user").
 
 use super::entra::fault;
 use super::reads::{AFTER_DOUBT, agree};
@@ -8,6 +8,7 @@ use crate::azure::Azure;
 use crate::domain::event::{Fault, FaultClass, Sighting};
 use crate::domain::id::ObjectId;
 use crate::domain::observation::ObjectRole;
+use crate::domain::plan::PlannedTarget;
 use crate::domain::step::{Effect, Verb};
 
 /// The object that the step switches: its id, its part, and whether the plan saw it on.
@@ -17,9 +18,13 @@ pub(super) struct Switchable {
     pub(super) was_enabled: bool,
 }
 
+/// What the step switches.
 pub(super) fn switchable(call: &Call<'_>) -> Result<Switchable, Fault> {
-    let objects = &call.state.plan.observation.objects;
-    let seen = objects.iter().find(|o| o.id == call.step.object);
+    switchable_of(&call.state.plan, &call.step.object)
+}
+
+pub(super) fn switchable_of(plan: &PlannedTarget, object: &str) -> Result<Switchable, Fault> {
+    let seen = plan.observation.objects.iter().find(|o| o.id.as_str() == object);
     let seen = seen.ok_or_else(|| fault(FaultClass::Refused, "not_in_the_plan"))?;
     let id = seen.id.parse().map_err(|_| fault(FaultClass::Refused, "not_an_object_id"))?;
     Ok(Switchable { id, role: seen.role, was_enabled: seen.enabled })
@@ -36,7 +41,7 @@ pub(super) async fn set(
     let written = match on.role {
         ObjectRole::Application => graph.set_application_disabled(&on.id, !enabled, permit).await,
         ObjectRole::ServicePrincipal => graph.set_service_principal_enabled(&on.id, enabled, permit).await,
-        ObjectRole::User => return Err(fault(FaultClass::Refused, "not_an_application").into()),
+        ObjectRole::User => graph.set_user_enabled(&on.id, enabled, permit).await,
     };
     written.map_err(|e| Trouble::Fault(e.into()))
 }
@@ -50,7 +55,7 @@ pub(super) async fn is_enabled(azure: &Azure, on: &Switchable) -> Result<bool, F
         ObjectRole::ServicePrincipal => {
             graph.service_principal_state(&on.id).await.map(|p| p.map(|p| p.is_enabled()))
         }
-        ObjectRole::User => return Err(fault(FaultClass::Refused, "not_an_application")),
+        ObjectRole::User => graph.user(&on.id).await.map(|u| u.map(|u| u.account_enabled.unwrap_or(true))),
     };
     found.map_err(Fault::from)?.ok_or_else(gone)
 }

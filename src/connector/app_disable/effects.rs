@@ -1,0 +1,120 @@
+//! Switching an application off: recorded first, then each object in one write, then watched.
+
+use crate::azure::Azure;
+use crate::azure::quota::Operation;
+use crate::connector::entra::{Wish, fault, observe_app};
+use crate::connector::parts::{APP_TOKEN_LIFE, is_personal};
+use crate::connector::reads::{AS_PROOF, Agreement, agree};
+use crate::connector::registry::World;
+use crate::connector::switch::{self, Switchable, switchable, switchable_of};
+use crate::connector::{Call, Effects, Errand, Hand, Sight, Trouble, Warrant};
+use crate::domain::credential::CredentialRef;
+use crate::domain::event::{Drift, Fault, FaultClass, Sighting};
+use crate::domain::id::RunId;
+use crate::domain::observation::Observation;
+use crate::domain::plan::PlannedTarget;
+use crate::domain::step::{Effect, Proof, Step, Verb};
+use crate::wire::budget::Permit;
+use async_trait::async_trait;
+use std::time::Duration;
+
+/// An owner, or whoever runs the application, may switch it on again as soon as it is missed: it
+/// is watched for ten minutes (our choice; replicas lag by less).
+const WATCH: Agreement = Agreement { times: 11, apart: Duration::from_secs(60) };
+
+/// Meets Entra.
+pub struct AppDisableEffects {
+    azure: Azure,
+}
+
+impl AppDisableEffects {
+    pub(in crate::connector) fn new(world: &World) -> Self {
+        Self { azure: world.azure.clone() }
+    }
+
+    async fn snapshot(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
+        let on = switchable(call)?;
+        let was_enabled = agree(self.azure.env().clock, AS_PROOF, || switch::is_enabled(&self.azure, &on));
+        Ok(Effect::Snapshotted { was_enabled: was_enabled.await? })
+    }
+
+    async fn switch(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
+        let on = switchable(call)?;
+        switch::set(&self.azure, call, &on, false).await?;
+        Ok(Effect::Switched { was_enabled: on.was_enabled })
+    }
+
+    /// Every object that the plan switches, off in agreeing reads; how many reads those were.
+    async fn all_off(&self, call: &Call<'_>, wanted: Agreement) -> Result<u16, Fault> {
+        let steps = call.state.plan.steps.iter().filter(|s| s.verb == Verb::Switch);
+        let objects: Vec<Switchable> =
+            steps.map(|s| switchable_of(&call.state.plan, &s.object)).collect::<Result<_, _>>()?;
+        let off = agree(self.azure.env().clock, wanted, || async {
+            let states = objects.iter().map(|o| switch::is_enabled(&self.azure, o));
+            Ok(futures::future::try_join_all(states).await?.iter().all(|enabled| !enabled))
+        })
+        .await?;
+        if off { Ok(wanted.times) } else { Err(fault(FaultClass::NotYet, "still_on")) }
+    }
+
+    /// First it has to be seen off at all; on again after that is somebody's decision.
+    async fn watch(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
+        self.all_off(call, AS_PROOF).await?;
+        match self.all_off(call, WATCH).await {
+            Ok(times) => Ok(Effect::Watched { times }),
+            Err(fault) if fault.class == FaultClass::NotYet => {
+                Err(Trouble::Drift { change: Drift::StateChanged, object: call.step.object.clone() })
+            }
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    async fn prove(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
+        let times = self.all_off(call, AS_PROOF).await?;
+        let horizon = self.azure.env().clock.now().after(APP_TOKEN_LIFE);
+        Ok(Effect::Proved { credential: None, horizon, proof: Proof::SwitchedOff, times })
+    }
+}
+
+#[async_trait]
+impl Effects for AppDisableEffects {
+    async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault> {
+        observe_app(&self.azure, sight, Wish::default()).await
+    }
+
+    async fn perform(&self, call: &Call<'_>, _: &mut Hand, warrant: Warrant) -> Result<Effect, Trouble> {
+        match (call.step.verb, warrant) {
+            (Verb::Snapshot, _) => self.snapshot(call).await,
+            (Verb::Switch, Warrant::Write(_)) => self.switch(call).await,
+            (Verb::Watch, _) => self.watch(call).await,
+            (Verb::Prove, _) => self.prove(call).await,
+            _ => Err(fault(FaultClass::Refused, "not_a_step_of_this_kind").into()),
+        }
+    }
+
+    async fn undo(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
+        match call.step.verb {
+            // Only what was on has a step: back on is as it was found.
+            Verb::Switch => switch::unblock(&self.azure, call).await,
+            _ => Err(fault(FaultClass::Refused, "no_undo").into()),
+        }
+    }
+
+    async fn discard(&self, _: &Call<'_>, _: &CredentialRef) -> Result<Effect, Trouble> {
+        Err(fault(FaultClass::Refused, "nothing_is_made").into())
+    }
+
+    async fn look(&self, call: &Call<'_>, _: &mut Hand, undo: bool) -> Result<Sighting, Trouble> {
+        switch::look(&self.azure, call, undo).await
+    }
+
+    async fn marked(&self, _: &RunId, _: Sight<'_>) -> Result<Vec<CredentialRef>, Fault> {
+        Ok(Vec::new())
+    }
+
+    async fn reserve(&self, plan: &PlannedTarget, _: &Step, _: Errand) -> Permit {
+        let personal = is_personal(plan);
+        let operation = if personal { Operation::WritePersonalApp } else { Operation::WriteObject };
+        self.azure.permit(operation).await
+    }
+}
