@@ -129,6 +129,26 @@ fn cloud_of(plan: &[u8], arguments: &Arguments) -> Result<((), Cloud), Failure> 
 }
 
 fn failed(arguments: &Arguments, e: &ApplyFailure) -> Failure {
+    let plan = arguments.plan.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
+    let failure = Failure::new(codes::NO_RUN, e.to_string(), "");
+    let next = match e {
+        ApplyFailure::Begun(run) => {
+            format!("`reissue apply --resume {run}`; `reissue status {run}` shows it")
+        }
+        ApplyFailure::Other(run) => {
+            format!("`reissue apply --resume {run}` or `reissue abort {run}`; `reissue status` shows it")
+        }
+        ApplyFailure::NotApproved(NotApproved::Quorum(_)) => {
+            let next =
+                format!("each of them runs `reissue approve {plan} --by NAME --key FILE`, then apply again");
+            return Failure { code: codes::NOT_APPROVED, next, ..failure }.at(plan);
+        }
+        other => return failed_otherwise(arguments, other),
+    };
+    Failure { next, ..failure }.at(plan)
+}
+
+fn failed_otherwise(arguments: &Arguments, e: &ApplyFailure) -> Failure {
     let (code, next): (_, &str) = match e {
         ApplyFailure::NotApproved(NotApproved::Expired(_)) => {
             (codes::STALE, "make a new plan with `reissue plan`")
