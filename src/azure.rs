@@ -8,11 +8,13 @@
 pub mod assertion;
 pub mod bridge;
 pub mod claims;
+mod clock;
 pub mod cloud;
 pub mod credential;
 pub mod fault;
 pub mod graph;
 pub mod key_vault;
+pub mod permissions;
 pub mod quota;
 pub mod session;
 pub mod sign_in;

@@ -4,10 +4,12 @@
 mod abort;
 mod apply;
 mod approve;
+mod audit;
 mod check;
 pub mod codes;
 mod completions;
 mod confirm;
+mod doctor;
 mod drill;
 pub mod error;
 pub mod exit;
@@ -24,6 +26,8 @@ mod resolve;
 mod run_view;
 mod schema;
 mod show;
+mod standing;
+mod status;
 mod world;
 
 use crate::env::Env;
@@ -76,6 +80,8 @@ commands! {
     Approve approve
     /// Carry out an approved plan, or go on with a run
     Apply apply
+    /// How runs stand, and what a person has to do next
+    Status status
     /// Say that a consumer has moved to the new credential
     Confirm confirm
     /// Settle a stuck target
@@ -84,6 +90,10 @@ commands! {
     Pause pause
     /// Undo what can be undone in a run, and end it
     Abort abort
+    /// Judge the log offline, or read it
+    Audit audit
+    /// Look whether everything is there that a run needs
+    Doctor doctor
     /// Rehearse a playbook on a lab tenant, with people in it, in virtual time
     Drill drill
     /// Serve a lab tenant on this machine, for rehearsals with every command

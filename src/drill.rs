@@ -38,6 +38,8 @@ use tokio::sync::{oneshot, watch};
 const BEGINS: &str = "2026-01-05T03:00:00Z";
 /// How long consumers and attackers are watched after the run.
 const AFTERMATH: Duration = Duration::from_secs(2 * 3_600);
+/// A drill that is not over by then is left, as an interrupted run.
+const AT_MOST: Duration = Duration::from_secs(60 * 86_400);
 const HOME: &str = "drill";
 
 /// Why a drill could not be held.
@@ -140,7 +142,7 @@ async fn run(
     plan: Vec<u8>,
     audience: &mut dyn Audience,
 ) -> Result<Outcome, DrillFailure> {
-    let (_keep, stop) = watch::channel(false);
+    let (leave, stop) = watch::channel(false);
     let order = ApplyOrder {
         plan: plan.clone(),
         operator: Text::lossy(cast::AUTHOR),
@@ -162,9 +164,15 @@ async fn run(
             Err(_) => std::future::pending().await,
         }
     };
+    let too_long = async {
+        env.clock.sleep(AT_MOST).await;
+        let _ = leave.send(true);
+        std::future::pending::<()>().await;
+    };
     let result = tokio::select! {
         biased;
         done = apply => done,
+        () = too_long => return Err(DrillFailure::Cast("time stands still".into())),
         failed = acting => return Err(DrillFailure::Cast(failed.err().unwrap_or_default())),
     };
     if let Ok(mut lines) = seen.await {

@@ -3,6 +3,7 @@
 
 use super::assertion::CertificateKey;
 use super::claims::Claims;
+use super::clock::{Dated, Difference};
 use super::cloud::Endpoints;
 use super::credential::{Door, Identity, Tokens};
 use super::fault::{ApiError, Service};
@@ -30,6 +31,7 @@ struct Inner {
     budget: Budget,
     tokens: Tokens,
     vaults: Mutex<BTreeMap<String, Vault>>,
+    difference: Difference,
 }
 
 impl Azure {
@@ -42,10 +44,12 @@ impl Azure {
         budget: Budget,
         identity: Identity,
     ) -> Self {
+        let difference = Difference::default();
+        let wire = Dated { inner: wire, env: env.clone(), difference: difference.clone() };
         let wire: Arc<dyn Wire> = Arc::new(Metered::new(wire, budget.clone(), env));
         let door = Door { env: env.clone(), endpoints: Endpoints::of(cloud), tenant, wire };
         let tokens = Tokens::new(door.clone(), identity);
-        Self(Arc::new(Inner { door, budget, tokens, vaults: Mutex::default() }))
+        Self(Arc::new(Inner { door, budget, tokens, vaults: Mutex::default(), difference }))
     }
 
     /// A budget with the documented quotas.
@@ -64,6 +68,11 @@ impl Azure {
     }
     pub fn budget(&self) -> &Budget {
         &self.0.budget
+    }
+    /// How many milliseconds our clock is ahead of the service's, by the date of its last answer;
+    /// `None` before the first. Good to a second.
+    pub fn clock_difference_ms(&self) -> Option<i64> {
+        self.0.difference.get()
     }
     pub fn identity(&self) -> &Identity {
         self.0.tokens.identity()

@@ -50,7 +50,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let azure = arguments.acting.session(session, header, &home.install.tenant, start)?;
     let (stop_tx, stop) = watch::channel(false);
     let order = ApplyOrder { plan, operator, process: process(), resume, patience: Some(patience), stop };
-    let env = session.env.clone();
+    let env = arguments.acting.in_time(&session.env)?;
     let out = &mut session.out;
     let result = runtime()?.block_on(async {
         let (to_view, from_run) = tokio::sync::oneshot::channel();
@@ -129,6 +129,26 @@ fn cloud_of(plan: &[u8], arguments: &Arguments) -> Result<((), Cloud), Failure> 
 }
 
 fn failed(arguments: &Arguments, e: &ApplyFailure) -> Failure {
+    let plan = arguments.plan.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
+    let failure = Failure::new(codes::NO_RUN, e.to_string(), "");
+    let next = match e {
+        ApplyFailure::Begun(run) => {
+            format!("`reissue apply --resume {run}`; `reissue status {run}` shows it")
+        }
+        ApplyFailure::Other(run) => {
+            format!("`reissue apply --resume {run}` or `reissue abort {run}`; `reissue status` shows it")
+        }
+        ApplyFailure::NotApproved(NotApproved::Quorum(_)) => {
+            let next =
+                format!("each of them runs `reissue approve {plan} --by NAME --key FILE`, then apply again");
+            return Failure { code: codes::NOT_APPROVED, next, ..failure }.at(plan);
+        }
+        other => return failed_otherwise(arguments, other),
+    };
+    Failure { next, ..failure }.at(plan)
+}
+
+fn failed_otherwise(arguments: &Arguments, e: &ApplyFailure) -> Failure {
     let (code, next): (_, &str) = match e {
         ApplyFailure::NotApproved(NotApproved::Expired(_)) => {
             (codes::STALE, "make a new plan with `reissue plan`")

@@ -87,7 +87,8 @@ codes! { GENERAL:
     NO_PLAN "RI017" Error "The plan could not be made"
         "The tenant or a store could not be read. Nothing was changed."
     BAD_PLAN "RI018" Error "The file is not a plan"
-        "Each line is canonical JSON and the header holds the tree hash of the others: any edit shows."
+        "Each line is canonical JSON and the header holds the tree hash of the others. An edit of a target shows at \
+         once; an edit of the header makes another plan, with another digest, which nobody has approved."
     NOT_APPROVED "RI019" Approval "The plan is not approved"
         "Enough people other than the author have to sign this very file, with keys of the pinned roster; \
          nobody's reject may stand."
@@ -101,6 +102,12 @@ codes! { GENERAL:
         "`reissue status` lists the runs of this installation."
     STORE "RI024" Error "A store did not pass its probe"
         "Before the first value goes to a store, a harmless one is written and read back. Nothing was minted."
+    NO_VERDICT "RI025" NO_VERDICT "The log could not be judged"
+        "`audit verify` says nothing about a log, a key or an anchor that it cannot read. Its exit codes are its \
+         own: 0 intact, anchored and complete; 1 tampered; 2 no judgement; 3 consistent, but not anchored; 4 intact \
+         as far as it goes, but not complete."
+    NOT_READY "RI026" Error "Something that is needed is missing"
+        "`reissue doctor` lists what it looked at, what is missing, and what to do about each. Nothing was changed."
 }
 
 /// All entries, in the order of their codes.

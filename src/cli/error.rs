@@ -138,7 +138,7 @@ fn show_objects(failure: &Failure, out: &mut Output) {
     let place = place.as_deref();
     out.object(
         "failure",
-        &FailureObject { code: code.id(), exit: code.exit() as u8, what, place, state, next },
+        &FailureObject { code: code.id(), exit: code.exit().number(), what, place, state, next },
     );
 }
 

@@ -1,35 +1,84 @@
-//! Exit codes: a public, documented type. Scripts may rely on every number.
+//! Exit codes: a public, documented type (`docs/exit-codes.md`). Scripts may rely on every number.
 
-/// How a command ended. `audit verify` has codes of its own.
+/// How a command ended. `audit verify` has numbers of its own: [`AuditCode`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
 pub enum ExitCode {
     /// Done, or there was nothing to do.
-    Done = 0,
+    Done,
     /// An error before any effect: nothing was changed.
-    Error = 1,
+    Error,
     /// The plan has changes (`--detailed-exitcode` only).
-    ChangesPresent = 2,
+    ChangesPresent,
     /// A guardrail of the playbook refuses.
-    Guardrail = 3,
+    Guardrail,
     /// An approval is missing, invalid or expired.
-    Approval = 4,
+    Approval,
     /// The world moved since the plan was made.
-    PlanStale = 5,
+    PlanStale,
     /// Failed; every effect was undone.
-    FailedUndone = 6,
+    FailedUndone,
     /// At least one target needs a person.
-    Stuck = 7,
+    Stuck,
     /// Waiting for consumers or time; run again later.
-    Holding = 9,
+    Holding,
     /// Wrong usage: unknown command, flag or argument (EX_USAGE of sysexits.h).
-    Usage = 64,
+    Usage,
     /// Interrupted; run again to go on.
-    Interrupted = 130,
+    Interrupted,
+    /// The judgement of `audit verify`.
+    Audit(AuditCode),
+}
+
+/// How `audit verify` ended: what can be said of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum AuditCode {
+    /// Intact, anchored and complete.
+    Intact = 0,
+    /// This is not the log that was written.
+    Tampered = 1,
+    /// There is no judgement: the log, the key or an anchor could not be read.
+    NoVerdict = 2,
+    /// Intact as far as its own files can tell; nothing kept elsewhere confirms it.
+    NotAnchored = 3,
+    /// Intact as far as it goes; a run is open, or the end is torn.
+    Incomplete = 4,
+}
+
+impl ExitCode {
+    /// For the table of error codes.
+    pub const NO_VERDICT: Self = Self::Audit(AuditCode::NoVerdict);
+
+    /// What the shell sees.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Error => 1,
+            Self::ChangesPresent => 2,
+            Self::Guardrail => 3,
+            Self::Approval => 4,
+            Self::PlanStale => 5,
+            Self::FailedUndone => 6,
+            Self::Stuck => 7,
+            Self::Holding => 9,
+            Self::Usage => 64,
+            Self::Interrupted => 130,
+            Self::Audit(code) => code as u8,
+        }
+    }
+
+    /// What a success becomes when its output did not arrive.
+    pub fn without_output(self) -> Self {
+        match self {
+            Self::Done => Self::Error,
+            Self::Audit(AuditCode::Intact) => Self::NO_VERDICT,
+            other => other,
+        }
+    }
 }
 
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
-        Self::from(code as u8)
+        Self::from(code.number())
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     };
     let entry = codes::find(&code).ok_or_else(unknown)?;
     let width = session.out.stdout_style.width.min(90);
-    session.out.line(&format!("{}: {} (exit code {})\n", entry.id, entry.title, entry.exit as u8));
+    session.out.line(&format!("{}: {} (exit code {})\n", entry.id, entry.title, entry.exit.number()));
     session.out.line(&wrap(entry.text, width));
     session.out.object("code", &object(entry));
     Ok(ExitCode::Done)
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
 
 fn object(entry: &Entry) -> Object {
     let Entry { id, exit, title, text } = entry;
-    Object { code: id, exit: *exit as u8, title, text }
+    Object { code: id, exit: exit.number(), title, text }
 }
 
 /// Breaks text into lines of at most `width` characters.

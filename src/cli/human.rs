@@ -104,7 +104,7 @@ impl Output {
     pub fn finish(&mut self, ended: ExitCode) -> ExitCode {
         let flushed = self.stdout.flush().and(self.stderr.flush());
         self.note(flushed);
-        if self.broken && ended == ExitCode::Done { ExitCode::Error } else { ended }
+        if self.broken { ended.without_output() } else { ended }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::codes;
 use super::error::Failure;
-use super::world::{home_failure, process, runtime};
+use super::world::{home_failure, process, runtime, unreadable};
 use super::{ExitCode, Session};
 use crate::domain::approval::Roster;
 use crate::domain::event::Environment;
-use crate::domain::id::{Digest, TenantId};
+use crate::domain::id::{Digest, IdError, TenantId};
 use crate::domain::playbook::model::Cloud;
 use crate::domain::text::Text;
 use crate::trail::{Home, Install};
@@ -48,13 +48,8 @@ struct InitObject {
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let usage = |what: String, next: &str| Failure::new(codes::ARGUMENT, what, next);
-    let tenant: TenantId = arguments
-        .tenant
-        .parse()
-        .map_err(|e: crate::domain::id::IdError| usage(e.to_string(), "give a GUID"))?;
-    let cloud = Cloud::ALL.iter().find(|(_, name)| *name == arguments.cloud);
-    let clouds = "choose public, us_gov_high, us_gov_dod or china";
-    let (cloud, _) = cloud.ok_or_else(|| usage(format!("unknown cloud {:?}", arguments.cloud), clouds))?;
+    let tenant = tenant(&arguments.tenant)?;
+    let cloud = cloud(&arguments.cloud)?;
     let plain = |s: &str| {
         (1..=64).contains(&s.len())
             && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
@@ -63,17 +58,20 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         let what = format!("{:?} cannot stand in the log's origin", arguments.agency);
         return Err(usage(what, "use letters, digits, dots and hyphens"));
     }
-    let roster_bytes = session.env.disk.read(&arguments.roster, ROSTER_BYTES_MAX).map_err(|e| {
-        Failure::new(codes::UNREADABLE, e.to_string(), "check the path").at(&arguments.roster)
-    })?;
+    let read = session.env.disk.read(&arguments.roster, ROSTER_BYTES_MAX);
+    let roster_bytes = read.map_err(|e| unreadable(&arguments.roster, &e, "the roster file"))?;
     let roster = Roster::from_yaml(&roster_bytes).map_err(|e| {
-        Failure::new(codes::ROSTER, e.to_string(), "correct the roster, then run `reissue init` again")
-            .at(&arguments.roster)
+        // The first line says what and where; the others repeat the file.
+        let what = e.to_string().lines().next().unwrap_or_default().replace("error: ", "");
+        let next = "correct the roster, then run `reissue init` again; it looks like this:\n         \
+             reissue_roster: 1\n         people:\n           - name: ann@agency.example\n             \
+             role: security-officer\n             keys: [ ssh-ed25519 AAAA… ]";
+        Failure::new(codes::ROSTER, what, next).at(&arguments.roster)
     })?;
     let id: [u8; 6] = session.env.random.stream("install-id").bytes();
     let install = Install {
         agency: Text::lossy(&arguments.agency),
-        cloud: *cloud,
+        cloud,
         environment: if arguments.lab { Environment::Lab } else { Environment::Production },
         install: Text::lossy(&crate::domain::id::hex(&id)),
         roster: roster.digest(),
@@ -99,4 +97,18 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     out.line(&format!("    {}", object.vkey));
     out.line("Next: `reissue plan PLAYBOOK --out plan.jsonl`.");
     Ok(ExitCode::Done)
+}
+
+/// A tenant from the command line.
+pub(super) fn tenant(text: &str) -> Result<TenantId, Failure> {
+    text.parse().map_err(|e: IdError| Failure::new(codes::ARGUMENT, format!("--tenant: {e}"), "give a GUID"))
+}
+
+/// A cloud from the command line.
+pub(super) fn cloud(text: &str) -> Result<Cloud, Failure> {
+    let found = Cloud::ALL.iter().find(|(_, name)| *name == text).map(|(cloud, _)| *cloud);
+    found.ok_or_else(|| {
+        let next = "choose public, us_gov_high, us_gov_dod or china";
+        Failure::new(codes::ARGUMENT, format!("--cloud: there is no cloud {text:?}"), next)
+    })
 }

@@ -6,6 +6,7 @@ use super::world::runtime;
 use super::{ExitCode, Session};
 use crate::drill::scene;
 use crate::lab::serve::serve;
+use crate::lab::{LabOptions, Lags};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -23,7 +24,13 @@ pub(super) struct Arguments {
     /// Write each exchange, without its secrets, to this file
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// No lags; commands that use this lab look again after a shorter while
+    #[arg(long)]
+    fast: bool,
 }
+
+/// What a fast lab divides pauses by.
+const FAST: u32 = 20;
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let playbook = super::check::load(&arguments.file, session)?;
@@ -32,7 +39,8 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         |e: String| Failure::new(codes::NO_LAB, e, "check the folder and the port").at(&arguments.dir);
     let runtime = runtime()?;
     runtime.block_on(async {
-        let scene = scene::build(&env, &playbook);
+        let lags = if arguments.fast { Lags::none() } else { Lags::default() };
+        let scene = scene::build_with(&env, &playbook, LabOptions { lags, ..LabOptions::default() });
         if let Some(file) = &arguments.record {
             let file = env.disk.open_append(file).map_err(|e| failed(e.to_string()))?;
             let file = Mutex::new(file);
@@ -43,7 +51,10 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             });
         }
         env.disk.make_folder(&arguments.dir).map_err(|e| failed(e.to_string()))?;
-        let operator = serde_json::json!({ "client_id": scene.operator, "secret": scene.operator_secret });
+        let haste = if arguments.fast { FAST } else { 1 };
+        let operator = serde_json::json!({
+            "client_id": scene.operator, "secret": scene.operator_secret, "haste": haste
+        });
         let operator = format!("{operator:#}\n");
         let path = arguments.dir.join("operator.json");
         env.disk.write_atomic(&path, operator.as_bytes()).map_err(|e| failed(e.to_string()))?;

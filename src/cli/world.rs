@@ -11,11 +11,12 @@ use crate::domain::id::{ClientId, TenantId};
 use crate::domain::playbook::model::Cloud;
 use crate::domain::secret::Secret;
 use crate::domain::text::Text;
-use crate::env::Env;
+use crate::env::{DiskError, Env};
 use crate::trail::{Home, HomeError};
 use crate::wire::budget::Start;
 use crate::wire::net::{Net, NetOptions, Roots};
 use serde::Deserialize;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -91,11 +92,20 @@ struct LabFile {
 struct OperatorFile {
     client_id: ClientId,
     secret: String,
+    /// How much shorter pauses between looks may be in this lab.
+    haste: u32,
 }
 
 impl ActingArguments {
     pub(crate) fn environment(&self) -> Environment {
         if self.lab.is_some() { Environment::Lab } else { Environment::Production }
+    }
+
+    /// The machine, with the haste of a fast lab; never with any in a real tenant.
+    pub(crate) fn in_time(&self, env: &Env) -> Result<Env, Failure> {
+        let Some(lab) = &self.lab else { return Ok(env.clone()) };
+        let operator: OperatorFile = read_json(env, &lab.join("operator.json"))?;
+        Ok(Env { clock: env.clock.hasty(operator.haste), ..env.clone() })
     }
 
     /// A session with one tenant. Nothing is sent yet.
@@ -106,7 +116,7 @@ impl ActingArguments {
         tenant: &TenantId,
         start: Start,
     ) -> Result<Azure, Failure> {
-        let env = &session.env;
+        let env = &self.in_time(&session.env)?;
         let identity = self.identity(env)?;
         let net = Net::new(self.net_options(env)?);
         let net = net.map_err(|e| Failure::new(codes::NETWORK, e.to_string(), "check the CA file"))?;
@@ -173,13 +183,33 @@ impl ActingArguments {
         let next = "add `--certificate FILE`: PEM, certificate and unencrypted RSA key";
         let missing = Failure::new(codes::IDENTITY, "there is no certificate to read", next);
         let file = self.certificate.as_ref().ok_or(missing)?;
-        let bytes = env.disk.read(file, KEY_BYTES_MAX).map_err(|e| {
-            Failure::new(codes::UNREADABLE, e.to_string(), "check the path and your permissions").at(file)
-        })?;
+        let read = env.disk.read(file, KEY_BYTES_MAX);
+        let bytes = read.map_err(|e| unreadable(file, &e, "the certificate file"))?;
         let pem = Secret::new(String::from_utf8(bytes).unwrap_or_default());
         CertificateKey::from_pem(&pem)
             .map_err(|e| Failure::new(codes::IDENTITY, e.to_string(), next).at(file))
     }
+}
+
+/// Why a file could not be read, said the same way everywhere; `what` is what was wanted.
+pub(crate) fn unreadable(file: &Path, e: &DiskError, what: &str) -> Failure {
+    let itself = format!("name {what} itself: no folder, FIFO or device");
+    let (found, next) = match e.kind {
+        ErrorKind::NotFound => ("there is no such file".to_owned(), "check the path"),
+        ErrorKind::PermissionDenied => ("you may not read this file".to_owned(), "check its owner and mode"),
+        ErrorKind::InvalidInput | ErrorKind::IsADirectory => {
+            ("this is not a regular file".to_owned(), itself.as_str())
+        }
+        ErrorKind::FileTooLarge => {
+            (format!("the file is too large for {what}"), "check that it is the right file")
+        }
+        // ELOOP has no stable kind of its own.
+        _ if e.why.contains("symbolic link") => {
+            ("this is a symbolic link".to_owned(), "name the file that it points to")
+        }
+        _ => (format!("the file cannot be read: {}", e.why), "check the path and the disk"),
+    };
+    Failure::new(codes::UNREADABLE, found, next).at(file)
 }
 
 fn no_lab(lab: &Path, why: &str) -> Failure {
@@ -188,7 +218,7 @@ fn no_lab(lab: &Path, why: &str) -> Failure {
 }
 
 fn read_json<T: for<'a> Deserialize<'a>>(env: &Env, path: &Path) -> Result<T, Failure> {
-    let bytes = env.disk.read(path, KEY_BYTES_MAX).map_err(|e| no_lab(path, &e.to_string()))?;
+    let bytes = env.disk.read(path, KEY_BYTES_MAX).map_err(|e| no_lab(path, &e.why))?;
     serde_json::from_slice(&bytes).map_err(|e| no_lab(path, &e.to_string()))
 }
 

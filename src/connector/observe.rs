@@ -71,6 +71,12 @@ fn refusal(fault: &Fault) -> Refusal {
     Refusal::new(reason, &*fault.code)
 }
 
+/// The population that percentages count against.
+pub(super) fn population(applications: u64, users: u64) -> Population {
+    let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    Population { applications: small(applications), users: small(users) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,10 +95,4 @@ mod tests {
             assert_eq!(refusal(&fault).reason, reason, "{code}");
         }
     }
-}
-
-/// The population that percentages count against.
-pub(super) fn population(applications: u64, users: u64) -> Population {
-    let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    Population { applications: small(applications), users: small(users) }
 }

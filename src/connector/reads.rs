@@ -33,7 +33,7 @@ where
         if same >= wanted.times {
             return Ok(last);
         }
-        clock.sleep(wanted.apart).await;
+        clock.pause_between_looks(wanted.apart).await;
         let now = read().await?;
         same = if now == last { same + 1 } else { 1 };
         last = now;

@@ -140,14 +140,14 @@ where
                     began = clock.now();
                 }
                 row += 1;
-                clock.sleep(APART).await;
+                clock.pause_between_looks(APART).await;
             }
             Answer::Other(fault) => {
                 if fault.class != FaultClass::NotYet || clock.now() >= ends {
                     return Err(fault);
                 }
                 row = 0;
-                clock.sleep(AGAIN).await;
+                clock.pause_between_looks(AGAIN).await;
             }
         }
     }

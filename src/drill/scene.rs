@@ -57,7 +57,12 @@ pub struct Held {
 
 /// Builds the tenant.
 pub fn build(env: &Env, playbook: &ValidPlaybook) -> Scene {
-    let options = LabOptions { tenant: playbook.tenant.id.clone(), ..LabOptions::default() };
+    build_with(env, playbook, LabOptions::default())
+}
+
+/// Builds the tenant in a lab of these options.
+pub fn build_with(env: &Env, playbook: &ValidPlaybook, options: LabOptions) -> Scene {
+    let options = LabOptions { tenant: playbook.tenant.id.clone(), ..options };
     let lab = Lab::new(env.clock, env.random.clone(), options);
     let operator: ClientId = OPERATOR.parse().unwrap_or_else(|_| ClientId::from_random([0; 16]));
     lab.create_application(NewApplication::new(operator.clone(), OPERATOR_NAME));

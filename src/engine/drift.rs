@@ -39,7 +39,7 @@ pub(super) async fn check(
             return Ok(None);
         }
         if reads.len() < READS {
-            shared.env.clock.sleep(APART).await;
+            shared.env.clock.pause_between_looks(APART).await;
         }
     }
     let mut stopped = false;

@@ -57,6 +57,8 @@ pub struct Outcome {
     pub done: u32,
     pub not_evicted: u32,
     pub undone: u32,
+    /// Of those undone: because the world had moved since the plan.
+    pub stale: u32,
     pub abandoned: u32,
     pub stuck: u32,
     pub excepted: u32,
@@ -240,6 +242,7 @@ fn tally(board: &Board, approved: &ApprovedPlan, left: Left) -> Outcome {
         done: ended(Ending::Done),
         not_evicted: ended(Ending::DoneNotEvicted),
         undone: ended(Ending::Undone),
+        stale: board.count(|s| s.ending() == Some(Ending::Undone) && s.is_stale()),
         abandoned: ended(Ending::Abandoned),
         stuck: board.count(|s| s.stuck().is_some()),
         excepted: approved.plan().header.counts.excepted,

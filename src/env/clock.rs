@@ -9,17 +9,23 @@ use tokio::time::Instant;
 pub enum Clock {
     Real {
         opened: Instant,
+        /// How many times shorter the pauses between two looks are: 1, unless a fast lab says so.
+        haste: u32,
     },
     /// `start` plus what tokio's clock has advanced: on a paused runtime, virtual time.
-    Virtual {
-        start: Timestamp,
-        opened: Instant,
-    },
+    Virtual { start: Timestamp, opened: Instant },
 }
 
 impl Clock {
     pub fn real() -> Self {
-        Self::Real { opened: Instant::now() }
+        Self::Real { opened: Instant::now(), haste: 1 }
+    }
+    /// The same clock with shorter pauses between looks, for a lab that does not lag.
+    pub fn hasty(self, haste: u32) -> Self {
+        match self {
+            Self::Real { opened, .. } => Self::Real { opened, haste: haste.max(1) },
+            other => other,
+        }
     }
     /// Starts a clock at `start`. Call it inside the runtime whose time it shall follow.
     pub fn starting_at(start: Timestamp) -> Self {
@@ -38,11 +44,16 @@ impl Clock {
     /// Time that never goes back, since this clock was made.
     pub fn elapsed(&self) -> Duration {
         match self {
-            Self::Real { opened } | Self::Virtual { opened, .. } => opened.elapsed(),
+            Self::Real { opened, .. } | Self::Virtual { opened, .. } => opened.elapsed(),
         }
     }
     pub async fn sleep(&self, span: Duration) {
         tokio::time::sleep(span).await;
+    }
+    /// The pause between two looks at the same thing: as long as what is looked at may lag.
+    pub async fn pause_between_looks(&self, span: Duration) {
+        let haste = if let Self::Real { haste, .. } = self { *haste } else { 1 };
+        self.sleep(span / haste).await;
     }
     /// Sleeps until the clock shows `when`; returns at once if it already does.
     pub async fn sleep_until(&self, when: Timestamp) {

@@ -12,3 +12,14 @@ pub fn no_core_dumps() -> bool {
     let hidden = true;
     limited && hidden
 }
+
+/// Whether core dumps are off now, as [`no_core_dumps`] left them.
+pub fn core_dumps_are_off() -> bool {
+    let limited = rustix::process::getrlimit(rustix::process::Resource::Core).current == Some(0);
+    #[cfg(target_os = "linux")]
+    let hidden = rustix::process::dumpable_behavior()
+        .is_ok_and(|b| b == rustix::process::DumpableBehavior::NotDumpable);
+    #[cfg(not(target_os = "linux"))]
+    let hidden = true;
+    limited && hidden
+}

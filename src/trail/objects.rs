@@ -37,7 +37,8 @@ impl Objects {
         Self { disk, folder: folder.objects() }
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
+    /// Where the object is, for people who want to look at it.
+    pub fn path(&self, digest: &Digest) -> PathBuf {
         self.folder.join(format!("sha256-{}", digest.hex()))
     }
 

@@ -1,0 +1,29 @@
+//! `reissue audit`: judge the log offline, or read it. Neither needs a tenant or a lock.
+
+mod show;
+mod verify;
+
+use super::error::Failure;
+use super::{ExitCode, Session};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Judge a log from its files alone: is it the log that was written?
+    #[command(after_help = verify::AFTER_HELP)]
+    Verify(verify::Arguments),
+    /// Read the log: what happened, when, by whom
+    Show(show::Arguments),
+}
+
+pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
+    match arguments.command {
+        Command::Verify(arguments) => verify::run(&arguments, session),
+        Command::Show(arguments) => show::run(&arguments, session),
+    }
+}

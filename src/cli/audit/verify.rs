@@ -1,0 +1,234 @@
+//! `reissue audit verify`: one judgement, with exit codes of its own.
+
+use crate::cli::codes;
+use crate::cli::error::Failure;
+use crate::cli::exit::AuditCode;
+use crate::cli::human::Output;
+use crate::cli::{ExitCode, Session};
+use crate::domain::id::Digest;
+use crate::domain::text::Text;
+use crate::trail::verify::{Anchor, Check, CheckResult, Finding, Outcome, Report, Trust, Verdict, verify};
+use crate::trail::{Folder, Home, LogKey, VerifierKey};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+pub(super) const AFTER_HELP: &str = "Exit codes of this command: 0 intact, anchored and complete, 1 tampered, \
+    2 no judgement (something could not be read), 3 consistent, but NOT anchored, 4 intact as far as it goes, but \
+    not complete (an open run, a torn end). Nothing is written and nothing is asked of a network.";
+
+const ANCHOR_BYTES_MAX: u64 = 64 << 10;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The installation whose log is judged
+    #[arg(long, value_name = "DIR", default_value = ".reissue", env = "REISSUE_HOME")]
+    home: PathBuf,
+    /// Judge the log in this folder instead: a copy, or a log from another machine
+    #[arg(long, value_name = "DIR", requires = "key")]
+    folder: Option<PathBuf>,
+    /// The log's public key, as it was printed by `reissue init` and kept elsewhere
+    #[arg(long, value_name = "VKEY")]
+    key: Option<String>,
+    /// The roster's digest, as it was printed by `reissue init`
+    #[arg(long, value_name = "DIGEST")]
+    roster: Option<String>,
+    /// A checkpoint of this log that was kept elsewhere; may be given several times
+    #[arg(long = "anchor", value_name = "FILE")]
+    anchors: Vec<PathBuf>,
+}
+
+/// What is judged, and where its key is from.
+struct Case {
+    folder: Folder,
+    trust: Trust,
+    key_from: &'static str,
+}
+
+pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
+    let case = case(arguments, session).map_err(unjudged)?;
+    let judged = verify(&session.env.disk, &case.folder, &case.trust);
+    let report = judged.map_err(|e| {
+        let next = "name the folder that holds events.jsonl, and check that you may read it";
+        unjudged(Failure::new(codes::NO_VERDICT, e.to_string(), next).at(case.folder.root()))
+    })?;
+    match session.out.is_json() {
+        true => objects(&report, &mut session.out),
+        false => show(&case, &report, &mut session.out),
+    }
+    Ok(ExitCode::Audit(code(report.verdict)))
+}
+
+fn code(verdict: Verdict) -> AuditCode {
+    match verdict {
+        Verdict::Intact => AuditCode::Intact,
+        Verdict::Tampered => AuditCode::Tampered,
+        Verdict::NotAnchored => AuditCode::NotAnchored,
+        Verdict::Incomplete => AuditCode::Incomplete,
+    }
+}
+
+/// Whatever went wrong before the judgement: there is none, and the exit code says so.
+fn unjudged(failure: Failure) -> Failure {
+    Failure { code: codes::NO_VERDICT, state: "nothing was judged, nothing was changed".into(), ..failure }
+}
+
+fn case(arguments: &Arguments, session: &Session) -> Result<Case, Failure> {
+    let given = arguments.key.as_deref().map(parse_key).transpose()?;
+    let roster = arguments.roster.as_deref().map(parse_roster).transpose()?;
+    let (folder, key, key_from, roster) = match (&arguments.folder, given) {
+        (Some(folder), Some(key)) => (Folder::new(folder), key, "given", roster),
+        (Some(_), None) => {
+            let next = "add `--key` with the line that `reissue init` printed";
+            return Err(Failure::new(codes::NO_VERDICT, "there is no key to judge with", next));
+        }
+        (None, given) => {
+            let failed = |e: &crate::trail::HomeError| crate::cli::world::home_failure(&arguments.home, e);
+            let home = Home::open(&session.env, &arguments.home).map_err(|e| failed(&e))?;
+            let (key, from) = match given {
+                Some(key) => (key, "given"),
+                None => own_key(session, &home).map_err(|e| failed(&e))?,
+            };
+            (home.log(), key, from, roster.or(Some(home.install.roster)))
+        }
+    };
+    let anchor = |path: &PathBuf| match path.starts_with(folder.root()) {
+        true => Err(inside(path)),
+        false => read_anchor(session, path, &key),
+    };
+    let anchors = arguments.anchors.iter().map(anchor).collect::<Result<_, _>>()?;
+    Ok(Case { folder, trust: Trust { key, roster, anchors }, key_from })
+}
+
+/// The installation's own key; the copy inside the log, which whoever changes the log can change
+/// too, only if the key file is not ours to read.
+fn own_key(session: &Session, home: &Home) -> Result<(VerifierKey, &'static str), crate::trail::HomeError> {
+    match LogKey::load(session.env.disk.as_ref(), &home.root().join("log.key")) {
+        Ok(key) => Ok((key.public().clone(), "of this installation")),
+        Err(_) => Ok((home.vkey()?, "only the copy inside the log itself; better give `--key`")),
+    }
+}
+
+fn parse_key(text: &str) -> Result<VerifierKey, Failure> {
+    let next = "copy the line that `reissue init` printed; it begins with `reissue.`";
+    text.trim().parse().map_err(|e| Failure::new(codes::NO_VERDICT, format!("--key: {e}"), next))
+}
+
+fn parse_roster(text: &str) -> Result<Digest, Failure> {
+    let next = "write it as `sha256:` and 64 digits, as `reissue init` printed it";
+    text.trim().parse().map_err(|e| Failure::new(codes::NO_VERDICT, format!("--roster: {e}"), next))
+}
+
+/// Whoever can rewrite the log can rewrite this too.
+fn inside(path: &Path) -> Failure {
+    let next = "give a copy that was kept where the log's writer cannot change it";
+    Failure::new(codes::NO_VERDICT, "an anchor out of the log's own folder proves nothing", next).at(path)
+}
+
+fn read_anchor(session: &Session, path: &Path, key: &VerifierKey) -> Result<Anchor, Failure> {
+    let wrong = |what: String, next: &str| Failure::new(codes::NO_VERDICT, what, next).at(path);
+    let note = session.env.disk.read(path, ANCHOR_BYTES_MAX);
+    let note = note.map_err(|e| wrong(format!("the anchor: {}", e.why), "check the path"))?;
+    Anchor::from_checkpoint(&path.to_string_lossy(), &note, key, None).map_err(|e| {
+        let next = "give a file that was copied from the log's folder `checkpoints`, unchanged";
+        wrong(format!("this is no checkpoint of this log: {e}"), next)
+    })
+}
+
+#[derive(Serialize)]
+struct VerdictObject<'a> {
+    verdict: Verdict,
+    exit: u8,
+    sentence: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anchored: Option<u64>,
+    root: &'a str,
+    runs: u64,
+    signed: u64,
+    size: u64,
+}
+
+fn objects(report: &Report, out: &mut Output) {
+    let Report { anchored, checks, findings, root, runs, signed, size, verdict } = report;
+    checks.iter().for_each(|check| out.object("audit_check", check));
+    findings.iter().for_each(|finding| out.object("audit_finding", finding));
+    let object = VerdictObject {
+        verdict: *verdict,
+        exit: code(*verdict) as u8,
+        sentence: verdict.sentence(),
+        anchored: *anchored,
+        root,
+        runs: *runs,
+        signed: *signed,
+        size: *size,
+    };
+    out.object("audit_verdict", &object);
+}
+
+fn show(case: &Case, report: &Report, out: &mut Output) {
+    let Report { anchored, checks, findings, root, runs, signed, size, verdict } = report;
+    let folder = Text::<300>::lossy(&case.folder.root().to_string_lossy());
+    out.line(&format!("The log in {folder}: {size} lines, {runs} runs, {signed} lines signed."));
+    out.line(&format!("  key   {}", case.trust.key));
+    out.line(&format!("        ({})", case.key_from));
+    out.line(&format!("  root  {root}\n"));
+    for CheckResult { check, findings, outcome } in checks {
+        let (name, about) = about(*check);
+        let result = match (outcome, findings) {
+            (Outcome::Passed, 0) => "passed".to_owned(),
+            (Outcome::Passed, n) => format!("passed, {n} notes"),
+            (Outcome::Incomplete, n) => format!("INCOMPLETE ({n})"),
+            (Outcome::Tampered, n) => format!("TAMPERED ({n})"),
+            (Outcome::NotDone, _) => "NOT DONE: nothing that is kept elsewhere was given".to_owned(),
+        };
+        out.line(&format!(
+            "  {name:<13}{result:<17}{}",
+            if *outcome == Outcome::NotDone { "" } else { about }
+        ));
+    }
+    let mut advice = "";
+    for Finding { check, severity, line, byte, what, why, act } in findings {
+        if advice != *why {
+            out.line(&format!("\n{why} {act}"));
+            advice = why;
+        }
+        let place = line.zip(*byte).map(|(l, b)| format!("line {l} (byte {b}): ")).unwrap_or_default();
+        let severity = format!("{severity:?}").to_lowercase();
+        out.line(&format!("  {severity}, {}: {place}{what}", about(*check).0));
+    }
+    out.line(&format!("\nVerdict: {}.", verdict.sentence()));
+    if let Some(covered) = anchored.filter(|covered| covered < size) {
+        out.line(&format!("Lines up to {covered} are anchored; the {} after them are not.", size - covered));
+    }
+    out.line(&format!("Next: {}.", next(*verdict)));
+}
+
+fn next(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Intact => "nothing; keep this checkpoint where the log is not",
+        Verdict::NotAnchored => {
+            "verify with `--anchor FILE`, a checkpoint that somebody keeps elsewhere; if nobody does, copy \
+             `checkpoints/checkpoint` away now"
+        }
+        Verdict::Incomplete => "see `reissue status`; `reissue apply --resume` goes on; then verify again",
+        Verdict::Tampered => {
+            "stop runs on this log; keep this folder as it is and every copy of it as evidence; compare with Entra's \
+             own audit log"
+        }
+    }
+}
+
+/// A check's name, and what passing it means.
+fn about(check: Check) -> (&'static str, &'static str) {
+    match check {
+        Check::Files => ("files", "nothing but regular files that belong here"),
+        Check::Identity => ("identity", "the log's key and names are the trusted ones"),
+        Check::Lines => ("lines", "each is a canonical event"),
+        Check::Chain => ("chain", "each follows the one before"),
+        Check::Time => ("time", "never goes backwards"),
+        Check::Checkpoints => ("checkpoints", "signed heads fit the lines, none is missing"),
+        Check::Objects => ("objects", "whatever lines refer to is there, unchanged"),
+        Check::Approvals => ("approvals", "genuine, enough, and before what they release"),
+        Check::Runs => ("runs", "went by the approved plan, effect by effect"),
+        Check::Anchors => ("anchors", "heads that others keep are heads of this log"),
+    }
+}

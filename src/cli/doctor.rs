@@ -1,0 +1,148 @@
+//! `reissue doctor`: is everything there that a run needs? Looks, and changes nothing.
+
+mod here;
+mod tenant;
+
+use super::codes;
+use super::error::Failure;
+use super::world::{ActingArguments, HomeArguments, runtime};
+use super::{ExitCode, Session};
+use crate::domain::id::TenantId;
+use crate::domain::playbook::ValidPlaybook;
+use crate::domain::playbook::model::Cloud;
+use crate::trail::Home;
+use serde::Serialize;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Look at what this playbook needs: its tenant, its stores, the permissions for its actions
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tenant", "cloud"])]
+    playbook: Option<PathBuf>,
+    /// Look at this directory (tenant); without it and a playbook, at the installation's
+    #[arg(long, value_name = "GUID")]
+    tenant: Option<String>,
+    /// Its cloud: public, us_gov_high, us_gov_dod or china
+    #[arg(long, requires = "tenant", default_value = "public")]
+    cloud: String,
+    #[command(flatten)]
+    home: HomeArguments,
+    #[command(flatten)]
+    acting: ActingArguments,
+}
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Found {
+    Good,
+    /// Works without, but says or proves less.
+    Note,
+    /// No read can show it; the first approved step will.
+    Unproved,
+    Missing,
+}
+
+/// One line of the doctor.
+#[derive(Debug, Serialize)]
+struct Check {
+    check: &'static str,
+    found: Found,
+    what: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    todo: Option<String>,
+}
+
+impl Check {
+    fn good(check: &'static str, what: impl Into<String>) -> Self {
+        Self { check, found: Found::Good, what: what.into(), todo: None }
+    }
+    fn new(check: &'static str, found: Found, what: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self { check, found, what: what.into(), todo: Some(todo.into()) }
+    }
+    fn missing(check: &'static str, what: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self::new(check, Found::Missing, what, todo)
+    }
+}
+
+/// Where to look.
+struct Place {
+    tenant: TenantId,
+    cloud: Cloud,
+    playbook: Option<ValidPlaybook>,
+}
+
+pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
+    let home = arguments.home.open(session);
+    let place = place(&arguments, session, home.as_ref().ok())?;
+    let mut checks = here::machine();
+    checks.extend(match &home {
+        Ok(home) => here::installation(session, home, place.as_ref()),
+        Err(failure) => vec![Check::missing("installation", failure.what.clone(), failure.next.clone())],
+    });
+    match &place {
+        Some(place) => match arguments.acting.session(
+            session,
+            place.cloud,
+            &place.tenant,
+            crate::wire::budget::Start::Full,
+        ) {
+            Ok(azure) => checks.extend(runtime()?.block_on(tenant::look(&azure, place))),
+            Err(failure) => checks.push(Check::missing("identity", failure.what, failure.next)),
+        },
+        None => checks.push(Check::missing(
+            "tenant",
+            "it is not said which tenant",
+            "add `--playbook FILE`, or `--tenant GUID --cloud CLOUD`, or make an installation with `reissue init`",
+        )),
+    }
+    tell(session, &checks)
+}
+
+fn place(arguments: &Arguments, session: &Session, home: Option<&Home>) -> Result<Option<Place>, Failure> {
+    let cloud = super::init::cloud(&arguments.cloud)?;
+    if let Some(file) = &arguments.playbook {
+        let playbook = super::check::load(file, session)?;
+        let (tenant, cloud) = (playbook.tenant.id.clone(), playbook.tenant.cloud);
+        return Ok(Some(Place { tenant, cloud, playbook: Some(playbook) }));
+    }
+    if let Some(tenant) = &arguments.tenant {
+        return Ok(Some(Place { tenant: super::init::tenant(tenant)?, cloud, playbook: None }));
+    }
+    let of_home =
+        |h: &Home| Place { tenant: h.install.tenant.clone(), cloud: h.install.cloud, playbook: None };
+    Ok(home.map(of_home))
+}
+
+fn tell(session: &mut Session, checks: &[Check]) -> Result<ExitCode, Failure> {
+    for check in checks {
+        session.out.object("doctor", check);
+        let Check { check, found, what, todo } = check;
+        let word = match found {
+            Found::Good => "ok",
+            Found::Note => "note",
+            Found::Unproved => "unproved",
+            Found::Missing => "MISSING",
+        };
+        session.out.line(&format!("{word:<9} {check:<13} {what}"));
+        if let Some(todo) = todo {
+            session.out.line(&format!("{:<9} {:<13} -> {todo}", "", ""));
+        }
+    }
+    match checks.iter().filter(|c| c.found == Found::Missing).count() {
+        0 => {
+            session.out.line("\nEverything that can be looked at is there.");
+            Ok(ExitCode::Done)
+        }
+        n => {
+            let things = if n == 1 { "thing that is" } else { "things that are" };
+            let what = format!("{n} {things} needed cannot be found");
+            Err(Failure::new(
+                codes::NOT_READY,
+                what,
+                "do what stands behind `->` in each line marked MISSING",
+            ))
+        }
+    }
+}

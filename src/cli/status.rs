@@ -1,0 +1,88 @@
+//! `reissue status [RUN]`: how runs stand and what a person has to do next. Read from the log
+//! alone, without its lock: it works while `apply` is on in another process.
+
+mod fold;
+mod next;
+mod view;
+
+use super::error::Failure;
+use super::standing::Standing;
+use super::world::HomeArguments;
+use super::{ExitCode, Session};
+use crate::domain::id::{RunId, TargetId};
+use crate::domain::plan::Plan;
+use crate::domain::target::TargetState;
+use crate::domain::time::Timestamp;
+use crate::engine::recovery::Recovery;
+use crate::trail::{Home, Objects};
+use fold::{Overview, RunHead, Writer};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The run, or `latest`; without it, all runs are listed, and the open one (else the last) is shown
+    run: Option<String>,
+    #[command(flatten)]
+    home: HomeArguments,
+}
+
+/// One run with its targets.
+struct Run<'a> {
+    head: &'a RunHead,
+    plan: &'a Plan,
+    /// Where the plan is kept.
+    plan_file: String,
+    recovery: Recovery<'a>,
+    writer: Option<&'a Writer>,
+}
+
+impl Run<'_> {
+    fn standings(&self, now: Timestamp) -> Vec<(TargetId, Standing)> {
+        self.recovery.states.iter().map(|(id, state)| (*id, Standing::of(state, now))).collect()
+    }
+}
+
+pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
+    let home = arguments.home.open(session)?;
+    let all = fold::overview(session, &home)?;
+    let wanted = arguments.run.as_deref();
+    let shown = match wanted {
+        Some(wanted) => Some(fold::wanted(session, &home, &all, wanted)?),
+        None => {
+            view::list(session, &home, &all)?;
+            all.runs.iter().rev().find(|r| r.finished.is_none()).or(all.runs.last())
+        }
+    };
+    if let Some(head) = shown {
+        one(session, &home, &all, head)?;
+    }
+    Ok(ExitCode::Done)
+}
+
+/// One target of a run as the log has it now, for commands that speak about it.
+pub(super) fn target_of(
+    session: &Session,
+    home: &Home,
+    run: &RunId,
+    id: TargetId,
+) -> Result<TargetState, Failure> {
+    let all = fold::overview(session, home)?;
+    let head = fold::wanted(session, home, &all, run.as_str())?;
+    let plan = fold::plan(session, home, head)?;
+    let mut states = fold::recovery(session, home, head, &plan)?.states;
+    let known: Vec<String> = states.keys().map(ToString::to_string).collect();
+    states.remove(&id).ok_or_else(|| {
+        let next = format!("its targets are {}; `reissue status` shows how they stand", known.join(", "));
+        Failure::new(super::codes::NO_RUN, format!("run {run} has no target {id} to change"), next)
+    })
+}
+
+fn one(session: &mut Session, home: &Home, all: &Overview, head: &RunHead) -> Result<(), Failure> {
+    let plan = fold::plan(session, home, head)?;
+    let recovery = fold::recovery(session, home, head, &plan)?;
+    let digest = head.state.started.plan;
+    let plan_file = Objects::new(session.env.disk.clone(), &home.log()).path(&digest);
+    let plan_file = plan_file.to_string_lossy().into_owned();
+    let run = Run { head, plan: &plan, plan_file, recovery, writer: all.writer.as_ref() };
+    view::run(session, home, &run);
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! What the log says of runs: read without a lock, beside a writer that may be at work.
+
+use crate::cli::codes;
+use crate::cli::error::Failure;
+use crate::cli::{Session, notes};
+use crate::domain::event::{Event, Line, RunAborted, RunFinished, RunPaused};
+use crate::domain::id::RunId;
+use crate::domain::note::Note;
+use crate::domain::plan::{Plan, file};
+use crate::domain::run::RunState;
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+use crate::engine::recovery::Recovery;
+use crate::trail::inbox::Inbox;
+use crate::trail::reader::ReadError;
+use crate::trail::{Home, Objects, Reader};
+use std::collections::BTreeMap;
+
+/// One run, without its targets.
+pub(super) struct RunHead {
+    pub(super) state: RunState,
+    pub(super) paused: Option<(RunPaused, Timestamp)>,
+    pub(super) aborted: Option<(RunAborted, Timestamp)>,
+    pub(super) finished: Option<(RunFinished, Timestamp)>,
+    /// When the last event was recorded.
+    pub(super) last: Timestamp,
+}
+
+/// A process that opened the log and has not closed it: at work, or dead.
+pub(super) struct Writer {
+    pub(super) process: Text<96>,
+    pub(super) since: Timestamp,
+}
+
+/// The whole log, run by run.
+#[derive(Default)]
+pub(super) struct Overview {
+    pub(super) runs: Vec<RunHead>,
+    pub(super) writer: Option<Writer>,
+}
+
+pub(super) fn unreadable(home: &Home, e: &ReadError) -> Failure {
+    let next = "run `reissue audit verify`: it says what is wrong with the log";
+    Failure::new(codes::LOG, e.to_string(), next).at(home.root())
+}
+
+/// Reads the log once.
+pub(super) fn overview(session: &Session, home: &Home) -> Result<Overview, Failure> {
+    let reader = Reader::open(session.env.disk.as_ref(), &home.log()).map_err(|e| unreadable(home, &e))?;
+    let mut all = Overview::default();
+    for read in reader {
+        all.fold(read.map_err(|e| unreadable(home, &e))?.line);
+    }
+    Ok(all)
+}
+
+impl Overview {
+    fn fold(&mut self, line: Line) {
+        let Line { event, run, time, .. } = line;
+        match &event {
+            Event::LogOpened(e) => self.writer = Some(Writer { process: e.process.clone(), since: time }),
+            Event::LogClosed(_) => self.writer = None,
+            _ => {}
+        }
+        let Some(run) = run else { return };
+        if let Event::RunStarted(started) = &event {
+            let state = RunState::new(run, started.clone(), time);
+            self.runs.push(RunHead { state, paused: None, aborted: None, finished: None, last: time });
+            return;
+        }
+        let Some(head) = self.runs.iter_mut().rev().find(|r| r.state.id == run) else { return };
+        head.last = time;
+        head.state.apply(&event);
+        match event {
+            Event::RunPaused(e) => head.paused = Some((e, time)),
+            Event::RunContinued(_) => head.paused = None,
+            Event::RunAborted(e) => head.aborted = Some((e, time)),
+            Event::RunFinished(e) => head.finished = Some((e, time)),
+            _ => {}
+        }
+    }
+
+    pub(super) fn find(&self, id: &RunId) -> Option<&RunHead> {
+        self.runs.iter().find(|r| r.state.id == *id)
+    }
+}
+
+impl RunHead {
+    /// One word or two.
+    pub(super) fn word(&self) -> &'static str {
+        match (&self.finished, &self.aborted, &self.paused) {
+            (Some((f, _)), ..) if f.stuck + f.undone == 0 => "finished",
+            (Some(_), Some(_), _) => "aborted and finished",
+            (Some(_), ..) => "finished, not all done",
+            (None, Some(_), _) => "being aborted",
+            (None, None, Some(_)) => "paused",
+            (None, None, None) if !self.state.rejected_by.is_empty() => "rejected",
+            (None, None, None) => "open",
+        }
+    }
+}
+
+/// The plan of a run, from the log's objects.
+pub(super) fn plan(session: &Session, home: &Home, head: &RunHead) -> Result<Plan, Failure> {
+    let objects = Objects::new(session.env.disk.clone(), &home.log());
+    let digest = &head.state.started.plan;
+    let next = "restore the log's objects from a copy; `reissue audit verify` says which are missing";
+    let wrong = |e: String| Failure::new(codes::LOG, e, next).at(home.root());
+    let bytes = objects.get(digest, file::MAX_BYTES).map_err(|e| wrong(e.to_string()))?;
+    Ok(file::read(&bytes).map_err(|e| wrong(e.to_string()))?.0)
+}
+
+/// The log again, now with the targets of one run.
+pub(super) fn recovery<'a>(
+    session: &Session,
+    home: &Home,
+    head: &RunHead,
+    plan: &'a Plan,
+) -> Result<Recovery<'a>, Failure> {
+    let mut recovery = Recovery::new(plan, head.state.started.plan);
+    let reader = Reader::open(session.env.disk.as_ref(), &home.log()).map_err(|e| unreadable(home, &e))?;
+    for read in reader {
+        recovery.fold(&read.map_err(|e| unreadable(home, &e))?.line);
+    }
+    let Some((line, why)) = &recovery.illegal else { return Ok(recovery) };
+    let what = format!("line {} of the log does not fit the plan: {why}", line + 1);
+    let next = "do not go on; run `reissue audit verify` and compare with a copy";
+    Err(Failure::new(codes::LOG, what, next).at(home.root()))
+}
+
+/// Notes that lie in the inbox, by their word.
+pub(super) fn waiting_notes(session: &Session, home: &Home) -> BTreeMap<&'static str, u32> {
+    let items = Inbox::new(session.env.disk.clone(), &home.log()).items().unwrap_or_default();
+    let mut words = BTreeMap::new();
+    for item in items.into_iter().flatten() {
+        let word = serde_json::from_slice::<Note>(&item.bytes).map_or("unreadable", |n| n.word());
+        *words.entry(word).or_default() += 1;
+    }
+    words
+}
+
+/// The run that is asked for; with `latest`, the last one that was started.
+pub(super) fn wanted<'a>(
+    session: &Session,
+    home: &Home,
+    all: &'a Overview,
+    wanted: &str,
+) -> Result<&'a RunHead, Failure> {
+    let (id, _, _) = notes::find_run(session, home, wanted)?;
+    let missing = || {
+        let what = format!("the log has no run {id}");
+        Failure::new(codes::NO_RUN, what, "`reissue status` lists the runs").at(home.root())
+    };
+    all.find(&id).ok_or_else(missing)
+}

@@ -1,0 +1,168 @@
+//! What a person has to do next, as command lines that can be pasted.
+
+use super::Run;
+use crate::cli::standing::{Standing, when};
+use crate::domain::event::{Decision, Environment};
+use crate::domain::step::Phase;
+use crate::domain::time::Timestamp;
+use serde::Serialize;
+use std::path::Path;
+
+/// One thing to do, and how.
+#[derive(Debug, Serialize)]
+pub(super) struct Todo {
+    pub(super) why: String,
+    pub(super) commands: Vec<String>,
+}
+
+/// Everything that waits for a person, the most urgent first.
+pub(super) fn todos(run: &Run<'_>, home: &Path, now: Timestamp) -> Vec<Todo> {
+    let words =
+        Words { home: at_home(home), run: run.head.state.id.to_string(), plan: quote(&run.plan_file) };
+    let mut todos = Vec::new();
+    if run.head.finished.is_some() {
+        return todos;
+    }
+    for who in &run.head.state.rejected_by {
+        let Words { home, plan, .. } = &words;
+        let who = quote(who);
+        todos.push(Todo {
+            why: format!("{who} rejects the plan; nobody else can take that back"),
+            commands: vec![format!("reissue approve {plan} --by {who} --withdraw --key FILE{home}")],
+        });
+    }
+    if let Some((paused, at)) = &run.head.paused {
+        let Words { home, run, .. } = &words;
+        todos.push(Todo {
+            why: format!("paused by {} at {}: {}", paused.by, at.short(), paused.reason),
+            commands: vec![format!("reissue pause {run} --continue --by NAME{home}")],
+        });
+    }
+    approvals(run, &words, now, &mut todos);
+    for (id, standing) in run.standings(now) {
+        per_target(&words, &id.to_string(), &standing, &mut todos);
+    }
+    todos.extend(resume(run, &words, now));
+    todos
+}
+
+/// Parts of the command lines.
+struct Words {
+    home: String,
+    run: String,
+    plan: String,
+}
+
+fn at_home(home: &Path) -> String {
+    match home.to_string_lossy().as_ref() {
+        ".reissue" => String::new(),
+        other => format!(" --home {}", quote(other)),
+    }
+}
+
+/// As a shell takes it.
+fn quote(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+fn approvals(run: &Run<'_>, words: &Words, now: Timestamp, todos: &mut Vec<Todo>) {
+    for phase in [Phase::Start, Phase::Retire] {
+        let wanted = |(_, s): (_, Standing)| s == Standing::AwaitingApproval { phase };
+        let waiting = run.standings(now).into_iter().filter(|s| wanted(s.clone())).count();
+        if waiting == 0 {
+            continue;
+        }
+        let stands = |(a, _): &&(crate::domain::event::ApprovalRecorded, Timestamp)| {
+            a.phase == phase && a.decision == Decision::Approve && a.expires > now
+        };
+        let signed: Vec<&str> =
+            run.recovery.approvals.iter().filter(stands).map(|(a, _)| a.approver.as_str()).collect();
+        let signed =
+            if signed.is_empty() { "nobody so far".into() } else { format!("so far {}", signed.join(", ")) };
+        let header = &run.plan.header;
+        let Words { home, plan, .. } = words;
+        let which = if phase == Phase::Retire { " --phase retire" } else { "" };
+        todos.push(Todo {
+            why: format!(
+                "{waiting} targets wait for the {phase} phase: {} people other than {} have to approve ({signed})",
+                header.approval.quorum, header.author
+            ),
+            commands: vec![format!("reissue approve {plan}{which} --by NAME --key FILE{home}")],
+        });
+    }
+}
+
+fn per_target(words: &Words, target: &str, standing: &Standing, todos: &mut Vec<Todo>) {
+    let Words { home, run, .. } = words;
+    match standing {
+        Standing::AwaitingConfirmation { missing } => {
+            for consumer in missing {
+                let name = quote(consumer);
+                let command =
+                    format!("reissue confirm {run} {target} --consumer {name} --by NAME --how TEXT{home}");
+                todos.push(Todo {
+                    why: format!("{target} waits until {name} has moved to the new credential"),
+                    commands: vec![command],
+                });
+            }
+        }
+        Standing::Stuck { cause, .. } => {
+            let settle =
+                |how: &str| format!("reissue resolve {run} {target} --{how} --reason TEXT --by NAME{home}");
+            todos.push(Todo {
+                why: format!("{target} is stuck ({cause}): settle it by hand, or give it up"),
+                commands: vec![settle("done"), settle("abandoned")],
+            });
+        }
+        _ => {}
+    }
+}
+
+/// Somebody has to keep the run going, now or when the first wait ends.
+fn resume(run: &Run<'_>, words: &Words, now: Timestamp) -> Option<Todo> {
+    let Words { home, run: id, .. } = words;
+    let acting = match run.plan.header.environment {
+        Environment::Lab => " --lab DIR",
+        Environment::Production => " --as HOW --client-id GUID",
+    };
+    let commands = vec![format!("reissue apply --resume {id} --operator NAME{acting}{home}")];
+    let standings = run.standings(now);
+    let until = standings.iter().filter_map(|(_, s)| match s {
+        Standing::Holding { until } => Some(*until),
+        _ => None,
+    });
+    let can_go =
+        standings.iter().any(|(_, s)| matches!(s, Standing::Working { .. } | Standing::Retrying { .. }));
+    let why = match (&run.writer, until.min()) {
+        (Some(writer), _) => format!(
+            "`reissue apply` opened the log at {} ({}) and has not closed it: it is at work, or it died. If it died",
+            writer.since.short(),
+            writer.process
+        ),
+        (None, _) if can_go => "nobody carries the run on".into(),
+        (None, Some(until)) => format!("go on when the hold ends, at {}", when(until, now)),
+        (None, None) => "when the above is done, go on".into(),
+    };
+    Some(Todo { why, commands })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        for (word, quoted) in [
+            ("ann@agency.example", "ann@agency.example"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quote(word), quoted);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! `status` for people and for programs.
+
+use super::fold::{self, Overview, RunHead};
+use super::next::todos;
+use super::{Run, Standing};
+use crate::cli::Session;
+use crate::cli::error::Failure;
+use crate::cli::standing::{Tally, when};
+use crate::domain::id::TargetId;
+use crate::domain::plan::PlannedTarget;
+use crate::domain::step::Phase;
+use crate::domain::time::Timestamp;
+use crate::trail::Home;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+#[derive(Serialize)]
+struct RunObject<'a> {
+    run: &'a str,
+    incident: &'a str,
+    title: &'a str,
+    state: &'a str,
+    started: Timestamp,
+    operator: &'a str,
+    plan: String,
+    last_event: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished: Option<Timestamp>,
+    phases: BTreeMap<String, Timestamp>,
+    rejected_by: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aborted_by: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct TargetObject<'a> {
+    run: &'a str,
+    target: TargetId,
+    name: &'a str,
+    #[serde(rename = "target_kind")]
+    kind: &'a str,
+    steps_done: usize,
+    steps: usize,
+    past_no_return: bool,
+    #[serde(flatten)]
+    standing: Standing,
+}
+
+#[derive(Serialize)]
+struct TallyObject<'a> {
+    run: &'a str,
+    excepted: u32,
+    #[serde(flatten)]
+    tally: Tally,
+}
+
+fn object<'a>(head: &'a RunHead, plan: &'a crate::domain::plan::Plan) -> RunObject<'a> {
+    let RunHead { state, paused, aborted, finished, last } = head;
+    RunObject {
+        run: state.id.as_str(),
+        incident: &plan.header.incident.id,
+        title: &plan.header.incident.title,
+        state: head.word(),
+        started: state.started_at,
+        operator: &state.started.operator,
+        plan: state.started.plan.to_string(),
+        last_event: *last,
+        finished: finished.as_ref().map(|(_, at)| *at),
+        phases: state.phases.iter().map(|(p, until)| (p.to_string(), *until)).collect(),
+        rejected_by: state.rejected_by.iter().map(|r| r.as_str()).collect(),
+        paused_by: paused.as_ref().map(|(p, _)| p.by.as_str()),
+        aborted_by: aborted.as_ref().map(|(a, _)| a.by.as_str()),
+    }
+}
+
+/// Every run, one line each.
+pub(super) fn list(session: &mut Session, home: &Home, all: &Overview) -> Result<(), Failure> {
+    if all.runs.is_empty() {
+        session.out.line("No run was started in this installation.");
+        handed_in(session, home);
+        session.out.line("Next: `reissue plan PLAYBOOK`, approvals, then `reissue apply PLAN`.");
+        return Ok(());
+    }
+    for head in &all.runs {
+        let plan = fold::plan(session, home, head)?;
+        session.out.object("status_run", &object(head, &plan));
+        session.out.line(&format!(
+            "{}  {:<22}  {}  started {}",
+            head.state.id,
+            head.word(),
+            plan.header.incident.id,
+            head.state.started_at.short()
+        ));
+    }
+    session.out.line("");
+    Ok(())
+}
+
+fn handed_in(session: &mut Session, home: &Home) {
+    let waiting = fold::waiting_notes(session, home);
+    if waiting.is_empty() {
+        return;
+    }
+    session.out.object("status_inbox", &serde_json::json!({ "waiting": waiting }));
+    let words: Vec<String> = waiting.iter().map(|(word, n)| format!("{n} {word}")).collect();
+    session.out.line(&format!("Handed in and not read yet: {}.", words.join(", ")));
+}
+
+/// One run: header, targets, counts, and what to do.
+pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) {
+    let now = session.env.clock.now();
+    session.out.object("status", &object(run.head, run.plan));
+    if !session.out.is_json() {
+        header(session, run, now);
+    }
+    for target in run.plan.changes() {
+        if let Some(state) = run.recovery.states.get(&target.id) {
+            let standing = Standing::of(state, now);
+            let done = (state.steps_done(), state.past_no_return());
+            show_target(session, run, target, done, standing, now);
+        }
+    }
+    for e in run.plan.exceptions() {
+        let out = &mut session.out;
+        out.line(&format!("  {:<4} {:<24} left alone: {}", e.id, e.name, e.refusal.reason.code()));
+    }
+    let tally = Tally::of(run.recovery.states.values(), now);
+    let excepted = run.plan.header.counts.excepted;
+    let targets = if tally.targets == 1 { "target" } else { "targets" };
+    session.out.line(&format!("\n{} {targets}: {}; {excepted} left alone.", tally.targets, tally.say()));
+    session.out.object("status_tally", &TallyObject { run: run.head.state.id.as_str(), excepted, tally });
+    handed_in(session, home);
+    let todos = todos(run, home.root(), now);
+    if !todos.is_empty() {
+        session.out.line("\nNext:");
+    }
+    for todo in &todos {
+        session.out.object("status_next", todo);
+        session.out.line(&format!("  {}:", todo.why));
+        todo.commands.iter().for_each(|c| session.out.line(&format!("    {c}")));
+    }
+}
+
+fn header(session: &mut Session, run: &Run<'_>, now: Timestamp) {
+    let RunHead { state, paused, aborted, finished, last } = run.head;
+    let incident = &run.plan.header.incident;
+    let out = &mut session.out;
+    out.line(&format!("Run {} of {}: {}", state.id, incident.id, incident.title));
+    out.line(&format!("  state    {}, last event {}", run.head.word(), when(*last, now)));
+    out.line(&format!("  started  {} by {}", state.started_at.short(), state.started.operator));
+    out.line(&format!("  plan     {}", run.plan_file));
+    if let Some((f, at)) = finished {
+        out.line(&format!("  ended    {}: {} done, {} undone", at.short(), f.done, f.undone));
+    }
+    if let Some((p, at)) = paused {
+        out.line(&format!("  PAUSED   by {} at {}: {}", p.by, at.short(), p.reason));
+    }
+    if let Some((a, at)) = aborted {
+        out.line(&format!("  ABORTED  by {} at {}: {}", a.by, at.short(), a.reason));
+    }
+    for who in &state.rejected_by {
+        out.line(&format!("  REJECTED by {who}: nothing is written until that is withdrawn"));
+    }
+    let separately = run.plan.header.approval.retire_separately;
+    for phase in [Phase::Start, Phase::Retire] {
+        let said = match state.phases.get(&phase) {
+            Some(until) if *until > now => format!("open until {}", when(*until, now)),
+            Some(until) => format!("its approvals ended at {}", when(*until, now)),
+            None if phase == Phase::Retire && !separately => continue,
+            None => "not approved".into(),
+        };
+        out.line(&format!("  {phase:<8} {said}"));
+    }
+    out.line("");
+}
+
+fn show_target(
+    session: &mut Session,
+    run: &Run<'_>,
+    target: &PlannedTarget,
+    (done, past_no_return): (usize, bool),
+    standing: Standing,
+    now: Timestamp,
+) {
+    let steps = target.steps.len();
+    let no_return = if past_no_return { ", past the point of no return" } else { "" };
+    session.out.line(&format!(
+        "  {:<4} {:<24} {done} of {steps} steps  {}{no_return}",
+        target.id,
+        target.name,
+        standing.say(now)
+    ));
+    let object = TargetObject {
+        run: run.head.state.id.as_str(),
+        target: target.id,
+        name: &target.name,
+        kind: &target.kind,
+        steps_done: done,
+        steps,
+        past_no_return,
+        standing,
+    };
+    session.out.object("status_target", &object);
+}
