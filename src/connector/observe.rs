@@ -64,7 +64,7 @@ fn refusal(fault: &Fault) -> Refusal {
         // Graph's words for 403 (Microsoft Graph error responses).
         (FaultClass::Refused, "Authorization_RequestDenied" | "accessDenied") => Reason::MissingPermission,
         // Key Vault's: no role there, or its firewall (Key Vault REST error codes).
-        (FaultClass::Refused, code) if code.starts_with("Forbidden") => Reason::StoreUnreachable,
+        (_, code) if code.starts_with("Forbidden") => Reason::StoreUnreachable,
         // AADSTS numbers are about our own identity; the rest is trouble that may pass.
         _ => Reason::Unreadable,
     };
@@ -87,7 +87,7 @@ mod tests {
         for (class, code, reason) in [
             (FaultClass::Refused, "Request_ResourceNotFound", Reason::NotFound),
             (FaultClass::Refused, "Authorization_RequestDenied", Reason::MissingPermission),
-            (FaultClass::Refused, "ForbiddenByRbac", Reason::StoreUnreachable),
+            (FaultClass::NotYet, "ForbiddenByRbac", Reason::StoreUnreachable),
             (FaultClass::Refused, "AADSTS700016", Reason::Unreadable),
             (FaultClass::Line, "HTTP_503", Reason::Unreadable),
         ] {

@@ -17,15 +17,18 @@ use reissue::domain::plan::{Plan, file};
 use reissue::domain::playbook::{ValidPlaybook, check};
 use reissue::domain::secret::Secret;
 use reissue::domain::step::Phase;
+use reissue::domain::target::TargetState;
 use reissue::domain::text::Text;
 use reissue::drill::scene::{self, Scene};
 use reissue::engine::Outcome;
+use reissue::engine::recovery::Recovery;
 use reissue::env::{Clock, Env, MemoryDisk};
 use reissue::lab::LabDisconnect;
 use reissue::pipeline::{self, ApplyFailure, ApplyOrder, PlanFailure, PlanOrder};
 use reissue::trail::Home;
 use reissue::trail::home::Install;
 use reissue::trail::inbox::Inbox;
+use reissue::trail::reader::Reader;
 use reissue::wire::budget::Start;
 use reissue::wire::in_process::InProcess;
 use reissue::wire::{Class, Kind, Reached, Wire, WireError};
@@ -48,6 +51,10 @@ pub(crate) enum Mishap {
     RequestLost,
     /// The service will not do it: 400.
     Refused,
+    /// It is carried out, and the answer says that it was not.
+    Denied,
+    /// A PATCH of certificates arrives without this entry: another writer had read an older list.
+    Without(&'static str),
     /// The process dies when it was carried out.
     CrashAfter,
     /// The process dies before it is sent.
@@ -84,6 +91,16 @@ fn refusal() -> http::Response<Bytes> {
     http::Response::builder().status(400).body(Bytes::from(body)).unwrap()
 }
 
+fn without(request: http::Request<Bytes>, name: &str) -> http::Request<Bytes> {
+    let (parts, body) = request.into_parts();
+    let mut json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let list = json["keyCredentials"].as_array_mut().unwrap();
+    let before = list.len();
+    list.retain(|entry| entry["displayName"] != name);
+    assert_eq!(list.len() + 1, before, "there is such an entry");
+    http::Request::from_parts(parts, Bytes::from(json.to_string()))
+}
+
 #[async_trait]
 impl Wire for Frail {
     async fn call(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
@@ -110,6 +127,11 @@ impl Wire for Frail {
             }
             Some(Mishap::RequestLost) => Err(lost),
             Some(Mishap::Refused) => Ok(refusal()),
+            Some(Mishap::Denied) => {
+                let _ = self.inner.call(request).await;
+                Ok(refusal())
+            }
+            Some(Mishap::Without(name)) => self.inner.call(without(request, name)).await,
             Some(crash) => {
                 if crash == Mishap::CrashAfter {
                     let _ = self.inner.call(request).await;
@@ -138,10 +160,19 @@ impl Rehearsal {
 
     /// The furnished scene, and what a test changes in it.
     pub(crate) fn with_scene(text: &str, change: impl FnOnce(&Scene)) -> Self {
+        Self::made(text, 7, change)
+    }
+
+    /// Other chances.
+    pub(crate) fn seeded(text: &str, seed: u64) -> Self {
+        Self::made(text, seed, |_| {})
+    }
+
+    fn made(text: &str, seed: u64, change: impl FnOnce(&Scene)) -> Self {
         let playbook = check(text, &syntaxes()).unwrap_or_else(|found| panic!("{:?}", found.found()));
         let disk = MemoryDisk::default();
         let clock = Clock::starting_at(BEGINS.parse().unwrap());
-        let env = Env { disk: Arc::new(disk.clone()), ..Env::simulated(clock, 7) };
+        let env = Env { disk: Arc::new(disk.clone()), ..Env::simulated(clock, seed) };
         let scene = scene::build(&env, &playbook);
         change(&scene);
         let inner = InProcess::new(scene.lab.service(), |e: &LabDisconnect| e.may_have_reached);
@@ -218,7 +249,39 @@ impl Rehearsal {
 
     /// Plans, approves, and applies; a crash is followed by a resume, as often as it takes.
     pub(crate) async fn run(&mut self) -> Result<Outcome, ApplyFailure> {
-        let plan = file::write(&self.plan().await.unwrap()).unwrap();
+        let plan = self.plan().await.unwrap();
+        self.carry_out(&plan).await
+    }
+
+    /// The same, with the plan that was carried out.
+    pub(crate) async fn run_and_keep_the_plan(&mut self) -> (Plan, Outcome) {
+        let plan = self.plan().await.unwrap();
+        let outcome = self.carry_out(&plan).await.unwrap();
+        (plan, outcome)
+    }
+
+    /// The first target's state, folded from the log again.
+    pub(crate) fn recovered_state(&self, plan: &Plan) -> TargetState {
+        let digest = Digest::of(&file::write(plan).unwrap());
+        let mut recovery = Recovery::new(plan, digest);
+        let home = Home::open(&self.env, Path::new(HOME)).unwrap();
+        let log = Reader::open(self.env.disk.as_ref(), &home.log()).unwrap();
+        log.for_each(|read| recovery.fold(&read.unwrap().line));
+        recovery.states.into_values().next().unwrap()
+    }
+
+    /// What the log says of trouble, for messages.
+    pub(crate) fn troubles(&self) -> String {
+        let home = Home::open(&self.env, Path::new(HOME)).unwrap();
+        let log = Reader::open(self.env.disk.as_ref(), &home.log()).unwrap();
+        let lines = log.map(|read| String::from_utf8(read.unwrap().line.to_bytes().unwrap()).unwrap());
+        let words = ["step.failed", "step.looked", "drift.seen", "target."];
+        let told = lines.filter(|l| words.iter().any(|w| l.contains(w)));
+        told.map(|l| l[l.find("\"time\"").unwrap_or(0)..].to_owned() + "\n").collect()
+    }
+
+    pub(crate) async fn carry_out(&mut self, plan: &Plan) -> Result<Outcome, ApplyFailure> {
+        let plan = file::write(plan).unwrap();
         let home = self.found().await;
         self.approve(&home, &plan);
         let mut resume = false;
