@@ -18,6 +18,8 @@ pub mod human;
 mod init;
 pub mod json;
 mod lab;
+#[cfg(feature = "leak")]
+mod leak;
 mod notes;
 mod pause;
 mod plan;

@@ -1,6 +1,6 @@
 //! Whole rehearsals, judged by the lab's ledger.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 use reissue::domain::event::Line;
 use reissue::domain::id::Digest;

@@ -48,6 +48,10 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let resume = arguments.resume.is_some();
     let start = if resume { Start::Empty } else { Start::Full };
     let azure = arguments.acting.session(session, header, &home.install.tenant, start)?;
+    #[cfg(feature = "leak")]
+    super::leak::through(session, &home)?;
+    #[cfg(feature = "leak")]
+    let operator = super::leak::name(operator);
     let (stop_tx, stop) = watch::channel(false);
     let order = ApplyOrder { plan, operator, process: process(), resume, patience: Some(patience), stop };
     let env = arguments.acting.in_time(&session.env)?;

@@ -141,6 +141,8 @@ impl ActingArguments {
                 return Err(Failure::new(codes::IDENTITY, what, next));
             };
             let operator: OperatorFile = read_json(env, &lab.join("operator.json"))?;
+            #[cfg(feature = "leak")]
+            super::leak::remember(&operator.secret);
             return Ok(Identity::Secret {
                 client_id: operator.client_id,
                 secret: Secret::new(operator.secret),

@@ -1,37 +1,20 @@
 //! One target's loop: ask, do, record, until it is over.
 
 use super::board::Idle;
-use super::run::Shared;
+use super::course::{Course, Went};
+use super::shared::Shared;
 use super::{Halt, pilots, reconcile, segment};
-use crate::connector::Hand;
 use crate::domain::event::{Cause, Fault, TargetStuck};
 use crate::domain::id::TargetId;
 use crate::domain::target::{Act, Deed, Next, Pause};
-use crate::domain::time::Timestamp;
 use std::time::Duration;
 
 /// Reads that fail are tried again for this long before a person is asked.
 const PATIENCE: Duration = Duration::from_secs(2 * 3_600);
 
-/// What one target's task keeps besides the recorded state.
-pub(super) struct Course {
-    pub(super) id: TargetId,
-    pub(super) hand: Hand,
-    /// When reading began to fail, and how often it has.
-    trouble: Option<(Timestamp, u32)>,
-}
-
-/// How a deed went.
-pub(super) enum Went {
-    /// Something was recorded, or the decision has to be made again.
-    On,
-    /// What has to be read first cannot be read.
-    Unreadable(Fault),
-}
-
 /// Drives a target until it ends, is stuck, or `stop` says that the run leaves.
 pub(super) async fn drive(shared: &Shared, id: TargetId) -> Result<(), Halt> {
-    let mut course = Course { id, hand: Hand::default(), trouble: None };
+    let mut course = Course::new(id);
     let mut spoken = shared.board.spoken();
     let mut progress = shared.board.progress();
     loop {
@@ -58,6 +41,11 @@ pub(super) async fn drive(shared: &Shared, id: TargetId) -> Result<(), Halt> {
             Next::Act(act) => {
                 shared.board.wake(id);
                 act_on(shared, &mut course, act).await?;
+            }
+            // A value in memory is lost if nothing can be done with it now.
+            Next::Wait(_) if shared.is_stopping() => {
+                shared.board.wake(id);
+                return Ok(());
             }
             Next::Wait(pause) => wait(shared, id, pause, &mut spoken).await,
             Next::Over if shared.board.with(id, |s| s.ending().is_some()) == Some(true) => {

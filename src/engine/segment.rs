@@ -3,8 +3,8 @@
 //! The permit comes first, so that nothing waits between intent and request. Reconcile, discard
 //! and undo of our own effects need no clearance and no drift check.
 
-use super::driver::{Course, Went};
-use super::run::Shared;
+use super::course::{Course, Went};
+use super::shared::Shared;
 use super::{Halt, drift};
 use crate::connector::{Call, Clearance, Effects, Errand, Trouble, Warrant};
 use crate::domain::event::{DriftSeen, Event, Fault, FaultClass, Happened, StepDone, StepFailed, StepIntent};
