@@ -144,8 +144,7 @@ fn the_delivered_password_is_the_new_one_and_the_old_one_is_not() {
 #[test]
 fn an_unused_application_is_switched_off_on_both_objects() {
     let held = hold("unused-application");
-    // Its secret is still on it, and would work again if somebody switched it on.
-    held.finished(0, 1);
+    held.finished(1, 0);
     assert_eq!(held.writes(), ["update", "update"]);
     held.attacker_ends_before("old-importer", held.time_of("\"proved\""));
     let attackers = held.result.judge.lab.ledger().attackers;
@@ -167,7 +166,7 @@ fn containment_takes_the_old_secret_away_first() {
 #[test]
 fn midnight_every_kind_at_once() {
     let held = hold("midnight");
-    held.finished(3, 2);
+    held.finished(4, 1);
     for subject in ["payroll-sync", "hr-portal", "partner-feed", "old-importer", "alice@agency.example"] {
         let attacker = held.result.attackers.iter().find(|a| a.app == subject).unwrap();
         assert!(attacker.last_success.unwrap() < held.result.ended, "{attacker:?}");
