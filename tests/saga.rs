@@ -113,6 +113,13 @@ fn judge_refused(name: &str, n: usize, story: &Story, calm: &Story) {
     let at = format!("{name}, refused at {n}: {:#?}\n{:?}", story.sent, story.outcome);
     if story.is_undone() {
         assert_eq!(story.after.clone().without_delivery(), story.before.clone().without_delivery(), "{at}");
+        // Keys that were made in the vault are taken out of it again.
+        let refused = story.sent.get(n - 1);
+        let made =
+            story.sent.iter().filter(|s| Some(*s) != refused).filter_map(|s| s.path.strip_suffix("/create"));
+        for name in made {
+            assert!(story.sent.iter().any(|s| s.method == "DELETE" && s.path == name), "{at}");
+        }
     } else if story.is_done() {
         // There was another way to the same end.
         assert_eq!(story.after, calm.after, "{at}");
