@@ -100,9 +100,6 @@ impl Shared {
         *last = stuck.max(*last);
         more
     }
-    pub(super) fn is_stopping(&self) -> bool {
-        *self.stop.borrow()
-    }
 }
 
 impl Executor {
