@@ -2,7 +2,6 @@
 //! for all of them. Each test crate takes what it needs of it.
 
 #![allow(dead_code)]
-
 // Each test that gathers a team uses another part of it.
 #![allow(dead_code)]
 
