@@ -69,7 +69,4 @@ impl Shared {
         *last = stuck.max(*last);
         more
     }
-    pub(super) fn is_stopping(&self) -> bool {
-        *self.stop.borrow()
-    }
 }

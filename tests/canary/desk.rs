@@ -112,7 +112,7 @@ fn host(team: &Team, playbook: &str, mark: &str) -> Scene {
     });
     let scene = from_lab.recv().unwrap();
     let operator = serde_json::json!({
-        "client_id": scene.operator, "secret": scene.operator_secret, "haste": 20
+        "client_id": scene.operator, "secret": scene.operator_secret, "haste": 60
     });
     std::fs::write(team.path("lab/operator.json"), operator.to_string()).unwrap();
     scene

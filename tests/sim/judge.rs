@@ -22,14 +22,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// An application of the scene, as the tenant had it before the run.
 pub(crate) struct Fact {
     pub(crate) client_id: ClientId,
-    pub(crate) application: String,
-    pub(crate) principal: String,
     pub(crate) place: String,
     pub(crate) initial: BTreeSet<String>,
     /// Consumers that were declared, and how long each may take to read and use a new value.
     pub(crate) consumers: Vec<(String, crate::scenario::Follows, u64)>,
-    /// What the store held at first.
-    pub(crate) stored: Option<String>,
 }
 
 /// What really happened in the tenant, from its ledger.

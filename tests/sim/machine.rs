@@ -27,6 +27,8 @@ struct Process {
     syncs: u32,
     files: u32,
     writes: u32,
+    /// So many bytes of the log are known to be durable; none before the first sync.
+    durable: Option<usize>,
 }
 
 /// The machine. Copies share it.
@@ -153,8 +155,7 @@ struct LogAppender {
     inner: Box<dyn Appender>,
     machine: Machine,
     path: PathBuf,
-    /// So many bytes are known to be durable; none before the first sync.
-    durable: Option<usize>,
+    /// What was appended since the last sync.
     appended: Vec<u8>,
 }
 
@@ -180,11 +181,12 @@ impl LogAppender {
         self.inner.sync()?;
         if self.is_log() {
             let appended = std::mem::take(&mut self.appended);
-            let (from, bytes) = match self.durable {
+            let known = lock(&self.machine.process).durable;
+            let (from, bytes) = match known {
                 Some(from) => (from, appended),
                 None => (0, self.machine.disk.read(&self.path, u64::MAX)?),
             };
-            self.durable = Some(from + bytes.len());
+            lock(&self.machine.process).durable = Some(from + bytes.len());
             self.machine.tell(|w| w.durable(from, &bytes));
         }
         Ok(())
@@ -243,11 +245,12 @@ impl Disk for Machine {
         self.alive(path)?;
         let inner = self.disk.open_append(path)?;
         let path = path.to_owned();
-        Ok(Box::new(LogAppender { inner, machine: self.clone(), path, durable: None, appended: Vec::new() }))
+        Ok(Box::new(LogAppender { inner, machine: self.clone(), path, appended: Vec::new() }))
     }
     fn truncate(&self, path: &Path, len: u64) -> Result<(), DiskError> {
         self.file(path, || self.disk.truncate(path, len))?;
         if path == self.log {
+            lock(&self.process).durable = Some(len as usize);
             self.tell(|w| w.cut(len as usize));
         }
         Ok(())

@@ -18,7 +18,6 @@ pub(crate) enum Mark {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Course {
-    pub(crate) attempt: u16,
     pub(crate) mark: Mark,
     /// Its one request was sent.
     pub(crate) sent: bool,
@@ -127,7 +126,7 @@ impl Target {
     fn fold(&mut self, line: &Line) {
         match &line.event {
             Event::StepIntent(e) => {
-                let course = Course { attempt: e.attempt, mark: Mark::Open, sent: false };
+                let course = Course { mark: Mark::Open, sent: false };
                 self.courses.insert((e.step, e.undo), course);
             }
             Event::StepDone(e) => {

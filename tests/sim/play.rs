@@ -246,6 +246,10 @@ fn failed(world: &World, e: &ApplyFailure, resume: bool) -> bool {
         ApplyFailure::Halt(Halt::Log(_) | Halt::Disk(_)) => "failed: disk",
         ApplyFailure::Home(_) => "failed: home",
         ApplyFailure::Halt(Halt::Store { .. }) => "failed: store probe",
+        ApplyFailure::Used(_) if world.judge.inner().model.is_finished => {
+            world.judge.count("died after the run was finished");
+            return true;
+        }
         _ => {
             world.judge.broken(&format!("apply (resume {resume}) failed: {e}"));
             return false;

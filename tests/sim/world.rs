@@ -212,7 +212,7 @@ struct Made {
 }
 
 fn furnish(lab: &Lab, app: &App, canaries: &mut Vec<String>) -> Made {
-    let handle = lab.create_application(NewApplication::new(app.client_id.clone(), app.name.clone()));
+    lab.create_application(NewApplication::new(app.client_id.clone(), app.name.clone()));
     let on = |principal| if principal { Owner::ServicePrincipal } else { Owner::Application };
     let spec = SecretSpec {
         on: on(app.on_principal),
@@ -255,15 +255,7 @@ fn furnish(lab: &Lab, app: &App, canaries: &mut Vec<String>) -> Made {
         });
         consumers.push((c.name.clone(), c.follows, c.signs_in_every.as_secs()));
     }
-    known.push((version.clone(), value, leaked.clone()));
-    let fact = Fact {
-        client_id: app.client_id.clone(),
-        application: handle.object_id.to_string(),
-        principal: handle.service_principal_id.to_string(),
-        place: app.place.clone(),
-        initial,
-        consumers,
-        stored: version,
-    };
+    known.push((version, value, leaked.clone()));
+    let fact = Fact { client_id: app.client_id.clone(), place: app.place.clone(), initial, consumers };
     Made { leaked, fact, known }
 }
