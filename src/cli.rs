@@ -25,6 +25,7 @@ mod pause;
 mod plan;
 mod plan_view;
 mod progress;
+mod report;
 mod resolve;
 mod run_view;
 mod schema;
@@ -95,6 +96,8 @@ commands! {
     Abort abort
     /// Judge the log offline, or read it
     Audit audit
+    /// Tell a run for people: one page, tables, JSON; from a judged log only
+    Report report
     /// Look whether everything is there that a run needs
     Doctor doctor
     /// Rehearse a playbook on a lab tenant, with people in it, in virtual time

@@ -18,5 +18,6 @@ pub mod engine;
 pub mod env;
 pub mod lab;
 pub mod pipeline;
+pub mod report;
 pub mod trail;
 pub mod wire;

@@ -106,7 +106,9 @@ fn every_mistake_is_answered_and_leaves_nothing_behind() {
     run.case(team.path("*.trycmd"));
     run.run();
     if std::env::var_os("TRYCMD").is_some() {
-        cases().iter().zip(&names).for_each(|(case, name)| _ = std::fs::copy(team.path(name), case).unwrap());
+        cases().iter().zip(&names).for_each(|(case, name)| {
+            std::fs::copy(team.path(name), case).unwrap();
+        });
         return;
     }
     let after = listing(&team);

@@ -1,6 +1,6 @@
 //! Whole rehearsals, judged by the lab's ledger.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 use reissue::domain::event::Line;
 use reissue::domain::id::Digest;
@@ -190,4 +190,21 @@ fn a_hold_that_is_too_short_shows_the_outage_it_would_cause() {
         |w| matches!(w, Warning::RefreshOutlastsHold { consumer, .. } if consumer.as_str() == "payroll-portal"),
     );
     assert!(warned, "the plan said so");
+}
+
+/// Every cloud has its own hosts; the same playbook works in each.
+#[test]
+fn all_four_clouds() {
+    let text = std::fs::read_to_string("playbooks/leaked-app-secret.yaml").unwrap();
+    for (cloud, suffix) in [
+        ("public", "vault.azure.net"),
+        ("us_gov_high", "vault.usgovcloudapi.net"),
+        ("us_gov_dod", "vault.usgovcloudapi.net"),
+        ("china", "vault.azure.cn"),
+    ] {
+        let text =
+            text.replace("us_gov_high  ", &format!("{cloud}  ")).replace("vault.usgovcloudapi.net", suffix);
+        assert!(text.contains(&format!("cloud: {cloud} ")));
+        hold_text(&text).finished(1, 0);
+    }
 }

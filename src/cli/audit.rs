@@ -1,7 +1,7 @@
 //! `reissue audit`: judge the log offline, or read it. Neither needs a tenant or a lock.
 
 mod show;
-mod verify;
+pub(super) mod verify;
 
 use super::error::Failure;
 use super::{ExitCode, Session};

@@ -56,10 +56,10 @@ macro_rules! events {
 events! {
     /// A log was begun or opened by a writer.
     "log.opened" "LOG010I" LogOpened {
-        environment: Environment,
-        install: Text<64>,
         /// `init`, `apply`, …
         command: Text<32>,
+        environment: Environment,
+        install: Text<64>,
         process: Text<96>,
         roster: Digest,
         tenant: TenantId,

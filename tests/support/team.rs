@@ -1,6 +1,7 @@
 //! A team at its desks: a served lab, an installation, people with SSH keys, and the real program
-//! for all of them.
+//! for all of them. Each test crate takes what it needs of it.
 
+#![allow(dead_code)]
 // Each test that gathers a team uses another part of it.
 #![allow(dead_code)]
 

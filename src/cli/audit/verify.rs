@@ -7,10 +7,12 @@ use crate::cli::human::Output;
 use crate::cli::{ExitCode, Session};
 use crate::domain::id::Digest;
 use crate::domain::text::Text;
+use crate::env::Disk;
 use crate::trail::verify::{Anchor, Check, CheckResult, Finding, Outcome, Report, Trust, Verdict, verify};
 use crate::trail::{Folder, Home, LogKey, VerifierKey};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub(super) const AFTER_HELP: &str = "Exit codes of this command: 0 intact, anchored and complete, 1 tampered, \
     2 no judgement (something could not be read), 3 consistent, but NOT anchored, 4 intact as far as it goes, but \
@@ -20,6 +22,13 @@ const ANCHOR_BYTES_MAX: u64 = 64 << 10;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
+    #[command(flatten)]
+    log: LogArguments,
+}
+
+/// Which log, and what it is held against.
+#[derive(clap::Args)]
+pub(in crate::cli) struct LogArguments {
     /// The installation whose log is judged
     #[arg(long, value_name = "DIR", default_value = ".reissue", env = "REISSUE_HOME")]
     home: PathBuf,
@@ -38,15 +47,16 @@ pub(super) struct Arguments {
 }
 
 /// What is judged, and where its key is from.
-struct Case {
-    folder: Folder,
-    trust: Trust,
+pub(in crate::cli) struct Case {
+    pub(in crate::cli) disk: Arc<dyn Disk>,
+    pub(in crate::cli) folder: Folder,
+    pub(in crate::cli) trust: Trust,
     key_from: &'static str,
 }
 
 pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
-    let case = case(arguments, session).map_err(unjudged)?;
-    let judged = verify(&session.env.disk, &case.folder, &case.trust);
+    let case = case(&arguments.log, session).map_err(unjudged)?;
+    let judged = verify(&case.disk, &case.folder, &case.trust);
     let report = judged.map_err(|e| {
         let next = "name the folder that holds events.jsonl, and check that you may read it";
         unjudged(Failure::new(codes::NO_VERDICT, e.to_string(), next).at(case.folder.root()))
@@ -58,7 +68,7 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
     Ok(ExitCode::Audit(code(report.verdict)))
 }
 
-fn code(verdict: Verdict) -> AuditCode {
+pub(in crate::cli) fn code(verdict: Verdict) -> AuditCode {
     match verdict {
         Verdict::Intact => AuditCode::Intact,
         Verdict::Tampered => AuditCode::Tampered,
@@ -72,7 +82,7 @@ fn unjudged(failure: Failure) -> Failure {
     Failure { code: codes::NO_VERDICT, state: "nothing was judged, nothing was changed".into(), ..failure }
 }
 
-fn case(arguments: &Arguments, session: &Session) -> Result<Case, Failure> {
+pub(in crate::cli) fn case(arguments: &LogArguments, session: &Session) -> Result<Case, Failure> {
     let given = arguments.key.as_deref().map(parse_key).transpose()?;
     let roster = arguments.roster.as_deref().map(parse_roster).transpose()?;
     let (folder, key, key_from, roster) = match (&arguments.folder, given) {
@@ -96,7 +106,8 @@ fn case(arguments: &Arguments, session: &Session) -> Result<Case, Failure> {
         false => read_anchor(session, path, &key),
     };
     let anchors = arguments.anchors.iter().map(anchor).collect::<Result<_, _>>()?;
-    Ok(Case { folder, trust: Trust { key, roster, anchors }, key_from })
+    let disk = session.env.disk.clone();
+    Ok(Case { disk, folder, trust: Trust { key, roster, anchors }, key_from })
 }
 
 /// The installation's own key; the copy inside the log, which whoever changes the log can change

@@ -1,0 +1,146 @@
+//! `reissue report`: a run told for people, from a log that was judged first. It writes new files
+//! and changes nothing else.
+
+use super::audit::verify::{Case, LogArguments, case, code};
+use super::codes;
+use super::error::Failure;
+use super::{ExitCode, Session};
+use crate::domain::id::{IdError, RunId};
+use crate::report::{self, Judged, Model, Refusal, ReportError, csv, html, json};
+use crate::trail::verify::Verdict;
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    /// The run: its id, or `latest`
+    #[arg(long, value_name = "RUN", default_value = "latest")]
+    run: String,
+    /// A new file (.html, .json, .csv), or a folder for several
+    #[arg(long, value_name = "DIR|FILE")]
+    out: PathBuf,
+    /// Only this format
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    #[command(flatten)]
+    log: LogArguments,
+}
+
+const AFTER_HELP: &str = "The log is judged first. If it was tampered with, the page says what is wrong and nothing \
+    else, and the exit code is 1. The same log gives the same bytes.";
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// One page for people: no script, nothing loaded from anywhere
+    Html,
+    /// Tables: status, credentials, events
+    Csv,
+    /// Everything, for programs
+    Json,
+}
+
+pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
+    let case = case(&arguments.log, session)?;
+    let run = run_id(&arguments.run)?;
+    let judged = report::read(&case.disk, &case.folder, &case.trust, run.as_ref());
+    let judged = judged.map_err(|e| failed(&case, &e))?;
+    let files = files(&arguments, &judged)?;
+    if files.iter().any(|(path, _)| *path != arguments.out) {
+        session.env.disk.make_folder(&arguments.out).map_err(|e| {
+            Failure::new(codes::MACHINE, e.to_string(), "name another folder").at(&arguments.out)
+        })?;
+    }
+    for (path, text) in &files {
+        write(session, path, text)?;
+        session.out.object("report_file", &serde_json::json!({ "path": path.to_string_lossy() }));
+        session.out.line(&format!("Wrote {}", path.display()));
+    }
+    match judged {
+        Judged::Sound(model) => {
+            session.out.line(&model.summary.headline);
+            session.out.line(&format!("The record: {}.", model.integrity.verdict));
+            Ok(ExitCode::Done)
+        }
+        Judged::Tampered(_) => {
+            session.out.line("TAMPERED: the log is not the one that was written; the report says only that.");
+            Ok(ExitCode::Audit(code(Verdict::Tampered)))
+        }
+    }
+}
+
+/// The run that is asked for; none for the last one.
+pub(super) fn run_id(wanted: &str) -> Result<Option<RunId>, Failure> {
+    let unknown =
+        |e: IdError| Failure::new(codes::ARGUMENT, e.to_string(), "`reissue status` lists the runs");
+    match wanted {
+        "latest" => Ok(None),
+        id => id.parse().map(Some).map_err(unknown),
+    }
+}
+
+pub(super) fn failed(case: &Case, e: &ReportError) -> Failure {
+    let (code, next) = match e {
+        ReportError::NoRun => (codes::NO_RUN, "`reissue status` lists the runs"),
+        _ => (codes::LOG, "run `reissue audit verify`: it says what is wrong with the log"),
+    };
+    Failure::new(code, e.to_string(), next).at(case.folder.root())
+}
+
+/// Writes a file that is not there yet.
+pub(super) fn write(session: &Session, path: &Path, text: &str) -> Result<(), Failure> {
+    session.env.disk.write_new(path, text.as_bytes()).map_err(|e| {
+        if e.kind == std::io::ErrorKind::AlreadyExists {
+            let what = "there is something at this place already";
+            return Failure::new(codes::EXISTS, what, "name a file that does not exist yet").at(path);
+        }
+        Failure::new(codes::MACHINE, e.to_string(), "check that the folder exists and may be written")
+            .at(path)
+    })
+}
+
+/// What is written where.
+fn files(arguments: &Arguments, judged: &Judged) -> Result<Vec<(PathBuf, String)>, Failure> {
+    let Arguments { out, format, .. } = arguments;
+    let by_name = match out.extension().and_then(|e| e.to_str()) {
+        Some("html" | "htm") => Some(Format::Html),
+        Some("csv") => Some(Format::Csv),
+        Some("json") => Some(Format::Json),
+        _ => None,
+    };
+    if let Some(by_name) = by_name {
+        let text = one(format.unwrap_or(by_name), "status.csv", judged)?;
+        return Ok(vec![(out.clone(), text)]);
+    }
+    let wanted = |f: Format| format.is_none_or(|only| only == f);
+    let names: [(Format, &[&str]); 3] =
+        [(Format::Html, &["report.html"]), (Format::Json, &["report.json"]), (Format::Csv, &csv::TABLES)];
+    let names = names.into_iter().filter(|(f, _)| wanted(*f));
+    let all = names.flat_map(|(f, names)| names.iter().map(move |n| (f, *n)));
+    all.map(|(f, name)| Ok((out.join(name), one(f, name, judged)?))).collect()
+}
+
+fn one(format: Format, name: &str, judged: &Judged) -> Result<String, Failure> {
+    match judged {
+        Judged::Sound(model) => sound(format, name, model),
+        Judged::Tampered(refusal) => Ok(refused(format, refusal)),
+    }
+}
+
+fn sound(format: Format, name: &str, model: &Model) -> Result<String, Failure> {
+    let unwritable = |e: serde_json::Error| {
+        Failure::new(codes::MACHINE, e.to_string(), "report this: a model could not be written as JSON")
+    };
+    match format {
+        Format::Html => Ok(html::page(model)),
+        Format::Json => json::document(model).map_err(unwritable),
+        Format::Csv => Ok(csv::table(model, name).unwrap_or_default()),
+    }
+}
+
+fn refused(format: Format, refusal: &Refusal) -> String {
+    match format {
+        Format::Html => html::refusal(refusal),
+        Format::Json => json::refusal(refusal),
+        Format::Csv => csv::refusal(refusal),
+    }
+}

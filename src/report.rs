@@ -1,0 +1,109 @@
+//! The report of a run: what a chief, an operator and an auditor read, made from a verified log and
+//! from nothing else.
+//!
+//! [`read`] judges the log first. A log that is not what was written yields no report, only what is
+//! wrong with it ([`Judged::Tampered`]). Otherwise there is one [`Model`], and each format shows it:
+//! [`html`] for people, [`csv`] and [`json`] for programs, [`ocsf`] for a SIEM.
+//!
+//! Nothing here asks a clock: the time of a report is the time of the log's last line, so that the
+//! same log gives the same bytes.
+
+mod approvals;
+mod credential;
+pub mod csv;
+pub mod html;
+mod integrity;
+pub mod json;
+pub mod model;
+mod record;
+mod status;
+mod steps;
+mod summary;
+mod target;
+mod trouble;
+pub mod words;
+
+pub use model::Model;
+
+use crate::domain::id::RunId;
+use crate::env::Disk;
+use crate::trail::objects::ObjectError;
+use crate::trail::reader::ReadError;
+use crate::trail::verify::{Report, Trust, Verdict, VerifyError, verify};
+use crate::trail::{Folder, VerifierKey};
+use record::Record;
+use std::sync::Arc;
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    #[error("{0}")]
+    Verify(#[from] VerifyError),
+    #[error("{0}; no report was made")]
+    Read(#[from] ReadError),
+    #[error("{0}; no report was made")]
+    Object(#[from] ObjectError),
+    #[error("{0}; no report was made")]
+    Disk(#[from] crate::env::DiskError),
+    #[error("the log has no such run; no report was made")]
+    NoRun,
+    #[error("the {what} of the run cannot be read: {why}; no report was made")]
+    Unreadable { what: &'static str, why: String },
+}
+
+/// A log that was judged before anything was read out of it.
+pub enum Judged {
+    Sound(Box<Model>),
+    /// It is not the log that was written: nothing in it is reported as fact.
+    Tampered(Box<Refusal>),
+}
+
+/// What is said of a tampered log: the findings, and whose log it claims to be.
+pub struct Refusal {
+    pub report: Report,
+    pub key: VerifierKey,
+}
+
+/// Judges the log in `folder` and tells one run of it; without `run`, the last one.
+pub fn read(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    trust: &Trust,
+    run: Option<&RunId>,
+) -> Result<Judged, ReportError> {
+    let report = verify(disk, folder, trust)?;
+    if report.verdict == Verdict::Tampered {
+        return Ok(Judged::Tampered(Box::new(Refusal { report, key: trust.key.clone() })));
+    }
+    let record = Record::read(disk, folder, run)?;
+    let integrity = integrity::of(disk, folder, trust, &report, &record)?;
+    let targets: Vec<_> = record.plan.changes().filter_map(|t| target::report(&record, t)).collect();
+    let excepted: Vec<_> = record.plan.exceptions().map(target::excepted).collect();
+    let approvals = approvals::report(disk, folder, trust, &record)?;
+    let open = trouble::open(&record, &targets, &excepted);
+    Ok(Judged::Sound(Box::new(Model {
+        version: model::VERSION,
+        head: summary::head(&record),
+        summary: summary::of(&record, &targets, &excepted),
+        status: status::table(&targets, &excepted),
+        troubles: trouble::list(&record),
+        events: record.lines.iter().map(words::row).collect(),
+        not_proved: integrity::not_proved(&report),
+        approvals,
+        excepted,
+        integrity,
+        open,
+        targets,
+    })))
+}
+
+/// What is shown is free of characters that change how text is read: controls, and those that
+/// reverse or hide it. Texts in the log have none; this holds whatever a model was made of.
+fn harmless(text: String) -> String {
+    let hostile = |c: char| c != '\n' && crate::domain::text::is_hostile(c);
+    if text.chars().any(hostile) {
+        text.chars().map(|c| if hostile(c) { '\u{fffd}' } else { c }).collect()
+    } else {
+        text
+    }
+}

@@ -1,0 +1,141 @@
+//! Who released what, with which key, and whether duties were separate. Signatures are verified
+//! again here: the report never repeats what the log merely says.
+
+use super::ReportError;
+use super::model::{Approvals, DecisionRow, PhaseRow};
+use super::record::Record;
+use crate::domain::approval::roster::same_person;
+use crate::domain::approval::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE, SIGNATURE_BYTES_MAX};
+use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
+use crate::domain::approval::{Approval, Roster, SignedApproval};
+use crate::domain::approved::{Here, ReadPlan};
+use crate::domain::event::{ApprovalRecorded, Decision, Event, Line};
+use crate::domain::plan::file;
+use crate::domain::text::Text;
+use crate::env::Disk;
+use crate::trail::verify::Trust;
+use crate::trail::{Folder, Objects};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+const ROSTER_BYTES_MAX: u64 = 256 << 10;
+
+pub(super) fn report(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    trust: &Trust,
+    record: &Record,
+) -> Result<Approvals, ReportError> {
+    let objects = Objects::new(disk.clone(), folder);
+    let unreadable = |what, why: String| ReportError::Unreadable { what, why };
+    let roster = objects.get(&record.opened.roster, ROSTER_BYTES_MAX)?;
+    let roster = Roster::from_yaml(&roster).map_err(|e| unreadable("roster", e.to_string()))?;
+    let here = Here {
+        environment: record.opened.environment,
+        log_origin: Text::lossy(trust.key.name()),
+        roster: roster.clone(),
+        tenant: record.opened.tenant.clone(),
+    };
+    let bytes = objects.get(&record.started.plan, file::MAX_BYTES)?;
+    let plan = ReadPlan::new(&bytes, here).map_err(|e| unreadable("plan", e.to_string()))?;
+    let mut decisions = Vec::new();
+    for line in record.of_run() {
+        let Event::ApprovalRecorded(event) = &line.event else { continue };
+        let signed = SignedApproval {
+            statement_bytes: objects.get(&event.statement, STATEMENT_BYTES_MAX as u64)?,
+            sshsig_armored: String::from_utf8_lossy(
+                &objects.get(&event.signature, SIGNATURE_BYTES_MAX as u64)?,
+            )
+            .into_owned(),
+        };
+        let approval = plan.judge(&signed, line.time).map_err(|e| unreadable("approvals", e.to_string()))?;
+        decisions.push(row(line, event, &approval));
+    }
+    let policy = &record.plan.header.approval;
+    let mut approvals = Approvals {
+        quorum: policy.quorum,
+        retire_separately: policy.retire_separately,
+        author: record.plan.header.author.to_string(),
+        operator: record.started.operator.to_string(),
+        break_glass: decisions.iter().any(|d| d.break_glass),
+        phases: phases(record, &decisions),
+        separation: Vec::new(),
+        decisions,
+    };
+    approvals.separation = separation(&approvals);
+    Ok(approvals)
+}
+
+fn row(line: &Line, event: &ApprovalRecorded, approval: &Approval) -> DecisionRow {
+    let statement = approval.statement();
+    DecisionRow {
+        person: approval.person().to_string(),
+        role: statement.role.to_string(),
+        decision: match statement.decision {
+            Decision::Approve => "approve",
+            Decision::Reject => "REJECT",
+            Decision::Withdraw => "withdraw",
+        },
+        phase: statement.phase,
+        break_glass: statement.break_glass,
+        fingerprint: approval.fingerprint().to_string(),
+        namespace: if statement.break_glass { BREAK_GLASS_NAMESPACE } else { NAMESPACE },
+        signed_at: statement.signed_at,
+        recorded_at: line.time,
+        expires: statement.expires,
+        statement: approval.digest(),
+        signature: event.signature,
+        head: (statement.log_head.size, statement.log_head.root),
+        seq: line.seq,
+    }
+}
+
+fn phases(record: &Record, decisions: &[DecisionRow]) -> Vec<PhaseRow> {
+    let opened = |line: &Line| match &line.event {
+        Event::PhaseOpened(e) => {
+            let used = decisions.iter().filter(|d| e.approvals.contains(&d.statement));
+            let people: BTreeSet<String> = used.map(|d| d.person.clone()).collect();
+            let people = people.into_iter().collect();
+            Some(PhaseRow { phase: e.phase, at: line.time, expires: e.expires, people, seq: line.seq })
+        }
+        _ => None,
+    };
+    record.of_run().filter_map(opened).collect()
+}
+
+/// What can be said about who did what; false is said loudly.
+fn separation(approvals: &Approvals) -> Vec<(bool, String)> {
+    let used: BTreeSet<&str> =
+        approvals.phases.iter().flat_map(|p| p.people.iter().map(String::as_str)).collect();
+    let is_among = |name: &str| used.iter().any(|p| same_person(p, name));
+    let Approvals { quorum, author, operator, break_glass, phases, .. } = approvals;
+    let said = |b: bool, yes: String, no: String| (b, if b { yes } else { no });
+    let mut all = vec![
+        said(
+            !is_among(author),
+            format!("{author} made the plan and is not one of those who released it."),
+            format!("{author} made the plan AND is one of those who released it."),
+        ),
+        said(
+            !is_among(operator),
+            format!("{operator} started the run and is not one of those who released it."),
+            format!("{operator} started the run AND is one of those who released it."),
+        ),
+        said(
+            !*break_glass,
+            "Nobody used break-glass: no phase was released by one person alone.".into(),
+            "BREAK-GLASS was used: one person alone could release a phase.".into(),
+        ),
+    ];
+    for phase in phases {
+        let people = phase.people.len();
+        let enough = people >= usize::from(*quorum);
+        let name = phase.phase;
+        all.push(said(
+            enough,
+            format!("The {name} phase was released by {people} people; {quorum} are required."),
+            format!("The {name} phase was released by {people} people, fewer than the {quorum} required."),
+        ));
+    }
+    all
+}

@@ -1,0 +1,97 @@
+//! The report as one page: no script, nothing loaded from anywhere, readable in print and in the
+//! dark. Everything that comes from outside passes through maud, which escapes it.
+
+mod chart;
+mod integrity;
+mod parts;
+mod sections;
+mod style;
+mod target;
+
+use super::{Model, Refusal};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// Scripts, images, frames and connections are refused by the browser, whatever the page says.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+/// The whole page.
+pub fn page(model: &Model) -> String {
+    let title = format!("{} – report of run {}", model.head.incident, model.head.run);
+    let body = html! {
+        (sections::head(model))
+        (sections::contents())
+        main {
+            (sections::summary(model))
+            (chart::overview(model))
+            (sections::open(model))
+            (sections::status(model))
+            section id="credentials" {
+                h2 { "Each target" }
+                @for target in &model.targets { (target::section(target)) }
+                (sections::excepted(model))
+            }
+            (sections::approvals(model))
+            (sections::troubles(model))
+            (integrity::section(model))
+            (sections::events(model))
+            (integrity::files(model))
+        }
+        footer {
+            p {
+                "Made by reissue from the log alone, as of its last line, " (parts::time(model.head.as_of)) ". "
+                "The same log gives the same bytes. Nothing on this page is loaded from anywhere; it holds no script."
+            }
+        }
+    };
+    document(&title, &body)
+}
+
+/// What is said of a log that is not what was written: that, and nothing that the log says.
+pub fn refusal(refusal: &Refusal) -> String {
+    let Refusal { report, key } = refusal;
+    let body = html! {
+        main class="tampered" {
+            h1 { "TAMPERED: there is no report" }
+            p class="lead" {
+                "The log was judged before anything was read out of it. It is not the log that was written. "
+                "So nothing that it says is repeated here."
+            }
+            table {
+                caption { "What is wrong" }
+                thead { tr { th scope="col" { "Check" } th scope="col" { "Line" } th scope="col" { "Finding" } th scope="col" { "What to do" } } }
+                tbody {
+                    @for f in &report.findings {
+                        tr {
+                            td { (format!("{:?}", f.check).to_lowercase()) }
+                            td { @if let Some(line) = f.line { (line) } }
+                            td { (f.what) ". " (f.why) }
+                            td { (f.act) }
+                        }
+                    }
+                }
+            }
+            p { "Judged with the key " code { (key) } "." }
+            p { "Keep this folder and every copy of it as evidence. Stop runs on this log. Compare with Entra's own audit log." }
+        }
+    };
+    document("TAMPERED – no report", &body)
+}
+
+fn document(title: &str, body: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="referrer" content="no-referrer";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(style::CSS)) }
+            }
+            body { (body) }
+        }
+    };
+    super::harmless(page.into_string())
+}

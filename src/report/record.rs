@@ -1,0 +1,111 @@
+//! The lines of a judged log, and one run of it with its plan: what everything else is told from.
+
+use super::ReportError;
+use crate::domain::event::{Event, Line, LogOpened, RunFinished, RunStarted};
+use crate::domain::id::{Digest, RunId, TargetId};
+use crate::domain::plan::{Plan, file};
+use crate::domain::target::TargetState;
+use crate::domain::time::Timestamp;
+use crate::env::Disk;
+use crate::trail::reader::Read;
+use crate::trail::{Folder, Objects, Reader};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Everything the log says, with one run picked out.
+pub(super) struct Record {
+    pub(super) lines: Vec<Read>,
+    pub(super) run: RunId,
+    pub(super) started: RunStarted,
+    pub(super) started_at: Timestamp,
+    pub(super) finished: Option<(RunFinished, Timestamp)>,
+    /// Of the last writer.
+    pub(super) opened: LogOpened,
+    pub(super) plan: Plan,
+    pub(super) states: BTreeMap<TargetId, TargetState>,
+    /// Places in `lines` of each target's own events.
+    own: BTreeMap<TargetId, Vec<usize>>,
+}
+
+impl Record {
+    pub(super) fn read(
+        disk: &Arc<dyn Disk>,
+        folder: &Folder,
+        wanted: Option<&RunId>,
+    ) -> Result<Self, ReportError> {
+        let lines: Vec<Read> = Reader::open(disk.as_ref(), folder)?.collect::<Result<_, _>>()?;
+        let begun = |read: &Read| match (&read.line.run, &read.line.event) {
+            (Some(run), Event::RunStarted(started)) if wanted.is_none_or(|w| w == run) => {
+                Some((run.clone(), started.clone(), read.line.time))
+            }
+            _ => None,
+        };
+        let (run, started, started_at) = lines.iter().rev().find_map(begun).ok_or(ReportError::NoRun)?;
+        let opened = lines.iter().rev().find_map(|r| match &r.line.event {
+            Event::LogOpened(opened) => Some(opened.clone()),
+            _ => None,
+        });
+        let opened = opened.ok_or(ReportError::NoRun)?;
+        let plan = plan(disk, folder, &started.plan)?;
+        let mut record = Self {
+            states: BTreeMap::new(),
+            own: BTreeMap::new(),
+            finished: None,
+            lines,
+            run,
+            started,
+            started_at,
+            opened,
+            plan,
+        };
+        record.fold()?;
+        Ok(record)
+    }
+
+    /// Brings every target to its last state. The log was judged: nothing in it is illegal.
+    fn fold(&mut self) -> Result<(), ReportError> {
+        let fresh = |t: &crate::domain::plan::PlannedTarget| (t.id, TargetState::new(Arc::new(t.clone())));
+        self.states = self.plan.changes().map(fresh).collect();
+        for (place, read) in self.lines.iter().enumerate() {
+            let Line { event, run, target, time, seq, .. } = &read.line;
+            if run.as_ref() != Some(&self.run) || matches!(event, Event::RunStarted(_)) {
+                continue;
+            }
+            if let Event::RunFinished(finished) = event {
+                self.finished = Some((finished.clone(), *time));
+            }
+            let folded = match target {
+                None => self.states.values_mut().try_for_each(|s| s.apply(event, *time)),
+                Some(id) => {
+                    self.own.entry(*id).or_default().push(place);
+                    self.states.get_mut(id).map_or(Ok(()), |s| s.apply(event, *time))
+                }
+            };
+            folded
+                .map_err(|e| ReportError::Unreadable { what: "course", why: format!("line {seq}: {e}") })?;
+        }
+        Ok(())
+    }
+
+    /// The events of one target, in order.
+    pub(super) fn of(&self, id: TargetId) -> impl DoubleEndedIterator<Item = &Line> {
+        self.own.get(&id).into_iter().flatten().filter_map(|at| self.lines.get(*at)).map(|r| &r.line)
+    }
+
+    /// The events of the run as a whole, and of its targets.
+    pub(super) fn of_run(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().map(|r| &r.line).filter(|l| l.run.as_ref() == Some(&self.run))
+    }
+
+    /// The time of the last line: the report knows nothing later.
+    pub(super) fn as_of(&self) -> Timestamp {
+        self.lines.last().map_or(self.started_at, |r| r.line.time)
+    }
+}
+
+fn plan(disk: &Arc<dyn Disk>, folder: &Folder, digest: &Digest) -> Result<Plan, ReportError> {
+    let bytes = Objects::new(disk.clone(), folder).get(digest, file::MAX_BYTES)?;
+    let (plan, _) =
+        file::read(&bytes).map_err(|e| ReportError::Unreadable { what: "plan", why: e.to_string() })?;
+    Ok(plan)
+}
