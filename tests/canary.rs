@@ -95,6 +95,8 @@ fn after_the_run(desk: &mut Desk) {
         &["audit", "verify", "--json"],
         &["audit", "show"],
         &["audit", "show", "--json"],
+        &["report", "--out", "reports"],
+        &["report", "--out", "reports-again", "--json"],
         &["confirm", "latest", "t1", "--consumer", "payroll-worker", "--by", "kim", "--how", "x"],
         &["apply", "2.jsonl", "--operator", "op", "--lab", "lab"],
         &["show", "lab/operator.json"],
@@ -104,6 +106,7 @@ fn after_the_run(desk: &mut Desk) {
     ] {
         desk.run(arguments);
     }
+    assert!(std::fs::read_dir(desk.team.path("reports")).unwrap().count() > 0, "there is a report to scan");
 }
 
 /// Values that only the run itself made are canaries after the fact.

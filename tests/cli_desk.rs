@@ -115,3 +115,32 @@ fn every_mistake_is_answered_and_leaves_nothing_behind() {
     let changed: Vec<_> = after.iter().filter(|(p, n)| before.get(*p) != Some(n)).collect();
     assert!(changed.is_empty() && after.len() == before.len(), "{changed:?}");
 }
+
+/// What the documentation says of exit codes is what the type says.
+#[test]
+fn every_exit_code_is_documented() {
+    use reissue::cli::ExitCode as E;
+    use reissue::cli::exit::AuditCode as A;
+    let text = include_str!("../docs/exit-codes.md");
+    let (commands, audit) = text.split_once("## `reissue audit verify`").unwrap();
+    let rows = |text: &str| {
+        let first = |l: &str| l.strip_prefix("| ")?.split(' ').next()?.parse::<u8>().ok();
+        text.lines().filter_map(first).collect::<Vec<_>>()
+    };
+    let all = [
+        E::Done,
+        E::Error,
+        E::ChangesPresent,
+        E::Guardrail,
+        E::Approval,
+        E::PlanStale,
+        E::FailedUndone,
+        E::Stuck,
+        E::Holding,
+        E::Usage,
+        E::Interrupted,
+    ];
+    assert_eq!(rows(commands), all.map(E::number));
+    let all = [A::Intact, A::Tampered, A::NoVerdict, A::NotAnchored, A::Incomplete];
+    assert_eq!(rows(audit), all.map(|a| E::Audit(a).number()));
+}

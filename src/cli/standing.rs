@@ -162,6 +162,11 @@ impl Tally {
         }
     }
 
+    /// Targets for which nothing more happens in this run.
+    pub(crate) fn over(&self) -> u32 {
+        self.done + self.not_evicted + self.undone + self.abandoned
+    }
+
     /// One line: `1 done, 3 at verify, 1 holding until …`.
     pub(crate) fn say(&self) -> String {
         let Tally { targets: _, done, not_evicted, undone, abandoned, stuck, holding, .. } = self;

@@ -2,8 +2,6 @@
 //! for all of them. Each test crate takes what it needs of it.
 
 #![allow(dead_code)]
-// Each test that gathers a team uses another part of it.
-#![allow(dead_code)]
 
 use serde_json::Value;
 use std::ffi::OsStr;
