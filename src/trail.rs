@@ -12,10 +12,12 @@
 //! The chain of `prev` hashes makes the log checkable while it streams; the Merkle tree over the
 //! same hashes (RFC 6962) makes a head small enough to sign and to keep elsewhere. Read in this
 //! order: [`merkle`], [`note`] and [`checkpoint`] (the formats), [`lines`] and [`chain`] (reading),
-//! [`journal`] (the one writer), [`reader`] (everybody else), [`verify`] (the judge).
+//! [`journal`] (the one writer), [`reader`] (everybody else), [`verify`] (the judge), [`export`] (what an
+//! auditor receives).
 
 pub mod chain;
 pub mod checkpoint;
+pub mod export;
 pub mod home;
 pub mod inbox;
 pub mod journal;

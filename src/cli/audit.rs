@@ -1,5 +1,6 @@
 //! `reissue audit`: judge the log offline, or read it. Neither needs a tenant or a lock.
 
+mod export;
 mod show;
 pub(super) mod verify;
 
@@ -17,6 +18,8 @@ enum Command {
     /// Judge a log from its files alone: is it the log that was written?
     #[command(after_help = verify::AFTER_HELP)]
     Verify(verify::Arguments),
+    /// Put the log, its proofs and a report into one file for an auditor
+    Export(export::Arguments),
     /// Read the log: what happened, when, by whom
     Show(show::Arguments),
 }
@@ -24,6 +27,7 @@ enum Command {
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Verify(arguments) => verify::run(&arguments, session),
+        Command::Export(arguments) => export::run(&arguments, session),
         Command::Show(arguments) => show::run(&arguments, session),
     }
 }

@@ -130,12 +130,18 @@ fn planned(plan: &PlannedTarget, step: &Step) -> String {
         Verb::Retire => format!("remove{what}"),
         Verb::Reset => "reset the password".into(),
         Verb::Revoke => "end all sessions".into(),
-        Verb::Snapshot => format!("note the state of {object}"),
-        Verb::Switch => format!("switch off {object}"),
+        Verb::Snapshot => format!("note the state of {}", named(plan, object)),
+        Verb::Switch => format!("switch off {}", named(plan, object)),
         Verb::Unblock => "let sign-in happen again".into(),
         Verb::Verify => "sign in with the new credential until it works everywhere".into(),
         Verb::Watch => "watch that it stays off".into(),
     }
+}
+
+/// An object by its role, which people know better than its id.
+fn named(plan: &PlannedTarget, id: &str) -> String {
+    let seen = plan.observation.objects.iter().find(|o| o.id.as_str() == id);
+    seen.map_or_else(|| id.to_owned(), |o| format!("the {}", o.role))
 }
 
 fn hold(plan: &PlannedTarget) -> String {

@@ -78,14 +78,20 @@ fn headline(s: &Summary, finished: bool) -> (Tone, String) {
     } else {
         format!("All {all} are proved dead")
     };
-    if s.not_evicted > 0 {
-        let targets = of(s.not_evicted, "target");
-        return (Tone::Caution, format!("{proved}; on {targets}, other ways in are not reviewed."));
-    }
-    match s.horizon {
-        Some(until) => {
-            (Tone::Caution, format!("{proved}; tokens issued before may live until {}.", until.short()))
-        }
-        None => (Tone::Good, format!("{proved}, and no token issued before can live any more.")),
+    let tokens = s.horizon.map(|until| {
+        let some = if s.tokens_live == s.credentials {
+            "them".to_owned()
+        } else {
+            format!("{} of them", s.tokens_live)
+        };
+        format!("tokens issued with {some} may live until {}", until.short())
+    });
+    let ways = (s.not_evicted > 0)
+        .then(|| format!("on {}, other ways in are not reviewed", of(s.not_evicted, "target")));
+    let left: Vec<String> = tokens.into_iter().chain(ways).collect();
+    if left.is_empty() {
+        (Tone::Good, format!("{proved}, and no token issued with them can live any more."))
+    } else {
+        (Tone::Caution, format!("{proved}; {}.", left.join("; ")))
     }
 }

@@ -20,6 +20,7 @@ mod runs;
 mod scan;
 
 pub use heads::Anchor;
+pub(super) use records::objects_of;
 pub use report::{Check, CheckResult, Finding, Outcome, Report, Severity, Verdict};
 
 use super::{Folder, VerifierKey};

@@ -8,6 +8,7 @@ use crate::cli::{ExitCode, Session};
 use crate::domain::id::Digest;
 use crate::domain::text::Text;
 use crate::env::Disk;
+use crate::trail::export::{BUNDLE_BYTES_MAX, Unpacked, unpack};
 use crate::trail::verify::{Anchor, Check, CheckResult, Finding, Outcome, Report, Trust, Verdict, verify};
 use crate::trail::{Folder, Home, LogKey, VerifierKey};
 use serde::Serialize;
@@ -35,6 +36,9 @@ pub(in crate::cli) struct LogArguments {
     /// Judge the log in this folder instead: a copy, or a log from another machine
     #[arg(long, value_name = "DIR", requires = "key")]
     folder: Option<PathBuf>,
+    /// Judge the log in this bundle, made by `reissue audit export`
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "folder")]
+    bundle: Option<PathBuf>,
     /// The log's public key, as it was printed by `reissue init` and kept elsewhere
     #[arg(long, value_name = "VKEY")]
     key: Option<String>,
@@ -85,6 +89,12 @@ fn unjudged(failure: Failure) -> Failure {
 pub(in crate::cli) fn case(arguments: &LogArguments, session: &Session) -> Result<Case, Failure> {
     let given = arguments.key.as_deref().map(parse_key).transpose()?;
     let roster = arguments.roster.as_deref().map(parse_roster).transpose()?;
+    if let (Some(bundle), Some(key)) = (&arguments.bundle, &given) {
+        let Unpacked { disk, folder } = unpack_file(session, bundle)?;
+        let anchors = arguments.anchors.iter().map(|path| read_anchor(session, path, key));
+        let trust = Trust { key: key.clone(), roster, anchors: anchors.collect::<Result<_, _>>()? };
+        return Ok(Case { disk, folder, trust, key_from: "given" });
+    }
     let (folder, key, key_from, roster) = match (&arguments.folder, given) {
         (Some(folder), Some(key)) => (Folder::new(folder), key, "given", roster),
         (Some(_), None) => {
@@ -108,6 +118,17 @@ pub(in crate::cli) fn case(arguments: &LogArguments, session: &Session) -> Resul
     let anchors = arguments.anchors.iter().map(anchor).collect::<Result<_, _>>()?;
     let disk = session.env.disk.clone();
     Ok(Case { disk, folder, trust: Trust { key, roster, anchors }, key_from })
+}
+
+/// A bundle, unpacked into memory.
+fn unpack_file(session: &Session, path: &Path) -> Result<Unpacked, Failure> {
+    let wrong = |what: String, next: &str| Failure::new(codes::NO_VERDICT, what, next).at(path);
+    let bytes = session.env.disk.read(path, BUNDLE_BYTES_MAX);
+    let bytes = bytes.map_err(|e| wrong(e.to_string(), "check the path"))?;
+    unpack(&bytes).map_err(|e| {
+        let next = "ask for the file again, and compare its SHA-256 with what the sender has";
+        wrong(format!("this is no bundle of `reissue audit export`: {e}"), next)
+    })
 }
 
 /// The installation's own key; the copy inside the log, which whoever changes the log can change

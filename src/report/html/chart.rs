@@ -91,7 +91,7 @@ pub(super) fn overview(model: &Model) -> Markup {
 
 fn axis(scale: &Scale, to: Timestamp, height: f64) -> Markup {
     html! {
-        @for tick in ticks(scale.from, to) {
+        @for tick in ticks(scale.from, to).into_iter().filter(|t| scale.x(*t) < RIGHT - 30.0) {
             @let x = p(scale.x(tick));
             @let text = tick.to_string();
             line class="axis" x1=(x) x2=(x) y1="24" y2=(p(height - 24.0)) {}

@@ -38,6 +38,7 @@ pub(super) fn badge(tone: Tone, text: &str) -> Markup {
 pub(super) fn span(span: Duration) -> String {
     let days = span.as_secs() / 86_400;
     match days {
+        _ if span < Duration::from_secs(1) => "< 1s".into(),
         0..=60 => show_span(span),
         61..=729 => format!("{days} days"),
         _ => format!("{}y {}d", days / 365, days % 365),

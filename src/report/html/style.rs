@@ -24,8 +24,8 @@ border-left:6px solid;border-radius:4px;max-width:none}
 .headline.good,.badge.good{background:var(--good-bg)}.headline.caution,.badge.caution{background:var(--caution-bg)}
 .headline.bad,.badge.bad,.loud{background:var(--bad-bg)}
 .loud{color:var(--bad);font-weight:600;padding:.7rem 1rem;border-left:6px solid;max-width:none}
-.badge{display:inline-block;padding:.1rem .55rem;border-radius:1rem;font-size:.82rem;font-weight:600;line-height:1.5;overflow-wrap:normal}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.8rem;margin:1rem 0;padding:0;list-style:none}
+.badge{display:inline-block;padding:.1rem .55rem;border-radius:1rem;font-size:.82rem;font-weight:600;line-height:1.5;white-space:nowrap}
+.tiles{display:grid;grid-template-columns:repeat(3,1fr);gap:.8rem;margin:1rem 0;padding:0;list-style:none}
 .tiles li{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:.8rem 1rem}
 .tiles b{display:block;font-size:2rem;line-height:1.15;font-variant-numeric:tabular-nums}
 .tiles span{display:block;font-weight:600}.tiles small{color:var(--soft);font-size:.83rem;display:block}
@@ -36,7 +36,7 @@ dd ul{margin:0;padding-left:1.1rem}
 table{border-collapse:collapse;width:100%;margin:.6rem 0 1rem;font-size:.88rem}
 caption{text-align:left;padding:.2rem 0 .4rem;font-size:.88rem}
 th,td{text-align:left;vertical-align:top;padding:.38rem .6rem .38rem 0;border-bottom:1px solid var(--line)}
-thead th{border-bottom:2px solid var(--line);font-size:.8rem;color:var(--soft)}
+th{overflow-wrap:break-word}thead th{overflow-wrap:normal;border-bottom:2px solid var(--line);font-size:.8rem;color:var(--soft)}
 tbody th{font-weight:600}
 .n{text-align:right;font-variant-numeric:tabular-nums;padding-right:1rem;white-space:nowrap}
 time{white-space:nowrap;font-variant-numeric:tabular-nums}
@@ -56,6 +56,7 @@ svg .cut{fill:none;stroke:var(--bg);stroke-width:3}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1.3rem;font-size:.85rem;color:var(--soft);margin:.3rem 0}
 .legend i{display:inline-block;width:1.1em;height:.75em;border-radius:2px;margin-right:.4em}
 .legend .red{background:var(--bar-bad)}.legend .amber{background:var(--bar-caution)}.legend .green{background:var(--bar-good)}
+@media (max-width:44rem){.tiles{grid-template-columns:1fr 1fr}body{padding:1rem}table{display:block;overflow-x:auto}}
 details summary{cursor:pointer;font-weight:600;padding:.3rem 0}
 footer{border-top:1px solid var(--line);margin-top:2.5rem;font-size:.85rem}
 .tampered h1{color:var(--bad)}

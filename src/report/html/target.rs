@@ -119,7 +119,7 @@ fn plan_and_actual(steps: &[StepRow]) -> Markup {
                         td { (s.phase) }
                         td { (s.actual) }
                         td { (maybe_time(s.at)) }
-                        td class="n" { (s.attempts) }
+                        td class="n" { @if s.attempts > 0 { (s.attempts) } }
                         td class="n" { @if let Some(seq) = s.seq { a href=(format!("#line-{seq}")) { (seq) } } }
                         td { (badge(s.outcome.tone(), s.outcome.words())) }
                     }

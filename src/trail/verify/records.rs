@@ -11,7 +11,7 @@ use crate::domain::id::Digest;
 use std::collections::BTreeSet;
 
 /// Every object that an event cannot do without.
-pub(super) fn objects_of(event: &Event) -> Vec<Digest> {
+pub(in crate::trail) fn objects_of(event: &Event) -> Vec<Digest> {
     match event {
         Event::LogOpened(e) => vec![e.roster],
         Event::LogTornTail(e) => vec![e.object],

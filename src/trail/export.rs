@@ -1,0 +1,117 @@
+//! The bundle that an auditor receives: one tar file with the log, its key, its checkpoints, every
+//! object that a line refers to, and whatever a report adds. Unpacked, it is a log folder again.
+//!
+//! Writing is deterministic: sorted names, no times, no owners, mode 0644. Reading trusts nothing:
+//! it unpacks into memory, and only names that a bundle has.
+
+mod unpack;
+
+pub use unpack::{BundleError, Unpacked, unpack};
+
+use super::checkpoint::Checkpoint;
+use super::lines::{Lines, Piece};
+use super::{Folder, objects};
+use crate::domain::event::Line;
+use crate::domain::id::Digest;
+use crate::env::{Disk, DiskError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// No bundle is larger.
+pub const BUNDLE_BYTES_MAX: u64 = 2 << 30;
+
+/// Why there is no bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    #[error("{0}; no bundle was written")]
+    Disk(#[from] DiskError),
+    #[error("the files are more than {BUNDLE_BYTES_MAX} bytes together; no bundle was written")]
+    TooLarge,
+    #[error("the bundle could not be put together: {0}")]
+    Tar(String),
+}
+
+/// The files of a bundle, by their names in it.
+#[derive(Clone, Debug, Default)]
+pub struct Bundle {
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Bundle {
+    /// Gathers a log: complete lines only, the checkpoints that cover no more than these, and the
+    /// objects that they refer to.
+    pub fn gather(disk: &Arc<dyn Disk>, folder: &Folder) -> Result<Self, ExportError> {
+        let mut bundle = Self::default();
+        bundle.add("log.vkey", disk.read(&folder.vkey(), 4096)?);
+        // The newest head first: lines that are written meanwhile only make the log longer.
+        let newest = disk.read(&folder.checkpoint(), 1 << 20)?;
+        let names = disk.list(&folder.checkpoints())?;
+        let (lines, count, referred) = lines(disk.as_ref(), folder)?;
+        bundle.add("events.jsonl", lines);
+        bundle.add("checkpoints/checkpoint", newest);
+        for name in names {
+            if Checkpoint::size_of_name(&name).is_some_and(|size| size <= count) {
+                let bytes = disk.read(&folder.checkpoints().join(&name), 1 << 20)?;
+                bundle.add(&format!("checkpoints/{name}"), bytes);
+            }
+        }
+        for digest in referred {
+            let name = format!("sha256-{}", digest.hex());
+            let bytes = disk.read(&folder.objects().join(&name), objects::OBJECT_BYTES_MAX)?;
+            bundle.add(&format!("objects/{name}"), bytes);
+        }
+        Ok(bundle)
+    }
+
+    /// Adds a file. The name is one that [`unpack`] takes.
+    pub fn add(&mut self, name: &str, bytes: Vec<u8>) {
+        self.files.insert(name.to_owned(), bytes);
+    }
+
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.files.get(name).map(Vec::as_slice)
+    }
+
+    /// As `sha256sum -c` reads it.
+    pub fn sums(&self) -> String {
+        self.files.iter().map(|(name, bytes)| format!("{}  {name}\n", Digest::of(bytes).hex())).collect()
+    }
+
+    /// The tar file: the same files give the same bytes.
+    pub fn to_tar(&self) -> Result<Vec<u8>, ExportError> {
+        let total: u64 = self.files.values().map(|b| b.len() as u64).sum();
+        if total > BUNDLE_BYTES_MAX {
+            return Err(ExportError::TooLarge);
+        }
+        let wrong = |e: std::io::Error| ExportError::Tar(e.to_string());
+        let mut out = tar::Builder::new(Vec::new());
+        for (name, bytes) in &self.files {
+            let mut header = tar::Header::new_ustar();
+            header.set_entry_type(tar::EntryType::Regular);
+            header.set_mode(0o644);
+            header.set_size(bytes.len() as u64);
+            (header.set_uid(0), header.set_gid(0), header.set_mtime(0));
+            header.set_path(name).map_err(wrong)?;
+            header.set_cksum();
+            out.append(&header, bytes.as_slice()).map_err(wrong)?;
+        }
+        out.into_inner().map_err(wrong)
+    }
+}
+
+/// The complete lines of the log, how many there are, and the objects that they refer to.
+fn lines(disk: &dyn Disk, folder: &Folder) -> Result<(Vec<u8>, u64, BTreeSet<Digest>), DiskError> {
+    let path = folder.events();
+    let (mut bytes, mut count, mut referred) = (Vec::new(), 0, BTreeSet::new());
+    let mut lines = Lines::new(disk.open_read(&path)?);
+    while let Some((_, piece)) = lines.next_piece().map_err(|e| DiskError::new("cannot read", &path, &e))? {
+        let Piece::Line(line) = piece else { break };
+        bytes.extend_from_slice(line);
+        bytes.push(b'\n');
+        count += 1;
+        if let Ok(line) = Line::from_bytes(line) {
+            referred.extend(super::verify::objects_of(&line.event));
+        }
+    }
+    Ok((bytes, count, referred))
+}

@@ -1,0 +1,348 @@
+#!/usr/bin/env python3
+"""Judges a reissue log, or a bundle of one, without reissue. Python 3.8+, standard library only.
+
+    python3 reissue_verify.py FOLDER_OR_TAR VKEY [ANCHOR_FILE ...]
+
+VKEY is the log's public key, from where it was kept when the log was begun: never from the bundle. An ANCHOR_FILE is
+a checkpoint of this log that somebody kept elsewhere. Nothing is written and no network is asked.
+
+Exit codes: 0 intact, anchored and complete; 1 tampered; 2 wrong usage or unreadable; 3 consistent, but NOT anchored;
+4 intact as far as it goes, but not complete. It was written apart from reissue, so that the two can disagree."""
+import base64, hashlib, json, os, re, sys, tarfile
+from datetime import datetime, timezone
+
+# ---- Ed25519 (RFC 8032, 5.1), verification only -----------------------------------------------------------------
+P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
+D, ROOT = -121665 * pow(121666, P - 2, P) % P, pow(2, (P - 1) // 4, P)
+SKEW = 300000  # milliseconds between two clocks, or between a clearance and its intent
+def recover(data):
+    """The point that 32 bytes stand for, in extended coordinates; None if they stand for none."""
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & (1 << 255) - 1
+    x2 = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(x2, (P + 3) // 8, P)
+    x = x * ROOT % P if (x * x - x2) % P else x
+    if len(data) != 32 or y >= P or (x * x - x2) % P or (x == 0 and sign):
+        return None
+    x = P - x if x & 1 != sign else x
+    return (x, y, 1, x * y % P)
+def add(p, q):
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
+    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return (e * f % P, g * h % P, f * g % P, e * h % P)
+def times(n, p):
+    q = (0, 1, 1, 0)
+    while n:
+        q, p, n = (add(q, p) if n & 1 else q), add(p, p), n >> 1
+    return q
+def ed25519(key, message, signature):
+    a, r, s = recover(key), recover(signature[:32]), int.from_bytes(signature[32:], "little")
+    if a is None or r is None or len(signature) != 64 or s >= L:
+        return False
+    k = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % L
+    p, q = times(s, recover((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))), add(r, times(k, a))
+    return (p[0] * q[2] - q[0] * p[2]) % P == 0 and (p[1] * q[2] - q[1] * p[2]) % P == 0
+
+# ---- Merkle tree (RFC 6962, 2.1), canonical JSON (RFC 8785), checkpoints (C2SP) -----------------------------------
+sha = lambda data: hashlib.sha256(data).digest()
+leaf = lambda line: sha(b"\0" + line)
+class Tree:
+    """The right edge of a tree that grows: one hash per bit of its size."""
+    def __init__(self, leaves=()):
+        self.size, self.edge = 0, []
+        for hash in leaves:
+            self.push(hash)
+    def push(self, hash):
+        n, self.size = self.size, self.size + 1
+        while n & 1:
+            hash, n = sha(b"\1" + self.edge.pop() + hash), n >> 1
+        self.edge.append(hash)
+    def root(self):
+        hash = self.edge[-1] if self.edge else sha(b"")
+        for left in reversed(self.edge[:-1]):
+            hash = sha(b"\1" + left + hash)
+        return hash
+def canonical(data):
+    """Reads JSON whose bytes are the only ones it can have: writing it again must give them. Whole numbers only."""
+    def refuse(text):
+        raise ValueError("a number that is not whole")
+    value = json.loads(data.decode("utf-8"), parse_float=refuse, parse_constant=refuse)
+    if json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8") != data:
+        raise ValueError("not in canonical form (RFC 8785)")
+    return value
+class Vkey:
+    def __init__(self, text):
+        self.text = text.strip()
+        self.name, self.id, key = self.text.split("+", 2)
+        key = base64.b64decode(key, validate=True)
+        if len(key) != 33 or key[0] != 1 or self.id != sha(self.name.encode() + b"\n" + key)[:4].hex():
+            raise ValueError("the key's id does not belong to its name and key")
+        self.key = key[1:]
+    def open(self, note):
+        """(size, root) of a checkpoint that this key signed; signatures of other keys are passed over."""
+        text, _, signatures = note.decode("utf-8").rpartition("\n\n")
+        text, signed = text + "\n", False
+        for line in signatures.split("\n")[:-1]:
+            match = re.fullmatch("\u2014 ([^ +]+) ([A-Za-z0-9+/=]+)", line)
+            raw = base64.b64decode(match[2], validate=True) if match else b""
+            if match and match[1] == self.name and raw[:4].hex() == self.id:
+                signed = ed25519(self.key, text.encode(), raw[4:])
+        lines = text.split("\n")
+        if not signed or signatures[-1:] != "\n" or lines[0] != self.name or str(int(lines[1])) != lines[1]:
+            raise ValueError("not a checkpoint that the given key signed: changed, or signed by somebody else")
+        return int(lines[1]), base64.b64decode(lines[2], validate=True)
+
+# ---- SSH signatures (OpenSSH PROTOCOL.sshsig) ---------------------------------------------------------------------
+def fields(data):
+    out = []
+    while data:
+        n = 4 + int.from_bytes(data[:4], "big")
+        if n > len(data):
+            raise ValueError("a field ends too early")
+        out, data = out + [data[4:n]], data[n:]
+    return out
+def sshsig(armor, message, namespace):
+    """The key that signed (base64), and whether that is sure: kinds other than Ed25519 are for ssh-keygen to check."""
+    form = r"-+BEGIN SSH SIGNATURE-+\s([\sA-Za-z0-9+/=]+)-+END SSH SIGNATURE-+\s*"
+    match = re.fullmatch(form, armor.decode("ascii"))
+    data = base64.b64decode("".join(match[1].split()), validate=True) if match else b""
+    if data[:10] != b"SSHSIG\0\0\0\1":
+        raise ValueError("not an SSH signature of version 1")
+    key, space, reserved, algorithm, signature = fields(data[10:])
+    if space != namespace.encode() or reserved or algorithm not in (b"sha256", b"sha512"):
+        raise ValueError("signed for another purpose: %r" % space)
+    parts = (space, reserved, algorithm, hashlib.new(algorithm.decode(), message).digest())
+    signed = b"SSHSIG" + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    sure = fields(key)[0] == b"ssh-ed25519"
+    if sure and not ed25519(fields(key)[1], signed, fields(signature)[1]):
+        raise ValueError("the SSH signature does not match")
+    return base64.b64encode(key).decode(), sure
+def ms(text):
+    at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+    return int(at.timestamp()) * 1000 + at.microsecond // 1000
+
+# ---- The judge --------------------------------------------------------------------------------------------------
+class Judge:
+    def __init__(self, files, vkey):
+        self.files, self.vkey, self.tampered, self.incomplete, self.notes = files, vkey, [], [], []
+        self.opened, self.roster, self.plans, self.decisions, self.runs = None, {}, {}, {}, {}
+        self.at, self.checked, self.roots = None, set(), [sha(b"")]
+    def bad(self, what):
+        self.tampered.append("line %d: %s" % (self.at + 1, what) if self.at is not None else what)
+    def object(self, digest):
+        data = self.files.get("objects/sha256-" + digest.split(":")[1])
+        good = data is not None and "sha256:" + sha(data).hex() == digest
+        if not good and digest not in self.checked:
+            self.bad("the object %s is missing or was changed" % digest)
+        self.checked.add(digest)
+        return data if good else None
+    def judge(self, anchors):
+        if self.files.get("log.vkey", b"").decode("utf-8", "replace").strip() != self.vkey.text:
+            self.bad("log.vkey is not the key that was given")
+        self.points = {int(n[12:]): n for n in self.files if re.fullmatch(r"checkpoints/\d{12}", n)}
+        tree, prev, last, closed = Tree(), "0" * 64, 0, False
+        *lines, tail = self.files["events.jsonl"].split(b"\n")
+        self.incomplete += ["the last %d bytes are a line that was never finished" % len(tail)] if tail else []
+        for self.at, line in enumerate(lines):
+            try:
+                event = canonical(line)
+                if event["seq"] != self.at or event["prev"] != prev or event["v"] != 1:
+                    self.bad("it does not follow the line before it: lines were changed, removed, doubled or moved")
+                if ms(event["time"]) < last:
+                    self.bad("its time is before that of the line before it")
+                last, closed = ms(event["time"]), event["event"] == "log.closed"
+                self.event(event["event"], event, event["with"])
+            except (ValueError, KeyError, TypeError, IndexError, AttributeError) as e:
+                self.bad("not an event of this log: %s %s" % (type(e).__name__, e))
+            tree.push(leaf(line))
+            prev = leaf(line).hex()
+            self.roots.append(tree.root())
+        self.at, size = None, tree.size
+        for name in sorted(self.points.values()) + ["checkpoints/checkpoint"]:
+            try:
+                n, root = self.vkey.open(self.files[name])
+                if self.points.get(n) is None or name[12:] not in ("checkpoint", "%012d" % n):
+                    self.bad("%s is of size %d: one was removed or renamed" % (name, n))
+                self.signs(name, n, root)
+            except KeyError:
+                self.bad("there is no newest checkpoint") if size > 1 and not self.points else None
+            except (ValueError, UnicodeDecodeError) as e:
+                self.bad("%s: %s" % (name, e))
+        for name, n, root in anchors:
+            self.signs("the anchor " + name, n, root)
+        self.incomplete += ["the last lines are not signed"] if max(self.points, default=0) < size else []
+        self.incomplete += [] if closed else ["the last line is not log.closed"]
+        self.incomplete += ["the run %s is not finished" % i for i, r in self.runs.items() if not r["finished"]]
+    def signs(self, who, size, root):
+        if size >= len(self.roots):
+            self.bad("%s signs %d lines, there are %d: the log was cut" % (who, size, len(self.roots) - 1))
+        elif root != self.roots[size]:
+            self.bad("%s signs other first %d lines than these" % (who, size))
+    def event(self, name, line, w):
+        for key in {"roster", "object", "signature", "statement", "plan"} & set(w):
+            self.object(w[key])
+        if self.at == 0 and name != "log.opened":
+            self.bad("the log does not begin with log.opened")
+        if name == "log.opened":
+            self.opened = self.opened or w
+            same = ("tenant", "roster", "environment", "install")
+            if w["vkey"] != self.vkey.text or any(w[k] != self.opened[k] for k in same):
+                self.bad("the log was opened as another log, or with another key")
+            text, person = (self.object(w["roster"]) or b"").decode("utf-8", "replace"), None
+            for who, key in re.findall(r"name:\s*[\"']?([^\s\"',}]+)|[a-z0-9@.-]+\s+(AAAA[A-Za-z0-9+/=]+)", text):
+                person = who or person
+                self.roster[key] = person  # a name without a key goes to the empty key, which signs nothing
+        elif name == "log.closed" and w["events"] != line["seq"]:
+            self.bad("log.closed counts other lines")
+        elif name == "approval.recorded":
+            self.approval(line, w)
+        if "run" in line:
+            self.run_event(name, line, w, line["run"])
+    def approval(self, line, w):
+        data, armor = self.object(w["statement"]), self.object(w["signature"])
+        if data is None or armor is None:
+            return
+        said = canonical(data)
+        p, at, head = said["predicate"], ms(line["time"]), said["predicate"]["log_head"]
+        space = "break-glass@reissue.v1" if p.get("break_glass") else "plan-approval@reissue.v1"
+        owner, sure = sshsig(armor, data, space)
+        self.notes += [] if sure else ["line %d: check this signature with ssh-keygen -Y verify" % (self.at + 1)]
+        if self.roster.get(owner, "").lower() != p["approver"].lower():
+            self.bad("the key is not one of %s in the roster" % p["approver"])
+        about = "sha256:" + said["subject"][0]["digest"]["sha256"]
+        if about != w["plan"] or any(p[k] != w[k] for k in ("approver", "decision", "phase", "expires")):
+            self.bad("the line says something else than what was signed")
+        here = (p["tenant_id"], p["environment"], "sha256:" + p["roster_sha256"], head["origin"])
+        if here != (self.opened["tenant"], self.opened["environment"], self.opened["roster"], self.vkey.name):
+            self.bad("the approval is for another log, tenant or roster")
+        if not ms(p["not_before"]) - SKEW <= at < ms(p["expires"]):
+            self.bad("the approval was not valid when it was recorded")
+        self.signs(p["approver"], head["size"], bytes.fromhex(head["root"])) if head["size"] else None
+        self.decisions.setdefault(w["plan"], []).append((w["approver"].lower(), p, w["statement"]))
+    def plan(self, digest):
+        if digest not in self.plans:
+            lines = (self.object(digest) or b"").split(b"\n")[:-1]
+            tree = Tree(map(leaf, lines[1:]))
+            header, *targets = map(canonical, lines)
+            if header["root"] != "sha256:" + tree.root().hex() or header["tenant"] != self.opened["tenant"]:
+                self.bad("the plan's lines are not those of its header, or it is for another tenant")
+            self.plans[digest] = header, {t["change"]["id"]: t["change"] for t in targets if "change" in t}
+        return self.plans[digest]
+    def quorum(self, plan, phase, at):
+        """Whether people release a phase at this moment, and their statements; under break-glass one is enough."""
+        header, targets = self.plan(plan)
+        people, alone, rejects, used = {}, {}, set(), set()
+        for person, p, statement in self.decisions.get(plan, []):
+            if (person, p["nonce"]) in used:
+                continue
+            used.add((person, p["nonce"]))
+            covers = p["phase"] == phase or (p["phase"] == "start" and not header["approval"]["retire_separately"])
+            if p["decision"] != "approve":
+                (rejects.add if p["decision"] == "reject" else rejects.discard)(person)
+                people.pop(person, None)
+            elif covers and at < ms(p["expires"]) and (p.get("break_glass") or person != header["author"].lower()):
+                (alone if p.get("break_glass") else people).setdefault(person, set()).add(statement)
+        enough = len(people) >= max(1, header["approval"]["quorum"])
+        enough = enough or (alone and all(t["contain"] for t in targets.values()))
+        return enough and not rejects, set().union(*people.values(), *alone.values())
+    def run_event(self, name, line, w, id):
+        run = self.runs.setdefault(id, dict(plan=None, finished=False, events=0, phases={}, open={}, held={}, ends=[]))
+        if run["finished"]:
+            self.bad("%s follows run.finished of the run %s" % (name, id))
+        elif name == "run.finished":
+            return self.finish(run, line, w)
+        elif name == "run.started":
+            if run["plan"] or self.plan(w["plan"])[0]["playbook"] != w["playbook"]:
+                self.bad("the run is started twice, or names another playbook than its plan was made from")
+            run["plan"] = w["plan"]
+        elif run["plan"] is None:
+            if name not in ("approval.recorded", "approval.refused", "note.refused"):
+                self.bad("%s comes before run.started" % name)
+        elif name == "phase.opened":
+            good, statements = self.quorum(run["plan"], w["phase"], ms(line["time"]))
+            if not good or not set(w["approvals"]) <= statements:
+                self.bad("the %s phase was opened without its quorum" % w["phase"])
+            run["phases"][w["phase"]] = ms(w["expires"])
+        elif name == "approval.recorded" and w["decision"] == "reject":
+            run["phases"] = {}
+        elif name == "target.ended":
+            run["ends"].append(w["ending"])
+        elif name in ("step.intent", "step.done", "step.failed", "step.looked"):
+            self.step(run, name, line, w, line["target"])
+        run["events"] += 1
+    def step(self, run, name, line, w, target):
+        plan = self.plan(run["plan"])[1].get(target, {"steps": []})
+        step = next((s for s in plan["steps"] if s["no"] == w["step"]), None)
+        if step is None:
+            return self.bad("the approved plan has no step %s of %s" % (w["step"], target))
+        undo, verb, held = w.get("undo", False), step["verb"], run["held"].get(target, 0)
+        key, doubt = (target, w["step"], undo), w.get("fault", {}).get("happened") == "unknown"
+        if name == "step.intent":
+            run["open"][key] = True
+            if not undo and ms(line["time"]) >= run["phases"].get(step["phase"], 0) + SKEW:
+                self.bad("%s of %s began while the %s phase was not open" % (verb, target, step["phase"]))
+            if not undo and verb in ("retire", "detach") and not plan["contain"] and held < 2:
+                self.bad("%s of %s came before hold and recheck were done" % (verb, target))
+        elif key not in run["open"] and verb != "hold":
+            self.bad("%s of %s has an outcome without an intent" % (verb, target))
+        elif not doubt:
+            run["open"].pop(key, None)
+            if name == "step.done" and not undo and verb in ("hold", "recheck"):
+                run["held"][target] = 1 if verb == "hold" else 2 if held else 0
+    def finish(self, run, line, w):
+        run["finished"], ends = True, run["ends"]
+        kept = sum(size <= line["seq"] for size in self.points)
+        for what, said, found in (
+            ("events", w["events"], run["events"]), ("checkpoints", w["checkpoints"], kept),
+            ("targets done", w["done"], sum(e in ("done", "done_not_evicted") for e in ends)),
+            ("targets undone", w["undone"], sum(e in ("undone", "abandoned") for e in ends)),
+            ("unknown outcomes", w["unresolved"], len(run["open"]))):
+            if said != found:
+                self.bad("run.finished counts %s %s, the log holds %s" % (said, what, found))
+
+def load(path):
+    """name -> bytes, of a folder or a tar file; only what belongs to a log, only regular files."""
+    ours, files = re.compile(r"(events\.jsonl|log\.vkey|checkpoints/[^/]+|objects/[^/]+)\Z"), {}
+    if os.path.isfile(path):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                if not member.isreg() or member.name in files or member.name.startswith("/") or ".." in member.name:
+                    raise ValueError("%r has no place in a bundle" % member.name)
+                files[member.name] = tar.extractfile(member).read()
+        return {name: data for name, data in files.items() if ours.match(name)}
+    for folder in ("", "checkpoints", "objects"):
+        for name in os.listdir(os.path.join(path, folder)):
+            full, name = os.path.join(path, folder, name), os.path.join(folder, name)
+            if ours.match(name) and (os.path.islink(full) or not os.path.isfile(full)):
+                raise ValueError("%r is not a regular file" % name)
+            if ours.match(name):
+                files[name] = open(full, "rb").read()
+    return files
+def main(arguments):
+    try:
+        if len(arguments) < 2:
+            raise ValueError(__doc__)
+        vkey = Vkey(arguments[1])
+        anchors = [(name,) + vkey.open(open(name, "rb").read()) for name in arguments[2:]]
+        judge = Judge(load(arguments[0]), vkey)
+        judge.judge(anchors)
+    except (OSError, ValueError, KeyError, tarfile.TarError) as e:
+        print("no judgement: %s %s" % (type(e).__name__, e))
+        return 2
+    size = len(judge.roots) - 1
+    print("%d lines, root %s" % (size, judge.roots[-1].hex()))
+    for sort, found in (("TAMPERED", judge.tampered), ("incomplete", judge.incomplete), ("note", judge.notes)):
+        for what in found[:40]:
+            print("%s: %s" % (sort, what.encode("unicode_escape").decode("ascii")))
+    anchored = any(n == size for _, n, _ in anchors)
+    code, verdict = (
+        (1, "TAMPERED: this is not the log that was written") if judge.tampered else
+        (4, "intact as far as it goes, but NOT complete") if judge.incomplete else
+        (0, "intact, anchored and complete") if anchored else
+        (3, "consistent, NOT anchored: give a checkpoint that was kept elsewhere"))
+    print("Verdict: %s." % verdict)
+    return code
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
