@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-const LOOK_EVERY: Duration = Duration::from_secs(7);
+const LOOK_EVERY: Duration = Duration::from_secs(11);
 
 pub(crate) struct Cast<'a> {
     world: &'a World,
@@ -131,6 +131,9 @@ impl<'a> Cast<'a> {
 
     /// Teams restart what must be restarted, and confirm when the consumer has moved.
     fn confirm(&mut self, now: Timestamp, run: &RunId) {
+        if self.world.judge.inner().model.targets.values().all(|t| t.missing.is_empty()) {
+            return;
+        }
         let ledger = self.world.lab.ledger();
         let mut due = Vec::new();
         {

@@ -53,6 +53,14 @@ pub(crate) struct Inner {
     in_flight: BTreeMap<String, u32>,
 }
 
+impl Inner {
+    /// Every target is over or stuck, and at least one is stuck.
+    pub(crate) fn only_stuck(&self) -> bool {
+        let over = |t: &Target| t.ending.is_some() || t.is_stuck;
+        self.model.targets.values().all(over) && self.model.targets.values().any(|t| t.is_stuck)
+    }
+}
+
 pub(crate) struct Judge {
     pub(crate) clock: Clock,
     pub(crate) lab: Lab,

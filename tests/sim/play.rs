@@ -140,8 +140,21 @@ async fn processes(world: &World, plan: &[u8], quiet: &Cell<bool>) {
             return;
         }
         judge_log(world, plan);
-        clock.sleep(life.map_or(Duration::from_secs(30), |l| l.restart)).await;
+        clock.sleep(next_start(world, life)).await;
+        if !quiet.get() && world.judge.inner().only_stuck() {
+            // Nothing will change before somebody settles it, which happens in the quiet phase.
+            clock.sleep_until(hostile_until).await;
+        }
     }
+}
+
+/// When somebody starts the next process: not before the plan is approved.
+fn next_start(world: &World, life: Option<Life>) -> Duration {
+    if world.judge.inner().model.run.is_none() {
+        let reading = world.scenario.people.reading.iter().max().copied().unwrap_or_default();
+        return reading + Duration::from_secs(15);
+    }
+    life.map_or(Duration::from_secs(30), |l| l.restart)
 }
 
 /// One process; true if the run is over.
