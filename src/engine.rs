@@ -28,6 +28,7 @@ pub mod recovery;
 pub mod run;
 mod segment;
 mod shared;
+mod signal;
 mod sweep;
 
 pub use run::{Executor, Left, Outcome};

@@ -4,6 +4,7 @@
 //! same place of the log as in its state, so that recovery folds exactly what the live run saw.
 
 use super::Halt;
+use super::signal::{Listener, Signal};
 use crate::domain::event::Event;
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::run::RunState;
@@ -13,7 +14,7 @@ use crate::env::Clock;
 use crate::trail::journal::{Entry, Journal};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::{RwLock, watch};
+use tokio::sync::RwLock;
 
 /// Why a target does nothing at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +42,9 @@ pub struct Board {
     /// Read-held by events of one target, write-held by events of the whole run.
     order: RwLock<()>,
     /// Moves with what concerns every target, and with what people say.
-    spoken: watch::Sender<u64>,
+    spoken: Signal,
     /// Moves with every event, and when a target goes idle.
-    progress: watch::Sender<u64>,
+    progress: Signal,
 }
 
 fn locked<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -66,8 +67,8 @@ impl Board {
             slots: states.into_iter().map(|(id, state)| (id, slot(state))).collect(),
             idle: Mutex::default(),
             order: RwLock::new(()),
-            spoken: watch::Sender::new(0),
-            progress: watch::Sender::new(0),
+            spoken: Signal::default(),
+            progress: Signal::default(),
         }
     }
 
@@ -100,7 +101,7 @@ impl Board {
         let line = self.journal.append_one(Entry::of_target(&run.id, id, event)).await?.line;
         locked(&slot.state).apply(&line.event, line.time)?;
         locked(&self.run).apply(&line.event);
-        self.progress.send_modify(|n| *n += 1);
+        self.progress.raise();
         Ok(true)
     }
 
@@ -161,21 +162,21 @@ impl Board {
 
     /// Makes every waiting target decide again.
     pub fn announce(&self) {
-        self.spoken.send_modify(|n| *n += 1);
-        self.progress.send_modify(|n| *n += 1);
+        self.spoken.raise();
+        self.progress.raise();
     }
     /// Wakes on what concerns every target.
-    pub fn spoken(&self) -> watch::Receiver<u64> {
-        self.spoken.subscribe()
+    pub(super) fn spoken(&self) -> Listener {
+        self.spoken.listen()
     }
     /// Wakes whenever anything is recorded or a target goes idle.
-    pub fn progress(&self) -> watch::Receiver<u64> {
-        self.progress.subscribe()
+    pub(super) fn progress(&self) -> Listener {
+        self.progress.listen()
     }
     pub fn rest(&self, id: TargetId, why: Idle) {
         let before = locked(&self.idle).insert(id, why.clone());
         if before != Some(why) {
-            self.progress.send_modify(|n| *n += 1);
+            self.progress.raise();
         }
     }
     pub fn wake(&self, id: TargetId) {

@@ -3,6 +3,7 @@
 use super::board::Idle;
 use super::course::{Course, Went};
 use super::shared::Shared;
+use super::signal::Listener;
 use super::{Halt, pilots, reconcile, segment};
 use crate::domain::event::{Cause, Fault, TargetStuck};
 use crate::domain::id::TargetId;
@@ -20,8 +21,8 @@ pub(super) async fn drive(shared: &Shared, id: TargetId) -> Result<(), Halt> {
     let mut progress = shared.board.progress();
     let mut stop = shared.stop.clone();
     loop {
-        spoken.borrow_and_update();
-        progress.borrow_and_update();
+        spoken.catch_up();
+        progress.catch_up();
         if *stop.borrow_and_update() && !must_stay(shared, id) {
             shared.board.wake(id);
             return Ok(());
@@ -96,7 +97,7 @@ fn must_stay(shared: &Shared, id: TargetId) -> bool {
     held && !waits
 }
 
-type Watched<'a> = (&'a mut watch::Receiver<bool>, &'a mut watch::Receiver<u64>);
+type Watched<'a> = (&'a mut watch::Receiver<bool>, &'a mut Listener);
 
 async fn wait(shared: &Shared, id: TargetId, pause: Pause, (stop, heard): Watched<'_>) {
     let until = match &pause {
@@ -117,11 +118,10 @@ async fn wait(shared: &Shared, id: TargetId, pause: Pause, (stop, heard): Watche
 }
 
 /// Until the watched thing moves, or the run is asked to leave after it was last looked at.
-async fn until_changed(stop: &mut watch::Receiver<bool>, heard: &mut watch::Receiver<u64>) {
+async fn until_changed(stop: &mut watch::Receiver<bool>, heard: &mut Listener) {
     tokio::select! {
         biased;
-        Ok(()) = heard.changed() => {}
+        () = heard.heard() => {}
         Ok(()) = stop.changed() => {}
-        else => std::future::pending().await,
     }
 }

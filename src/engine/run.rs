@@ -111,7 +111,7 @@ async fn drive_all(
         if let Some(left) = leave(shared, patience) {
             return Ok(left);
         }
-        progress.borrow_and_update();
+        progress.catch_up();
         tokio::select! {
             biased;
             over = targets.next() => match over {
@@ -119,7 +119,7 @@ async fn drive_all(
                 None => return Ok(if all_over(shared) { Left::Finished } else { Left::Interrupted }),
             },
             result = &mut serving => result?,
-            _ = progress.changed() => {}
+            () = progress.heard() => {}
             Ok(()) = stop.changed() => {}
         }
     }

@@ -24,7 +24,6 @@ const QUIET_MOST: Duration = Duration::from_secs(80 * 3_600);
 
 /// What a seed led to.
 pub(crate) struct Played {
-    pub(crate) seed: u64,
     pub(crate) broken: Option<String>,
     pub(crate) trace: Vec<String>,
     pub(crate) counts: BTreeMap<String, u64>,
@@ -46,7 +45,6 @@ pub(crate) fn play(seed: u64, aloud: bool) -> Played {
         }
         let inner = world.judge.inner();
         Played {
-            seed,
             broken: inner.trace.broken().map(str::to_owned),
             trace: inner.trace.lines().to_vec(),
             counts: inner.trace.counts().clone(),
