@@ -90,7 +90,9 @@ impl Bundle {
             header.set_entry_type(tar::EntryType::Regular);
             header.set_mode(0o644);
             header.set_size(bytes.len() as u64);
-            (header.set_uid(0), header.set_gid(0), header.set_mtime(0));
+            header.set_uid(0);
+            header.set_gid(0);
+            header.set_mtime(0);
             header.set_path(name).map_err(wrong)?;
             header.set_cksum();
             out.append(&header, bytes.as_slice()).map_err(wrong)?;
