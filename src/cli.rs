@@ -18,10 +18,13 @@ pub mod human;
 mod init;
 pub mod json;
 mod lab;
+#[cfg(feature = "leak")]
+mod leak;
 mod notes;
 mod pause;
 mod plan;
 mod plan_view;
+mod progress;
 mod report;
 mod resolve;
 mod run_view;
@@ -52,7 +55,7 @@ struct Arguments {
 const AFTER_HELP: &str = "Exit codes: 0 done or nothing to do, 1 error before any effect, 2 changes present, \
     3 guardrail, 4 approval missing or expired, 5 plan stale, 6 failed and fully undone, \
     7 stuck: a person is needed, 9 holding: run again later, 64 wrong usage, \
-    130 interrupted: run again. `reissue explain CODE` tells more about an error.";
+    130 interrupted: run again; `audit verify` has its own, see `reissue audit verify --help`. `reissue explain CODE` tells more about an error.";
 
 /// Declares the commands: what `--help` says of it, its name, its module.
 macro_rules! commands {

@@ -16,6 +16,7 @@
 //! The engine knows connectors by their traits alone.
 
 pub mod board;
+mod course;
 mod drift;
 mod driver;
 mod inbox;
@@ -26,6 +27,7 @@ mod reconcile;
 pub mod recovery;
 pub mod run;
 mod segment;
+mod shared;
 mod sweep;
 
 pub use run::{Executor, Left, Outcome};

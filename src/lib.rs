@@ -6,6 +6,9 @@
 //!
 //! The modules, each knowing only those above it:
 
+#[cfg(all(feature = "leak", not(debug_assertions)))]
+compile_error!("the feature `leak` leaks secrets on purpose: it is for one test, never for a release");
+
 pub mod azure;
 pub mod cli;
 pub mod connector;

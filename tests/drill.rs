@@ -1,10 +1,10 @@
 //! Whole rehearsals, judged by the lab's ledger.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 use reissue::domain::event::Line;
 use reissue::domain::id::Digest;
-use reissue::domain::plan::Plan;
+use reissue::domain::plan::{Plan, Warning};
 use reissue::domain::time::Timestamp;
 use reissue::drill::{self, Audience, ConsumerResult, DrillResult};
 use reissue::engine::Left;
@@ -144,8 +144,7 @@ fn the_delivered_password_is_the_new_one_and_the_old_one_is_not() {
 #[test]
 fn an_unused_application_is_switched_off_on_both_objects() {
     let held = hold("unused-application");
-    // Its secret is still on it, and would work again if somebody switched it on.
-    held.finished(0, 1);
+    held.finished(1, 0);
     assert_eq!(held.writes(), ["update", "update"]);
     held.attacker_ends_before("old-importer", held.time_of("\"proved\""));
     let attackers = held.result.judge.lab.ledger().attackers;
@@ -167,7 +166,7 @@ fn containment_takes_the_old_secret_away_first() {
 #[test]
 fn midnight_every_kind_at_once() {
     let held = hold("midnight");
-    held.finished(3, 2);
+    held.finished(4, 1);
     for subject in ["payroll-sync", "hr-portal", "partner-feed", "old-importer", "alice@agency.example"] {
         let attacker = held.result.attackers.iter().find(|a| a.app == subject).unwrap();
         assert!(attacker.last_success.unwrap() < held.result.ended, "{attacker:?}");
@@ -176,4 +175,35 @@ fn midnight_every_kind_at_once() {
         assert!(held.consumer(name).outage.is_zero(), "{name}");
     }
     assert_eq!(held.writes().iter().filter(|w| *w == "removePassword").count(), 2);
+}
+
+/// A hold shorter than a consumer's habit is an outage, and the drill says so before the night.
+#[test]
+fn a_hold_that_is_too_short_shows_the_outage_it_would_cause() {
+    let text = std::fs::read_to_string("playbooks/leaked-app-secret.yaml").unwrap();
+    let held = hold_text(&text.replace("hold: { time: 26h }", "hold: { time: 1h }"));
+    assert!(held.consumer("payroll-worker").outage.is_zero(), "it reads every five minutes");
+    let portal = held.consumer("payroll-portal");
+    assert!(portal.outage.as_secs() > 3_600, "it reads once a day: {:?}", portal.outage);
+    let warned = held.result.plan.changes().flat_map(|t| &t.warnings).any(
+        |w| matches!(w, Warning::RefreshOutlastsHold { consumer, .. } if consumer.as_str() == "payroll-portal"),
+    );
+    assert!(warned, "the plan said so");
+}
+
+/// Every cloud has its own hosts; the same playbook works in each.
+#[test]
+fn all_four_clouds() {
+    let text = std::fs::read_to_string("playbooks/leaked-app-secret.yaml").unwrap();
+    for (cloud, suffix) in [
+        ("public", "vault.azure.net"),
+        ("us_gov_high", "vault.usgovcloudapi.net"),
+        ("us_gov_dod", "vault.usgovcloudapi.net"),
+        ("china", "vault.azure.cn"),
+    ] {
+        let text =
+            text.replace("us_gov_high  ", &format!("{cloud}  ")).replace("vault.usgovcloudapi.net", suffix);
+        assert!(text.contains(&format!("cloud: {cloud} ")));
+        hold_text(&text).finished(1, 0);
+    }
 }

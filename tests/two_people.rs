@@ -11,21 +11,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use team::Team;
 
-const PLAYBOOK: &str = r#"
-reissue: 1
-incident: { id: INC-2024-0402, title: Secret pasted into a support ticket }
-tenant: { id: 7d3c9a10-0000-4000-8000-000000000001, cloud: us_gov_high }
-stores: { ir: { key_vault: https://kv-ir.vault.usgovcloudapi.net } }
-approval: { quorum: 2, valid_for: 48h, retire: separately }
-targets:
-  - app: 8a1d0000-0000-4000-8000-000000000001
-    name: payroll-sync
-    consumers: [ { name: payroll-worker, refresh: 5m } ]
-    rotate:
-      secret: { hint: x7Q }
-      publish: { store: ir, name: payroll-sync }
-      hold: { confirmed_by: [ payroll-worker ] }
-"#;
+const PLAYBOOK: &str = include_str!("cases/desk.yaml");
 
 const RESUME: [&str; 8] = ["apply", "--resume", "--operator", "kim", "--lab", "lab", "--patience", "1s"];
 

@@ -37,6 +37,9 @@ pub enum MessageClass {
     DirectorySynced,
     /// The caller lacks the permission or the role.
     Forbidden,
+    /// The vault finds no role. One that was just assigned takes up to ten minutes to be honoured
+    /// (Microsoft Learn, "Troubleshoot Azure RBAC").
+    RoleMissing,
     /// The token was not accepted.
     Unauthenticated,
     Throttled,
@@ -200,6 +203,7 @@ fn read_message(status: u16, code: &str, inner: Option<&str>, text: &str) -> Mes
         ("CredentialInvalidLifetimeAsPerAppPolicy", _) => return MessageClass::PolicyLifetime,
         ("CredentialTypeNotAllowedAsPerAppPolicy", _) => return MessageClass::PolicyForbids,
         ("KeyNotUpdatable", _) | (_, "KeyNotUpdatable") => return MessageClass::KeyNotUpdatable,
+        (_, "ForbiddenByRbac") => return MessageClass::RoleMissing,
         (_, "SecretDisabled" | "CertificateDisabled" | "KeyDisabled") => return MessageClass::Disabled,
         (_, "ObjectIsDeletedButRecoverable") => return MessageClass::Deleted,
         (_, "ObjectIsBeingDeleted" | "ObjectIsBeingRecovered") => return MessageClass::Settling,
@@ -227,7 +231,9 @@ fn judge(status: u16, message: MessageClass, write: bool) -> (FaultClass, Happen
     match (message, status) {
         (M::Concurrency | M::Throttled, _) => (FaultClass::Busy, Happened::No),
         // A replica that does not know the object yet answers like one that never will.
-        (M::NotFound | M::NoSuchCredential | M::Settling, _) => (FaultClass::NotYet, Happened::No),
+        (M::NotFound | M::NoSuchCredential | M::Settling | M::RoleMissing, _) => {
+            (FaultClass::NotYet, Happened::No)
+        }
         // The token is replaced before the next try.
         (M::Unauthenticated, _) => (FaultClass::Busy, Happened::No),
         (_, 408) => (FaultClass::Line, unknown_if(write)),

@@ -2,11 +2,12 @@
 
 use super::codes;
 use super::error::Failure;
+use super::progress::Progress;
 use super::world::{ActingArguments, HomeArguments, process, runtime};
 use super::{ExitCode, Session, run_view};
 use crate::domain::approved::NotApproved;
 use crate::domain::event::Line;
-use crate::domain::playbook::model::Cloud;
+use crate::domain::plan::Plan;
 use crate::domain::text::Text;
 use crate::domain::time::parse_span;
 use crate::engine::{Halt, Outcome};
@@ -44,13 +45,18 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let operator = Text::new(arguments.operator.as_str()).map_err(|e| usage(format!("--operator: {e}")))?;
     let home = arguments.home.open(session)?;
     let plan = plan_bytes(&arguments, session, &home)?;
-    let (_, header) = cloud_of(&plan, &arguments)?;
+    let read = read_plan(&plan, &arguments)?;
     let resume = arguments.resume.is_some();
     let start = if resume { Start::Empty } else { Start::Full };
-    let azure = arguments.acting.session(session, header, &home.install.tenant, start)?;
+    let azure = arguments.acting.session(session, read.header.cloud, &home.install.tenant, start)?;
+    #[cfg(feature = "leak")]
+    super::leak::through(session, &home)?;
+    #[cfg(feature = "leak")]
+    let operator = super::leak::name(operator);
     let (stop_tx, stop) = watch::channel(false);
-    let order = ApplyOrder { plan, operator, process: process(), resume, patience: Some(patience), stop };
     let env = arguments.acting.in_time(&session.env)?;
+    let progress = Progress::new(&env, &home, &read, &plan, &session.out);
+    let order = ApplyOrder { plan, operator, process: process(), resume, patience: Some(patience), stop };
     let out = &mut session.out;
     let result = runtime()?.block_on(async {
         let (to_view, from_run) = tokio::sync::oneshot::channel();
@@ -58,7 +64,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             let _ = to_view.send(journal.subscribe());
         });
         let mut apply = std::pin::pin!(apply);
-        let mut view = std::pin::pin!(view(out, from_run, stop_tx));
+        let mut view = std::pin::pin!(view(out, progress, from_run, stop_tx));
         tokio::select! {
             biased;
             result = &mut apply => {
@@ -79,6 +85,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
 /// Shows what is recorded until the log is closed; the first interrupt asks the run to leave.
 async fn view(
     out: &mut super::human::Output,
+    mut progress: Progress<'_>,
     from_run: tokio::sync::oneshot::Receiver<UnboundedReceiver<Arc<Line>>>,
     stop: watch::Sender<bool>,
 ) {
@@ -89,9 +96,10 @@ async fn view(
         tokio::select! {
             biased;
             line = lines.recv() => match line {
-                Some(line) => run_view::event(out, &line),
+                Some(line) => progress.line(&line, || run_view::event(out, &line)),
                 None => return,
             },
+            () = tokio::time::sleep(progress.patience()), if !out.is_json() => progress.silent(out),
             _ = &mut interrupt, if !asked => {
                 asked = true;
                 out.notice("Leaving at the next safe place …\n");
@@ -117,18 +125,38 @@ fn plan_bytes(arguments: &Arguments, session: &Session, home: &Home) -> Result<V
     }
 }
 
-fn cloud_of(plan: &[u8], arguments: &Arguments) -> Result<((), Cloud), Failure> {
-    let (plan, _) = crate::domain::plan::file::read(plan).map_err(|e| {
-        let failure = Failure::new(codes::BAD_PLAN, e.to_string(), "make it again with `reissue plan`");
-        arguments.plan.as_ref().map_or_else(
-            || Failure::new(codes::BAD_PLAN, e.to_string(), "run `reissue audit verify`"),
-            |p| failure.at(p),
-        )
+fn read_plan(bytes: &[u8], arguments: &Arguments) -> Result<Plan, Failure> {
+    let read = crate::domain::plan::file::read(bytes);
+    let (plan, _) = read.map_err(|e| match &arguments.plan {
+        Some(path) => {
+            Failure::new(codes::BAD_PLAN, e.to_string(), "make it again with `reissue plan`").at(path)
+        }
+        None => Failure::new(codes::BAD_PLAN, e.to_string(), "run `reissue audit verify`"),
     })?;
-    Ok(((), plan.header.cloud))
+    Ok(plan)
 }
 
 fn failed(arguments: &Arguments, e: &ApplyFailure) -> Failure {
+    let plan = arguments.plan.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
+    let failure = Failure::new(codes::NO_RUN, e.to_string(), "");
+    let next = match e {
+        ApplyFailure::Begun(run) => {
+            format!("`reissue apply --resume {run}`; `reissue status {run}` shows it")
+        }
+        ApplyFailure::Other(run) => {
+            format!("`reissue apply --resume {run}` or `reissue abort {run}`; `reissue status` shows it")
+        }
+        ApplyFailure::NotApproved(NotApproved::Quorum(_)) => {
+            let next =
+                format!("each of them runs `reissue approve {plan} --by NAME --key FILE`, then apply again");
+            return Failure { code: codes::NOT_APPROVED, next, ..failure }.at(plan);
+        }
+        other => return failed_otherwise(arguments, other),
+    };
+    Failure { next, ..failure }.at(plan)
+}
+
+fn failed_otherwise(arguments: &Arguments, e: &ApplyFailure) -> Failure {
     let (code, next): (_, &str) = match e {
         ApplyFailure::NotApproved(NotApproved::Expired(_)) => {
             (codes::STALE, "make a new plan with `reissue plan`")

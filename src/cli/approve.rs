@@ -74,6 +74,9 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         Failure::new(codes::NOT_APPROVED, format!("{:?} is not in the roster", arguments.by), next)
     })?;
     let read = ReadPlan::new(&bytes, here).map_err(|e| refused(e.to_string()))?;
+    if !arguments.show {
+        key(&arguments, session)?;
+    }
     let statement = statement(&arguments, session, &home, &read, &person)?;
     let signed_bytes = statement.to_bytes().map_err(|e| refused(e.to_string()))?;
     if !session.out.is_json() {
@@ -89,7 +92,10 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let armored = sign(&arguments, &statement, &signed_bytes)?;
     let signed = SignedApproval { statement_bytes: signed_bytes, sshsig_armored: armored };
     // What apply would refuse is refused now, while the person is still here.
-    read.judge(&signed, session.env.clock.now()).map_err(|e| refused(e.to_string()))?;
+    read.judge(&signed, session.env.clock.now()).map_err(|e| {
+        let next = "correct that, then approve again; what was signed just now was thrown away";
+        Failure::new(codes::NOT_APPROVED, e.to_string(), next).at(&arguments.plan)
+    })?;
     let name = hand_in(session, &home, signed)?;
     let object = ApprovalObject {
         by: &arguments.by,
@@ -100,6 +106,19 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     session.out.object("approval", &object);
     session.out.line(&format!("Signed and handed in ({}).", object.note));
     Ok(ExitCode::Done)
+}
+
+const NAME_A_KEY: &str = "name your SSH key with `--key`, for example `--key ~/.ssh/id_ed25519`";
+
+/// That there is a key is asked before the person reads a long plan.
+fn key(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
+    match &arguments.key {
+        None => Err(Failure::new(codes::ARGUMENT, "no key is named", NAME_A_KEY)),
+        Some(key) if !session.env.disk.exists(key) => {
+            Err(Failure::new(codes::SSH_KEYGEN, "there is no such key file", NAME_A_KEY).at(key))
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 fn statement(
@@ -134,7 +153,7 @@ fn statement(
 
 /// Has `ssh-keygen` sign: the private key never comes here.
 fn sign(arguments: &Arguments, statement: &Statement, bytes: &[u8]) -> Result<String, Failure> {
-    let next = "name your SSH key with `--key`, for example `--key ~/.ssh/id_ed25519`";
+    let next = NAME_A_KEY;
     let key = arguments.key.as_ref().ok_or_else(|| Failure::new(codes::ARGUMENT, "no key is named", next))?;
     let key = key.to_string_lossy();
     let namespace = if statement.break_glass { BREAK_GLASS_NAMESPACE } else { NAMESPACE };

@@ -38,30 +38,12 @@ pub(super) fn load(file: &Path, session: &Session) -> Result<ValidPlaybook, Fail
 }
 
 fn unreadable(file: &Path, e: &DiskError) -> Failure {
-    let (code, what, next) = match e.kind {
-        ErrorKind::NotFound => (codes::UNREADABLE, "there is no such file".to_owned(), "check the path"),
-        ErrorKind::PermissionDenied => {
-            (codes::UNREADABLE, "you may not read this file".to_owned(), "check its owner and mode")
-        }
-        ErrorKind::FileTooLarge => (
-            codes::of(Code::TooLarge),
-            format!("the file is larger than {} KiB", SIZE_MAX / 1024),
-            "check that it is the right file, or split the playbook",
-        ),
-        ErrorKind::InvalidInput | ErrorKind::IsADirectory => (
-            codes::UNREADABLE,
-            "this is not a regular file".to_owned(),
-            "name the playbook file itself: no folder, FIFO or device",
-        ),
-        // ELOOP has no stable kind of its own.
-        _ if e.why.contains("symbolic link") => {
-            (codes::UNREADABLE, "this is a symbolic link".to_owned(), "name the file that it points to")
-        }
-        _ => {
-            (codes::UNREADABLE, format!("the file cannot be read: {}", e.why), "check the path and the disk")
-        }
-    };
-    Failure::new(code, what, next).at(file)
+    if e.kind != ErrorKind::FileTooLarge {
+        return super::world::unreadable(file, e, "the playbook file");
+    }
+    let what = format!("the file is larger than {} KiB", SIZE_MAX / 1024);
+    let next = "check that it is the right file, or split the playbook";
+    Failure::new(codes::of(Code::TooLarge), what, next).at(file)
 }
 
 /// What a playbook asks for, in numbers.

@@ -87,7 +87,8 @@ codes! { GENERAL:
     NO_PLAN "RI017" Error "The plan could not be made"
         "The tenant or a store could not be read. Nothing was changed."
     BAD_PLAN "RI018" Error "The file is not a plan"
-        "Each line is canonical JSON and the header holds the tree hash of the others: any edit shows."
+        "Each line is canonical JSON and the header holds the tree hash of the others. An edit of a target shows at \
+         once; an edit of the header makes another plan, with another digest, which nobody has approved."
     NOT_APPROVED "RI019" Approval "The plan is not approved"
         "Enough people other than the author have to sign this very file, with keys of the pinned roster; \
          nobody's reject may stand."

@@ -2,9 +2,12 @@
 
 use super::error::Failure;
 use super::notes::{self, Speaker, text};
-use super::{ExitCode, Session, codes};
+use super::standing::Standing;
+use super::{ExitCode, Session, codes, status};
 use crate::domain::id::{IdError, TargetId};
 use crate::domain::note::Note;
+use crate::domain::target::TargetState;
+use crate::domain::text::Text;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -24,16 +27,37 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let home = arguments.speaker.home.open(session)?;
-    let note = Note::Confirm {
-        by: arguments.speaker.name()?,
-        consumer: text("the consumer", &arguments.consumer)?,
-        how: text("how you know", &arguments.how)?,
-        run: notes::open_run(session, &home, &arguments.run)?,
-        target: target(&arguments.target)?,
-    };
+    let target = target(&arguments.target)?;
+    let run = notes::open_run(session, &home, &arguments.run)?;
+    let consumer = text("the consumer", &arguments.consumer)?;
+    awaited(&status::target_of(session, &home, &run, target)?, &consumer, session)?;
+    let by = arguments.speaker.name()?;
+    let note = Note::Confirm { by, consumer, how: text("how you know", &arguments.how)?, run, target };
     let name = notes::hand_in(session, &home, &note)?;
     notes::handed_in(session, &note, &name);
     Ok(ExitCode::Done)
+}
+
+/// The run would refuse what nobody waits for; better to say so while the person is here.
+fn awaited(state: &TargetState, consumer: &Text<64>, session: &Session) -> Result<(), Failure> {
+    let now = session.env.clock.now();
+    let standing = Standing::of(state, now);
+    let wrong = |what: String, next: String| Err(Failure::new(codes::NO_RUN, what, next));
+    let id = state.plan.id;
+    match &standing {
+        Standing::AwaitingConfirmation { missing } if missing.contains(consumer) => Ok(()),
+        Standing::AwaitingConfirmation { missing } => {
+            let names: Vec<&str> = missing.iter().map(|m| m.as_str()).collect();
+            wrong(
+                format!("{id} does not wait for {consumer:?}"),
+                format!("it waits for {}", names.join(", ")),
+            )
+        }
+        _ => {
+            let what = format!("{id} waits for nobody's confirmation: {}", standing.say(now));
+            wrong(what, "confirm when `reissue status` asks for it".into())
+        }
+    }
 }
 
 pub(super) fn target(wanted: &str) -> Result<TargetId, Failure> {

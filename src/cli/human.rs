@@ -63,6 +63,10 @@ impl Output {
     pub fn is_json(&self) -> bool {
         self.json
     }
+    /// Whether somebody watches stderr as it is written: a terminal that can move its cursor.
+    pub fn is_live(&self) -> bool {
+        self.stderr_style.unicode
+    }
     /// A line for people on stdout.
     pub fn line(&mut self, line: &str) {
         if !self.json {

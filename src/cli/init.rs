@@ -2,7 +2,7 @@
 
 use super::codes;
 use super::error::Failure;
-use super::world::{home_failure, process, runtime};
+use super::world::{home_failure, process, runtime, unreadable};
 use super::{ExitCode, Session};
 use crate::domain::approval::Roster;
 use crate::domain::event::Environment;
@@ -58,12 +58,15 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         let what = format!("{:?} cannot stand in the log's origin", arguments.agency);
         return Err(usage(what, "use letters, digits, dots and hyphens"));
     }
-    let roster_bytes = session.env.disk.read(&arguments.roster, ROSTER_BYTES_MAX).map_err(|e| {
-        Failure::new(codes::UNREADABLE, e.to_string(), "check the path").at(&arguments.roster)
-    })?;
+    let read = session.env.disk.read(&arguments.roster, ROSTER_BYTES_MAX);
+    let roster_bytes = read.map_err(|e| unreadable(&arguments.roster, &e, "the roster file"))?;
     let roster = Roster::from_yaml(&roster_bytes).map_err(|e| {
-        Failure::new(codes::ROSTER, e.to_string(), "correct the roster, then run `reissue init` again")
-            .at(&arguments.roster)
+        // The first line says what and where; the others repeat the file.
+        let what = e.to_string().lines().next().unwrap_or_default().replace("error: ", "");
+        let next = "correct the roster, then run `reissue init` again; it looks like this:\n         \
+             reissue_roster: 1\n         people:\n           - name: ann@agency.example\n             \
+             role: security-officer\n             keys: [ ssh-ed25519 AAAA… ]";
+        Failure::new(codes::ROSTER, what, next).at(&arguments.roster)
     })?;
     let id: [u8; 6] = session.env.random.stream("install-id").bytes();
     let install = Install {

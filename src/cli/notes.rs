@@ -62,8 +62,11 @@ pub(super) fn find_run(
         }
     }
     let (run, started) = found.ok_or_else(|| {
-        Failure::new(codes::NO_RUN, "the log has no such run", "`reissue status` lists the runs")
-            .at(home.root())
+        let what = match &wanted {
+            Some(id) => format!("the log has no run {id}"),
+            None => "no run was started in this installation".to_owned(),
+        };
+        Failure::new(codes::NO_RUN, what, "`reissue status` lists the runs").at(home.root())
     })?;
     Ok((run, started, finished))
 }
@@ -74,7 +77,8 @@ pub(super) fn open_run(session: &Session, home: &Home, wanted: &str) -> Result<R
     match finished {
         false => Ok(run),
         true => {
-            Err(Failure::new(codes::NO_RUN, format!("run {run} is finished"), "nothing can be added to it"))
+            let next = "nothing can be added to a finished run; `reissue status` shows how it ended";
+            Err(Failure::new(codes::NO_RUN, format!("run {run} is finished"), next))
         }
     }
 }

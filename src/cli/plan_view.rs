@@ -163,8 +163,8 @@ fn seen(out: &mut String, observation: &Observation, target: &PlannedTarget) {
         let state = if *enabled { "on" } else { "OFF" };
         let _ = writeln!(out, "      {role} {id} ({state})");
     }
-    for (fact, value) in facts {
-        let _ = writeln!(out, "      {fact:?}: {value}");
+    for (fact, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
+        let _ = writeln!(out, "      {fact}: {value}");
     }
     for CredentialSeen { credential, ends, hint, name, public_key: _, starts, thumbprint } in credentials {
         if !target.retire.contains(credential) {

@@ -3,7 +3,8 @@
 use super::confirm::target;
 use super::error::Failure;
 use super::notes::{self, Speaker, text};
-use super::{ExitCode, Session};
+use super::standing::Standing;
+use super::{ExitCode, Session, codes, status};
 use crate::domain::event::Resolution;
 use crate::domain::note::Note;
 
@@ -29,12 +30,21 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let home = arguments.speaker.home.open(session)?;
+    let target = target(&arguments.target)?;
+    let run = notes::open_run(session, &home, &arguments.run)?;
+    let state = status::target_of(session, &home, &run, target)?;
+    if state.stuck().is_none() {
+        let now = session.env.clock.now();
+        let what = format!("{target} is not stuck: {}", Standing::of(&state, now).say(now));
+        let next = "nothing is to be settled; to end the run, use `reissue abort`";
+        return Err(Failure::new(codes::NO_RUN, what, next));
+    }
     let note = Note::Resolve {
         by: arguments.speaker.name()?,
         how: if arguments.done { Resolution::Done } else { Resolution::Abandoned },
         reason: text("the reason", &arguments.reason)?,
-        run: notes::open_run(session, &home, &arguments.run)?,
-        target: target(&arguments.target)?,
+        run,
+        target,
     };
     let name = notes::hand_in(session, &home, &note)?;
     notes::handed_in(session, &note, &name);

@@ -165,13 +165,18 @@ fn effect(effect: &Effect) -> String {
 
 /// The last lines: what was reached, and what to do now.
 pub(crate) fn outcome(out: &mut Output, outcome: &Outcome) {
-    let Outcome { left, done, not_evicted, undone, abandoned, stuck, excepted } = outcome;
+    let Outcome { left, done, not_evicted, undone, stale, abandoned, stuck, excepted } = outcome;
     out.line(&format!(
         "\n{done} done, {not_evicted} rotated but not evicted, {undone} undone, {abandoned} abandoned, {stuck} stuck, \
          {excepted} left alone."
     ));
     if *not_evicted > 0 {
         out.line("Rotated, not evicted: other ways in were seen there that nobody has reviewed; the plan lists them.");
+    }
+    if *stale > 0 {
+        out.line(&format!(
+            "{stale} of the undone: the world had moved since the plan. Make a new plan for them."
+        ));
     }
     match left {
         Left::Finished if *stuck > 0 => out.line("Stuck targets wait for a person: see `reissue status`, then `reissue resolve`."),
@@ -196,7 +201,8 @@ pub(crate) fn outcome(out: &mut Output, outcome: &Outcome) {
 pub(crate) fn exit_code(outcome: &Outcome) -> ExitCode {
     match &outcome.left {
         _ if outcome.stuck > 0 => ExitCode::Stuck,
-        Left::Finished if outcome.undone + outcome.abandoned > 0 => ExitCode::FailedUndone,
+        Left::Finished if outcome.undone + outcome.abandoned > outcome.stale => ExitCode::FailedUndone,
+        Left::Finished if outcome.stale > 0 => ExitCode::PlanStale,
         Left::Finished => ExitCode::Done,
         Left::Holding { .. } | Left::Paused => ExitCode::Holding,
         Left::Approval(_) => ExitCode::Approval,

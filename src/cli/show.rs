@@ -28,8 +28,12 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
 /// Reads a plan file: its bytes, the plan, the digest.
 pub(super) fn load(path: &Path, session: &Session) -> Result<(Vec<u8>, Plan, Digest), Failure> {
     let read = session.env.disk.read(path, file::MAX_BYTES);
-    let bytes =
-        read.map_err(|e| Failure::new(codes::UNREADABLE, e.to_string(), "check the path").at(path))?;
+    let bytes = read.map_err(|e| super::world::unreadable(path, &e, "the plan file"))?;
+    if !bytes.starts_with(b"{") {
+        let what = "this is not a plan: a plan is lines of JSON, as `reissue plan` writes them";
+        let next = "name the file that `reissue plan` wrote, or make one from the playbook";
+        return Err(Failure::new(codes::BAD_PLAN, what, next).at(path));
+    }
     let (plan, digest) = file::read(&bytes).map_err(|e| {
         let next = "make it again with `reissue plan`; a plan that was edited by hand is no plan";
         Failure::new(codes::BAD_PLAN, e.to_string(), next).at(path)

@@ -9,11 +9,12 @@ use super::error::Failure;
 use super::standing::Standing;
 use super::world::HomeArguments;
 use super::{ExitCode, Session};
-use crate::domain::id::TargetId;
+use crate::domain::id::{RunId, TargetId};
 use crate::domain::plan::Plan;
+use crate::domain::target::TargetState;
 use crate::domain::time::Timestamp;
 use crate::engine::recovery::Recovery;
-use crate::trail::{Home, Objects, Reader};
+use crate::trail::{Home, Objects};
 use fold::{Overview, RunHead, Writer};
 
 #[derive(clap::Args)]
@@ -57,20 +58,28 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     Ok(ExitCode::Done)
 }
 
+/// One target of a run as the log has it now, for commands that speak about it.
+pub(super) fn target_of(
+    session: &Session,
+    home: &Home,
+    run: &RunId,
+    id: TargetId,
+) -> Result<TargetState, Failure> {
+    let all = fold::overview(session, home)?;
+    let head = fold::wanted(session, home, &all, run.as_str())?;
+    let plan = fold::plan(session, home, head)?;
+    let mut states = fold::recovery(session, home, head, &plan)?.states;
+    let known: Vec<String> = states.keys().map(ToString::to_string).collect();
+    states.remove(&id).ok_or_else(|| {
+        let next = format!("its targets are {}; `reissue status` shows how they stand", known.join(", "));
+        Failure::new(super::codes::NO_RUN, format!("run {run} has no target {id} to change"), next)
+    })
+}
+
 fn one(session: &mut Session, home: &Home, all: &Overview, head: &RunHead) -> Result<(), Failure> {
     let plan = fold::plan(session, home, head)?;
+    let recovery = fold::recovery(session, home, head, &plan)?;
     let digest = head.state.started.plan;
-    let mut recovery = Recovery::new(&plan, digest);
-    let reader =
-        Reader::open(session.env.disk.as_ref(), &home.log()).map_err(|e| fold::unreadable(home, &e))?;
-    for read in reader {
-        recovery.fold(&read.map_err(|e| fold::unreadable(home, &e))?.line);
-    }
-    if let Some((line, why)) = &recovery.illegal {
-        let what = format!("line {} of the log does not fit the plan: {why}", line + 1);
-        let next = "do not go on; run `reissue audit verify` and compare with a copy";
-        return Err(Failure::new(super::codes::LOG, what, next).at(home.root()));
-    }
     let plan_file = Objects::new(session.env.disk.clone(), &home.log()).path(&digest);
     let plan_file = plan_file.to_string_lossy().into_owned();
     let run = Run { head, plan: &plan, plan_file, recovery, writer: all.writer.as_ref() };

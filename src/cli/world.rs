@@ -11,11 +11,12 @@ use crate::domain::id::{ClientId, TenantId};
 use crate::domain::playbook::model::Cloud;
 use crate::domain::secret::Secret;
 use crate::domain::text::Text;
-use crate::env::Env;
+use crate::env::{DiskError, Env};
 use crate::trail::{Home, HomeError};
 use crate::wire::budget::Start;
 use crate::wire::net::{Net, NetOptions, Roots};
 use serde::Deserialize;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -140,6 +141,8 @@ impl ActingArguments {
                 return Err(Failure::new(codes::IDENTITY, what, next));
             };
             let operator: OperatorFile = read_json(env, &lab.join("operator.json"))?;
+            #[cfg(feature = "leak")]
+            super::leak::remember(&operator.secret);
             return Ok(Identity::Secret {
                 client_id: operator.client_id,
                 secret: Secret::new(operator.secret),
@@ -182,13 +185,33 @@ impl ActingArguments {
         let next = "add `--certificate FILE`: PEM, certificate and unencrypted RSA key";
         let missing = Failure::new(codes::IDENTITY, "there is no certificate to read", next);
         let file = self.certificate.as_ref().ok_or(missing)?;
-        let bytes = env.disk.read(file, KEY_BYTES_MAX).map_err(|e| {
-            Failure::new(codes::UNREADABLE, e.to_string(), "check the path and your permissions").at(file)
-        })?;
+        let read = env.disk.read(file, KEY_BYTES_MAX);
+        let bytes = read.map_err(|e| unreadable(file, &e, "the certificate file"))?;
         let pem = Secret::new(String::from_utf8(bytes).unwrap_or_default());
         CertificateKey::from_pem(&pem)
             .map_err(|e| Failure::new(codes::IDENTITY, e.to_string(), next).at(file))
     }
+}
+
+/// Why a file could not be read, said the same way everywhere; `what` is what was wanted.
+pub(crate) fn unreadable(file: &Path, e: &DiskError, what: &str) -> Failure {
+    let itself = format!("name {what} itself: no folder, FIFO or device");
+    let (found, next) = match e.kind {
+        ErrorKind::NotFound => ("there is no such file".to_owned(), "check the path"),
+        ErrorKind::PermissionDenied => ("you may not read this file".to_owned(), "check its owner and mode"),
+        ErrorKind::InvalidInput | ErrorKind::IsADirectory => {
+            ("this is not a regular file".to_owned(), itself.as_str())
+        }
+        ErrorKind::FileTooLarge => {
+            (format!("the file is too large for {what}"), "check that it is the right file")
+        }
+        // ELOOP has no stable kind of its own.
+        _ if e.why.contains("symbolic link") => {
+            ("this is a symbolic link".to_owned(), "name the file that it points to")
+        }
+        _ => (format!("the file cannot be read: {}", e.why), "check the path and the disk"),
+    };
+    Failure::new(codes::UNREADABLE, found, next).at(file)
 }
 
 fn no_lab(lab: &Path, why: &str) -> Failure {
@@ -197,7 +220,7 @@ fn no_lab(lab: &Path, why: &str) -> Failure {
 }
 
 fn read_json<T: for<'a> Deserialize<'a>>(env: &Env, path: &Path) -> Result<T, Failure> {
-    let bytes = env.disk.read(path, KEY_BYTES_MAX).map_err(|e| no_lab(path, &e.to_string()))?;
+    let bytes = env.disk.read(path, KEY_BYTES_MAX).map_err(|e| no_lab(path, &e.why))?;
     serde_json::from_slice(&bytes).map_err(|e| no_lab(path, &e.to_string()))
 }
 

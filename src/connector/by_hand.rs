@@ -95,7 +95,7 @@ impl<'a> Sheet<'a> {
         let step = |verb| self.plan().steps.iter().find(|s| s.verb == verb && self.state.is_done(s.no));
         let Some(block) = step(Verb::Block).filter(|_| step(Verb::Unblock).is_none()) else { return };
         let object = block.object.clone();
-        self.note("Sign-in is blocked by this run. To allow it again:");
+        self.note("Sign-in is blocked by this run. To allow it again, when everything else is done:");
         let url = self.url(&object, "");
         self.send("patch", &url, &json!({ "accountEnabled": true }));
     }

@@ -64,11 +64,17 @@ fn refusal(fault: &Fault) -> Refusal {
         // Graph's words for 403 (Microsoft Graph error responses).
         (FaultClass::Refused, "Authorization_RequestDenied" | "accessDenied") => Reason::MissingPermission,
         // Key Vault's: no role there, or its firewall (Key Vault REST error codes).
-        (FaultClass::Refused, code) if code.starts_with("Forbidden") => Reason::StoreUnreachable,
+        (_, code) if code.starts_with("Forbidden") => Reason::StoreUnreachable,
         // AADSTS numbers are about our own identity; the rest is trouble that may pass.
         _ => Reason::Unreadable,
     };
     Refusal::new(reason, &*fault.code)
+}
+
+/// The population that percentages count against.
+pub(super) fn population(applications: u64, users: u64) -> Population {
+    let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    Population { applications: small(applications), users: small(users) }
 }
 
 #[cfg(test)]
@@ -81,7 +87,7 @@ mod tests {
         for (class, code, reason) in [
             (FaultClass::Refused, "Request_ResourceNotFound", Reason::NotFound),
             (FaultClass::Refused, "Authorization_RequestDenied", Reason::MissingPermission),
-            (FaultClass::Refused, "ForbiddenByRbac", Reason::StoreUnreachable),
+            (FaultClass::NotYet, "ForbiddenByRbac", Reason::StoreUnreachable),
             (FaultClass::Refused, "AADSTS700016", Reason::Unreadable),
             (FaultClass::Line, "HTTP_503", Reason::Unreadable),
         ] {
@@ -89,10 +95,4 @@ mod tests {
             assert_eq!(refusal(&fault).reason, reason, "{code}");
         }
     }
-}
-
-/// The population that percentages count against.
-pub(super) fn population(applications: u64, users: u64) -> Population {
-    let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    Population { applications: small(applications), users: small(users) }
 }

@@ -110,6 +110,22 @@ pub enum Fact {
     SessionsValidFrom,
 }
 
+impl std::fmt::Display for Fact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Fact::Audience => "audience",
+            Fact::Locked => "credentials locked",
+            Fact::OwnerTenant => "owned by tenant",
+            Fact::PasswordChanged => "password changed",
+            Fact::Policy => "app management policy",
+            Fact::PrincipalType => "service principal type",
+            Fact::Roles => "directory roles",
+            Fact::SessionsValidFrom => "sessions valid from",
+            Fact::Synced => "mastered on premises",
+        })
+    }
+}
+
 /// Another way to act as the target, which replacing one credential does not close.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -155,9 +155,15 @@ impl PlannedTarget {
         self.settings.iter().find(|(k, _)| k.as_str() == key).map(|(_, v)| v.as_str())
     }
     /// Ways to act as this target that the plan leaves open: while they are not reviewed, the
-    /// target ends as "rotated, not evicted".
+    /// target ends as "rotated, not evicted". Nothing signs in through what is switched off; only
+    /// an owner can switch it on again.
     pub fn other_ways_in(&self) -> impl Iterator<Item = WayIn> {
-        let kept = self.observation.credentials.iter().filter(|c| !self.retire.contains(&c.credential));
+        let is_open = self.protocol != Protocol::Toggle;
+        let kept = self
+            .observation
+            .credentials
+            .iter()
+            .filter(move |c| is_open && !self.retire.contains(&c.credential));
         let credentials = kept.map(|c| WayIn {
             id: c.credential.id.clone(),
             name: c.name.clone().unwrap_or_else(|| Text::lossy("(no name)")),
@@ -168,7 +174,8 @@ impl PlannedTarget {
                 _ => Way::Secret,
             },
         });
-        credentials.chain(self.observation.ways_in.iter().cloned())
+        let ways = self.observation.ways_in.iter().filter(move |w| is_open || w.what == Way::Owner);
+        credentials.chain(ways.cloned())
     }
 }
 

@@ -202,6 +202,10 @@ impl TargetState {
     pub fn is_started(&self) -> bool {
         self.stage != Stage::Waiting
     }
+    /// Whether the target went back because the world had moved since the plan.
+    pub fn is_stale(&self) -> bool {
+        matches!(self.unwinding, Some(Cause::Drift { .. }))
+    }
     pub fn is_unwinding(&self) -> bool {
         self.unwinding.is_some()
     }

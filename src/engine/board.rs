@@ -77,17 +77,31 @@ impl Board {
 
     /// Records an event of one target: durable first, then applied.
     pub async fn record(&self, id: TargetId, event: Event) -> Result<(), Halt> {
-        let Some(slot) = self.slots.get(&id) else { return Ok(()) };
+        self.record_if(id, event, |_, _| true).await.map(drop)
+    }
+
+    /// Records the event if it is still wanted when its place in the log has come: a reject or an
+    /// abort may have come before it. Says whether it was recorded.
+    pub async fn record_if(
+        &self,
+        id: TargetId,
+        event: Event,
+        wanted: impl FnOnce(&TargetState, &RunState) -> bool + Send,
+    ) -> Result<bool, Halt> {
+        let Some(slot) = self.slots.get(&id) else { return Ok(false) };
         let _order = self.order.read().await;
         let _turn = slot.turn.lock().await;
+        let run = self.run();
+        if !wanted(&locked(&slot.state), &run) {
+            return Ok(false);
+        }
         // What could not be folded must not be written.
         locked(&slot.state).clone().apply(&event, self.clock.now())?;
-        let entry = Entry::of_target(&self.run_id(), id, event);
-        let line = self.journal.append_one(entry).await?.line;
+        let line = self.journal.append_one(Entry::of_target(&run.id, id, event)).await?.line;
         locked(&slot.state).apply(&line.event, line.time)?;
         locked(&self.run).apply(&line.event);
         self.progress.send_modify(|n| *n += 1);
-        Ok(())
+        Ok(true)
     }
 
     /// Records several, one after the other.

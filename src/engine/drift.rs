@@ -1,8 +1,8 @@
 //! The drift check before each effect: expected is the plan plus our own logged effects.
 
 use super::Halt;
-use super::driver::{Course, Went};
-use super::run::Shared;
+use super::course::{Course, Went};
+use super::shared::Shared;
 use crate::connector::{Depth, Effects, Sight};
 use crate::domain::drift::{Difference, compare, lasting};
 use crate::domain::event::DriftSeen;

@@ -1,43 +1,28 @@
 //! One target's loop: ask, do, record, until it is over.
 
 use super::board::Idle;
-use super::run::Shared;
+use super::course::{Course, Went};
+use super::shared::Shared;
 use super::{Halt, pilots, reconcile, segment};
-use crate::connector::Hand;
 use crate::domain::event::{Cause, Fault, TargetStuck};
 use crate::domain::id::TargetId;
 use crate::domain::target::{Act, Deed, Next, Pause};
-use crate::domain::time::Timestamp;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Reads that fail are tried again for this long before a person is asked.
 const PATIENCE: Duration = Duration::from_secs(2 * 3_600);
 
-/// What one target's task keeps besides the recorded state.
-pub(super) struct Course {
-    pub(super) id: TargetId,
-    pub(super) hand: Hand,
-    /// When reading began to fail, and how often it has.
-    trouble: Option<(Timestamp, u32)>,
-}
-
-/// How a deed went.
-pub(super) enum Went {
-    /// Something was recorded, or the decision has to be made again.
-    On,
-    /// What has to be read first cannot be read.
-    Unreadable(Fault),
-}
-
 /// Drives a target until it ends, is stuck, or `stop` says that the run leaves.
 pub(super) async fn drive(shared: &Shared, id: TargetId) -> Result<(), Halt> {
-    let mut course = Course { id, hand: Hand::default(), trouble: None };
+    let mut course = Course::new(id);
     let mut spoken = shared.board.spoken();
     let mut progress = shared.board.progress();
+    let mut stop = shared.stop.clone();
     loop {
         spoken.borrow_and_update();
         progress.borrow_and_update();
-        if shared.is_stopping() && shared.board.with(id, |s| s.value_in_memory()) != Some(true) {
+        if *stop.borrow_and_update() && !must_stay(shared, id) {
             shared.board.wake(id);
             return Ok(());
         }
@@ -45,7 +30,7 @@ pub(super) async fn drive(shared: &Shared, id: TargetId) -> Result<(), Halt> {
             true => shared.board.next(id, shared.env.clock.now()),
             false => {
                 shared.board.rest(id, Idle::BehindPilots);
-                until_changed(shared, &mut progress).await;
+                until_changed(&mut stop, &mut progress).await;
                 continue;
             }
         };
@@ -59,14 +44,14 @@ pub(super) async fn drive(shared: &Shared, id: TargetId) -> Result<(), Halt> {
                 shared.board.wake(id);
                 act_on(shared, &mut course, act).await?;
             }
-            Next::Wait(pause) => wait(shared, id, pause, &mut spoken).await,
+            Next::Wait(pause) => wait(shared, id, pause, (&mut stop, &mut spoken)).await,
             Next::Over if shared.board.with(id, |s| s.ending().is_some()) == Some(true) => {
                 shared.board.wake(id);
                 return Ok(());
             }
             Next::Over => {
                 shared.board.rest(id, Idle::Stuck);
-                until_changed(shared, &mut spoken).await;
+                until_changed(&mut stop, &mut spoken).await;
             }
         }
     }
@@ -98,34 +83,45 @@ async fn be_patient(shared: &Shared, course: &mut Course, step: u16, fault: Faul
     Ok(())
 }
 
-async fn wait(shared: &Shared, id: TargetId, pause: Pause, heard: &mut tokio::sync::watch::Receiver<u64>) {
+/// While a value lives only in memory, a run that is asked to leave goes on until it is published,
+/// unless that depends on people.
+fn must_stay(shared: &Shared, id: TargetId) -> bool {
+    let now = shared.env.clock.now();
+    let held = shared.board.with(id, |s| s.value_in_memory()) == Some(true);
+    let waits = match shared.board.next(id, now) {
+        Next::Record(_) | Next::Act(_) => false,
+        Next::Wait(pause) => !matches!(pause, Pause::Until { holding: false, .. }),
+        Next::Over => true,
+    };
+    held && !waits
+}
+
+type Watched<'a> = (&'a mut watch::Receiver<bool>, &'a mut watch::Receiver<u64>);
+
+async fn wait(shared: &Shared, id: TargetId, pause: Pause, (stop, heard): Watched<'_>) {
     let until = match &pause {
         Pause::Until { when, .. } => Some(*when),
         _ => None,
     };
     shared.board.rest(id, Idle::Pause(pause));
     match until {
-        None => until_changed(shared, heard).await,
+        None => until_changed(stop, heard).await,
         Some(when) => {
             tokio::select! {
                 biased;
                 () = shared.env.clock.sleep_until(when) => {}
-                () = until_changed(shared, heard) => {}
+                () = until_changed(stop, heard) => {}
             }
         }
     }
 }
 
-/// Until the watched thing moves, or the run is asked to leave.
-async fn until_changed(shared: &Shared, heard: &mut tokio::sync::watch::Receiver<u64>) {
-    let mut stop = shared.stop.clone();
-    stop.borrow_and_update();
-    if shared.is_stopping() {
-        return;
-    }
+/// Until the watched thing moves, or the run is asked to leave after it was last looked at.
+async fn until_changed(stop: &mut watch::Receiver<bool>, heard: &mut watch::Receiver<u64>) {
     tokio::select! {
         biased;
-        _ = heard.changed() => {}
-        _ = stop.changed() => {}
+        Ok(()) = heard.changed() => {}
+        Ok(()) = stop.changed() => {}
+        else => std::future::pending().await,
     }
 }

@@ -1,7 +1,7 @@
 //! What people say while the run is on: notes are judged, kept as objects, and recorded.
 
 use super::Halt;
-use super::run::Shared;
+use super::shared::Shared;
 use crate::connector::{Depth, Sight};
 use crate::domain::approval::{Recorded, SignedApproval};
 use crate::domain::approved::ApprovedPlan;

@@ -1,7 +1,7 @@
 //! The first targets go alone, and too many stuck ones pause the run.
 
 use super::Halt;
-use super::run::Shared;
+use super::shared::Shared;
 use crate::domain::event::RunPaused;
 use crate::domain::id::TargetId;
 use crate::domain::step::Verb;

@@ -2,7 +2,7 @@
 //! that a vault can be written.
 
 use super::Halt;
-use super::run::Shared;
+use super::shared::Shared;
 use crate::connector::Stores;
 use crate::domain::approved::ApprovedPlan;
 use crate::domain::credential::Place;

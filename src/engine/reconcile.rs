@@ -1,8 +1,8 @@
 //! A step in doubt is resolved by looking, never by guessing.
 
 use super::Halt;
-use super::driver::{Course, Went};
-use super::run::Shared;
+use super::course::{Course, Went};
+use super::shared::Shared;
 use crate::connector::{Call, Trouble};
 use crate::domain::event::{DriftSeen, StepLooked};
 use crate::domain::target::Act;

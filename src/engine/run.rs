@@ -1,14 +1,13 @@
 //! The run: begins or resumes, drives every target, listens to people, and knows when to leave.
 
 use super::board::{Board, Idle};
-use super::lanes::Lanes;
+use super::shared::Shared;
 use super::{Halt, driver, inbox, probe, sweep};
 use crate::connector::{Effects, Stores};
 use crate::domain::approved::ApprovedPlan;
-use crate::domain::drift::Difference;
 use crate::domain::event::{Ending, LaneTaken, RunFinished, TargetExcepted};
-use crate::domain::id::{StepNo, TargetId};
-use crate::domain::step::{Phase, Step};
+use crate::domain::id::TargetId;
+use crate::domain::step::Phase;
 use crate::domain::target::{Pause, TargetState};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -16,8 +15,8 @@ use crate::env::Env;
 use crate::trail::inbox::Inbox;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -57,78 +56,29 @@ pub struct Outcome {
     pub done: u32,
     pub not_evicted: u32,
     pub undone: u32,
+    /// Of those undone: because the world had moved since the plan.
+    pub stale: u32,
     pub abandoned: u32,
     pub stuck: u32,
     pub excepted: u32,
-}
-
-/// What every target's task shares.
-pub(super) struct Shared {
-    pub(super) env: Env,
-    pub(super) board: Board,
-    pub(super) lanes: Lanes,
-    pub(super) stop: watch::Receiver<bool>,
-    pub(super) pause_when_stuck: Option<u32>,
-    effects: BTreeMap<String, Arc<dyn Effects>>,
-    known: Mutex<BTreeSet<(TargetId, Difference)>>,
-    paused_at: Mutex<u32>,
-}
-
-impl Shared {
-    /// The state, the planned step and the connector for an act; none if there is no such.
-    pub(super) fn stand(&self, id: TargetId, no: StepNo) -> Option<(TargetState, Step, &dyn Effects)> {
-        let state = self.board.state(id)?;
-        let step = state.step(no)?.clone();
-        let effects = self.effects.get(state.plan.kind.as_str())?;
-        Some((state, step, effects.as_ref()))
-    }
-    pub(super) fn effects_of(&self, kind: &str) -> Option<&dyn Effects> {
-        self.effects.get(kind).map(AsRef::as_ref)
-    }
-    /// Whether a finding was recorded before.
-    pub(super) fn is_known(&self, id: TargetId, d: &Difference) -> bool {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(&(id, d.clone()))
-    }
-    /// Remembers a finding; true if it is new.
-    pub(super) fn note_known(&self, id: TargetId, d: &Difference) -> bool {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert((id, d.clone()))
-    }
-    /// True once for each number of stuck targets: after `continue` only a further one pauses.
-    pub(super) fn note_pause(&self, stuck: u32) -> bool {
-        let mut last = self.paused_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let more = stuck > *last;
-        *last = stuck.max(*last);
-        more
-    }
-    pub(super) fn is_stopping(&self) -> bool {
-        *self.stop.borrow()
-    }
 }
 
 impl Executor {
     /// Carries out an approved plan on a board that has been opened or recovered, until every
     /// target is over or the run leaves.
     pub async fn execute(self, approved: &ApprovedPlan, board: Board) -> Result<Outcome, Halt> {
-        let shared = Shared {
-            env: self.env.clone(),
-            board,
-            lanes: Lanes::default(),
-            stop: self.stop.clone(),
-            pause_when_stuck: approved.pause_when_stuck(),
-            effects: self.effects,
-            known: Mutex::default(),
-            paused_at: Mutex::default(),
-        };
+        let Self { env, effects, stores, inbox, patience, stop } = self;
+        let shared = Shared::new(env, board, stop, approved.pause_when_stuck(), effects);
         let begun = shared.board.run();
         shared.board.record_run(LaneTaken { epoch: begun.epoch + 1 }.into()).await?;
         if begun.epoch == 0 {
             record_exceptions(&shared, approved).await?;
         }
-        let mut desk = inbox::Desk::new(self.inbox, approved);
+        let mut desk = inbox::Desk::new(inbox, approved);
         desk.look(&shared).await?;
         desk.open_phases(&shared).await?;
-        probe::stores(&shared, self.stores.as_ref(), approved).await?;
-        let left = drive_all(&shared, &mut desk, self.patience).await?;
+        probe::stores(&shared, stores.as_ref(), approved).await?;
+        let left = drive_all(&shared, &mut desk, patience).await?;
         if left == Left::Finished {
             finish(&shared, approved).await?;
         }
@@ -240,6 +190,7 @@ fn tally(board: &Board, approved: &ApprovedPlan, left: Left) -> Outcome {
         done: ended(Ending::Done),
         not_evicted: ended(Ending::DoneNotEvicted),
         undone: ended(Ending::Undone),
+        stale: board.count(|s| s.ending() == Some(Ending::Undone) && s.is_stale()),
         abandoned: ended(Ending::Abandoned),
         stuck: board.count(|s| s.stuck().is_some()),
         excepted: approved.plan().header.counts.excepted,

@@ -3,12 +3,13 @@
 //! The permit comes first, so that nothing waits between intent and request. Reconcile, discard
 //! and undo of our own effects need no clearance and no drift check.
 
-use super::driver::{Course, Went};
-use super::run::Shared;
+use super::course::{Course, Went};
+use super::shared::Shared;
 use super::{Halt, drift};
 use crate::connector::{Call, Clearance, Effects, Errand, Trouble, Warrant};
 use crate::domain::event::{DriftSeen, Event, Fault, FaultClass, Happened, StepDone, StepFailed, StepIntent};
 use crate::domain::retry;
+use crate::domain::run::RunState;
 use crate::domain::step::{Effect, Step};
 use crate::domain::target::{Act, Deed, TargetState};
 use crate::domain::text::Text;
@@ -18,27 +19,22 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
     let Some((state, step, effects)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
     let writes = step.verb.writes() || act.deed != Deed::Do;
     if !writes {
-        return send(shared, course, act, Stand { state: &state, step: &step, effects }, Warrant::Read, None)
-            .await;
+        return send(shared, course, act, Stand { state: &state, step: &step, effects }, None).await;
     }
     let lane = shared.lanes.enter(&step.object, shared.env.clock).await;
     let permit = effects.reserve(&state.plan, &step, errand(&act.deed)).await;
     // While we waited, people may have spoken: decide again if the state has moved.
     let Some((state, _, _)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
-    let warrant = match act.deed {
-        Deed::Do => match clearance(shared, &state, &step) {
-            Some(warrant) => warrant,
-            None => return Ok(Went::On),
-        },
-        _ => Warrant::Read,
-    };
-    if act.deed == Deed::Do
-        && let Some(went) = drift::check(shared, course, &state, effects).await?
-    {
-        return Ok(went);
+    if act.deed == Deed::Do {
+        if clearance(shared, &state, &shared.board.run(), &step).is_none() {
+            return Ok(Went::On);
+        }
+        if let Some(went) = drift::check(shared, course, &state, effects).await? {
+            return Ok(went);
+        }
     }
     let stand = Stand { state: &state, step: &step, effects };
-    let went = with_permit(&permit, send(shared, course, act, stand, warrant, Some(&permit))).await;
+    let went = with_permit(&permit, send(shared, course, act, stand, Some(&permit))).await;
     drop(lane);
     went
 }
@@ -52,8 +48,7 @@ fn errand(deed: &Deed) -> Errand {
 }
 
 /// Whether the step may be done now, as of this moment.
-fn clearance(shared: &Shared, state: &TargetState, step: &Step) -> Option<Warrant> {
-    let run = shared.board.run();
+fn clearance(shared: &Shared, state: &TargetState, run: &RunState, step: &Step) -> Option<Warrant> {
     let now = shared.env.clock.now();
     let open = run.phases.get(&step.phase).is_some_and(|expires| *expires > now);
     let stopped = run.aborted || (run.paused && !state.value_in_memory());
@@ -80,7 +75,6 @@ async fn send(
     course: &mut Course,
     act: &Act,
     stand: Stand<'_>,
-    warrant: Warrant,
     permit: Option<&Permit>,
 ) -> Result<Went, Halt> {
     let Stand { state, step, effects } = stand;
@@ -88,7 +82,18 @@ async fn send(
     let undo = act.deed != Deed::Do;
     let request = shared.env.new_guid("request-ids");
     let intent = StepIntent { attempt, request: Text::lossy(request.as_str()), step: no, undo };
-    shared.board.record(course.id, intent.into()).await?;
+    // The drift check has taken its time: cleared is what is cleared where the intent stands.
+    let needs_clearance = !undo && step.verb.writes();
+    let mut warrant = None;
+    let wanted = |state: &TargetState, run: &RunState| {
+        warrant = match needs_clearance {
+            true => clearance(shared, state, run, step),
+            false => Some(Warrant::Read),
+        };
+        warrant.is_some()
+    };
+    let intended = shared.board.record_if(course.id, intent.into(), wanted).await?;
+    let (true, Some(warrant)) = (intended, warrant) else { return Ok(Went::On) };
     let run = shared.board.run_id();
     let call = Call { run: &run, state, step, permit };
     let result = match &act.deed {

@@ -1,7 +1,7 @@
 //! Before `run.finished`: does any credential bear this run's mark that the log does not know?
 
 use super::Halt;
-use super::run::Shared;
+use super::shared::Shared;
 use crate::connector::{Call, Depth, Errand, Sight};
 use crate::domain::event::RunSwept;
 use crate::domain::step::Verb;

@@ -83,6 +83,8 @@ faults! {
     stranger_adds: 2;
     /// Another administrator removes one that is there.
     stranger_removes: 1;
+    /// An error whose text repeats the request, headers and body, as gateways do.
+    echo: 2;
 }
 
 /// What the layer decided for one request, before its route sees it.
@@ -149,6 +151,9 @@ pub(super) fn fate(
             return (Fate::Answer(canned(name, surface, seconds)), vec![name]);
         }
     }
+    if hits("echo", faults.echo) {
+        return (Fate::Answer(echo(ask, surface)), vec!["echo"]);
+    }
     let mut happened = Vec::new();
     let lose_reply = hits("lost_after", faults.lost_after);
     let mut delay = Duration::ZERO;
@@ -202,6 +207,18 @@ fn broken(surface: &Surface) -> Answer {
     }
 }
 
+/// The request in the error's text and, of its end, in the code.
+fn echo(ask: &Ask, surface: &Surface) -> Answer {
+    let headers: Vec<String> =
+        ask.headers.iter().map(|(n, v)| format!("{n}: {}", String::from_utf8_lossy(v.as_bytes()))).collect();
+    let body = String::from_utf8_lossy(&ask.body).into_owned();
+    let text = format!("Request could not be processed: {} {}", headers.join(", "), body);
+    match surface {
+        Surface::Vault(_) => super::vault::error::error(500, &body, &text, None),
+        _ => super::graph::error::error(500, &body, &text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,7 +228,7 @@ mod tests {
         let drawn = |seed| Faults::swarm(&Random::from_seed(seed)).on();
         assert_eq!(drawn(1), drawn(1));
         assert!((2..20).any(|seed| drawn(seed) != drawn(1)));
-        assert_eq!(Faults::hostile().on().len(), 17);
+        assert_eq!(Faults::hostile().on().len(), 18);
         assert!(Faults::default().on().is_empty());
     }
 }

@@ -117,6 +117,9 @@ pub struct LabOptions {
     pub token_seconds: u64,
     /// The Azure subscription that the management routes show.
     pub subscription: String,
+    /// Stands in every value and every token that the lab makes, so that a test finds them
+    /// wherever they go.
+    pub mark: String,
 }
 
 impl Default for LabOptions {
@@ -133,6 +136,7 @@ impl Default for LabOptions {
             quotas: true,
             token_seconds: 3599,
             subscription: "22222222-2222-4222-8222-222222222222".into(),
+            mark: String::new(),
         }
     }
 }

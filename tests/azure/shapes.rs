@@ -221,7 +221,7 @@ async fn vault_refusals_tell_their_inner_code() {
             403,
             r#"{"error":{"code":"Forbidden","message":"m","innererror":{"code":"ForbiddenByRbac"}}}"#,
             "ForbiddenByRbac",
-            MessageClass::Forbidden,
+            MessageClass::RoleMissing,
         ),
         (
             409,

@@ -1,5 +1,7 @@
 //! A team at its desks: a served lab, an installation, people with SSH keys, and the real program
-//! for all of them.
+//! for all of them. Each test crate takes what it needs of it.
+
+#![allow(dead_code)]
 
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -12,13 +14,17 @@ pub(crate) const PEOPLE: [&str; 2] = ["ann", "ben"];
 
 pub(crate) struct Team {
     pub(crate) folder: tempfile::TempDir,
-    lab: Child,
+    lab: Option<Child>,
+    /// What is set in every command's environment.
+    pub(crate) vars: Vec<(String, String)>,
 }
 
 impl Drop for Team {
     fn drop(&mut self) {
-        let _ = self.lab.kill();
-        let _ = self.lab.wait();
+        if let Some(lab) = &mut self.lab {
+            let _ = lab.kill();
+            let _ = lab.wait();
+        }
     }
 }
 
@@ -30,8 +36,23 @@ pub(crate) fn program<A: AsRef<OsStr>>(folder: &Path, arguments: &[A]) -> Comman
 }
 
 impl Team {
-    /// Serves a fast lab for this playbook, and makes keys and a roster.
+    /// Keys, a roster and a fast lab in a process of its own.
     pub(crate) fn gather(playbook: &str) -> Self {
+        let mut team = Self::sit_down(playbook);
+        let log = std::fs::File::create(team.path("lab.out")).expect("a file");
+        let arguments = ["lab", "playbook.yaml", "--fast", "--record", "recording.jsonl"];
+        let lab = program(team.folder.path(), &arguments)
+            .stdout(log.try_clone().expect("a handle"))
+            .stderr(log)
+            .spawn()
+            .expect("the lab starts");
+        team.lab = Some(lab);
+        team.wait_for("the lab", || team.path("lab/lab.json").exists());
+        team
+    }
+
+    /// Keys and a roster; no lab yet.
+    pub(crate) fn sit_down(playbook: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
         std::fs::write(at("playbook.yaml"), playbook).expect("written");
@@ -48,15 +69,7 @@ impl Team {
                 &format!("  - name: {name}@agency.example\n    role: {role}\n    keys: [ \"{public}\" ]\n");
         }
         std::fs::write(at("roster.yaml"), roster).expect("written");
-        let log = std::fs::File::create(at("lab.out")).expect("a file");
-        let lab = program(folder.path(), &["lab", "playbook.yaml", "--fast", "--record", "recording.jsonl"])
-            .stdout(log.try_clone().expect("a handle"))
-            .stderr(log)
-            .spawn()
-            .expect("the lab starts");
-        let team = Self { folder, lab };
-        team.wait_for("the lab", || team.path("lab/lab.json").exists());
-        team
+        Self { folder, lab: None, vars: Vec::new() }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -72,7 +85,9 @@ impl Team {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        program(self.folder.path(), arguments)
+        let mut command = program(self.folder.path(), arguments);
+        command.envs(self.vars.iter().cloned());
+        command
     }
 
     /// Runs a command to its end.

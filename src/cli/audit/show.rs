@@ -155,7 +155,8 @@ fn time(what: &str, text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
         return Ok(Timestamp::from_unix_ms(now.unix_ms().saturating_sub(ms)));
     }
     let next = "write a time as 2026-11-23T07:00:00Z, or a span before now as 30m, 2h or 3d";
-    text.parse().map_err(|e| Failure::new(codes::ARGUMENT, format!("{what}: {e}"), next))
+    let wrong = |_| Failure::new(codes::ARGUMENT, format!("{what}: {text:?} is not a time"), next);
+    text.parse().map_err(wrong)
 }
 
 /// Who said or did it, if the event names a person.

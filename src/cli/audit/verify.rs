@@ -217,10 +217,15 @@ fn show(case: &Case, report: &Report, out: &mut Output) {
             if *outcome == Outcome::NotDone { "" } else { about }
         ));
     }
-    for finding in findings {
-        let Finding { check, severity, .. } = finding;
+    let mut advice = "";
+    for Finding { check, severity, line, byte, what, why, act } in findings {
+        if advice != *why {
+            out.line(&format!("\n{why} {act}"));
+            advice = why;
+        }
+        let place = line.zip(*byte).map(|(l, b)| format!("line {l} (byte {b}): ")).unwrap_or_default();
         let severity = format!("{severity:?}").to_lowercase();
-        out.line(&format!("\n{severity}, {}: {finding}", about(*check).0));
+        out.line(&format!("  {severity}, {}: {place}{what}", about(*check).0));
     }
     out.line(&format!("\nVerdict: {}.", verdict.sentence()));
     if let Some(covered) = anchored.filter(|covered| covered < size) {

@@ -10,6 +10,7 @@ use crate::domain::plan::{Plan, file};
 use crate::domain::run::RunState;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
+use crate::engine::recovery::Recovery;
 use crate::trail::inbox::Inbox;
 use crate::trail::reader::ReadError;
 use crate::trail::{Home, Objects, Reader};
@@ -107,6 +108,24 @@ pub(super) fn plan(session: &Session, home: &Home, head: &RunHead) -> Result<Pla
     let wrong = |e: String| Failure::new(codes::LOG, e, next).at(home.root());
     let bytes = objects.get(digest, file::MAX_BYTES).map_err(|e| wrong(e.to_string()))?;
     Ok(file::read(&bytes).map_err(|e| wrong(e.to_string()))?.0)
+}
+
+/// The log again, now with the targets of one run.
+pub(super) fn recovery<'a>(
+    session: &Session,
+    home: &Home,
+    head: &RunHead,
+    plan: &'a Plan,
+) -> Result<Recovery<'a>, Failure> {
+    let mut recovery = Recovery::new(plan, head.state.started.plan);
+    let reader = Reader::open(session.env.disk.as_ref(), &home.log()).map_err(|e| unreadable(home, &e))?;
+    for read in reader {
+        recovery.fold(&read.map_err(|e| unreadable(home, &e))?.line);
+    }
+    let Some((line, why)) = &recovery.illegal else { return Ok(recovery) };
+    let what = format!("line {} of the log does not fit the plan: {why}", line + 1);
+    let next = "do not go on; run `reissue audit verify` and compare with a copy";
+    Err(Failure::new(codes::LOG, what, next).at(home.root()))
 }
 
 /// Notes that lie in the inbox, by their word.

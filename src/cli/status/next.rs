@@ -2,7 +2,9 @@
 
 use super::Run;
 use crate::cli::standing::{Standing, when};
+use crate::connector::registry;
 use crate::domain::event::{Decision, Environment};
+use crate::domain::id::TargetId;
 use crate::domain::step::Phase;
 use crate::domain::time::Timestamp;
 use serde::Serialize;
@@ -41,6 +43,11 @@ pub(super) fn todos(run: &Run<'_>, home: &Path, now: Timestamp) -> Vec<Todo> {
     approvals(run, &words, now, &mut todos);
     for (id, standing) in run.standings(now) {
         per_target(&words, &id.to_string(), &standing, &mut todos);
+        if matches!(standing, Standing::Stuck { .. })
+            && let Some(todo) = todos.last_mut()
+        {
+            todo.commands.splice(0..0, by_hand(run, id));
+        }
     }
     todos.extend(resume(run, &words, now));
     todos
@@ -120,6 +127,12 @@ fn per_target(words: &Words, target: &str, standing: &Standing, todos: &mut Vec<
         }
         _ => {}
     }
+}
+
+/// What the target's kind says that a person does; it holds no secret.
+fn by_hand(run: &Run<'_>, id: TargetId) -> Vec<String> {
+    let Some(state) = run.recovery.states.get(&id) else { return Vec::new() };
+    registry::kind(&state.plan.kind).map_or_else(Vec::new, |kind| kind.by_hand(state, &run.plan.header))
 }
 
 /// Somebody has to keep the run going, now or when the first wait ends.

@@ -128,7 +128,8 @@ pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) {
     }
     let tally = Tally::of(run.recovery.states.values(), now);
     let excepted = run.plan.header.counts.excepted;
-    session.out.line(&format!("\n{} targets: {}; {excepted} left alone.", tally.targets, tally.say()));
+    let targets = if tally.targets == 1 { "target" } else { "targets" };
+    session.out.line(&format!("\n{} {targets}: {}; {excepted} left alone.", tally.targets, tally.say()));
     session.out.object("status_tally", &TallyObject { run: run.head.state.id.as_str(), excepted, tally });
     handed_in(session, home);
     let todos = todos(run, home.root(), now);

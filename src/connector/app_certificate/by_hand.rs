@@ -19,9 +19,14 @@ pub(super) fn lines(state: &TargetState, header: &PlanHeader) -> Vec<String> {
         replace(&mut sheet, &old);
     }
     if !ours.is_empty() {
+        find_key(&mut sheet);
+        attach(&mut sheet, &ours);
         sheet.note("To give up instead, once no consumer uses the new certificate, take it off:");
         replace(&mut sheet, &ours);
-        tell_vault(&mut sheet);
+        sheet.note("and then its key:");
+        if let Some(vault) = vault(&sheet) {
+            sheet.line(format!("az keyvault certificate delete --vault-name {vault} --name \"$NAME\""));
+        }
     }
     sheet.done()
 }
@@ -72,14 +77,34 @@ fn home(sheet: &Sheet<'_>) -> Option<String> {
     Some(first.object.to_string())
 }
 
-/// The key in the vault: kept as long as its certificate is on the application.
-fn tell_vault(sheet: &mut Sheet<'_>) {
+fn vault(sheet: &Sheet<'_>) -> Option<String> {
+    sheet.plan().steps.iter().find_map(|s| s.place.as_ref()).map(|place| sheet.vault(place))
+}
+
+/// The key in the vault has the published name, the run's mark, and the run's tag.
+fn find_key(sheet: &mut Sheet<'_>) {
     let place = sheet.plan().steps.iter().find_map(|s| s.place.as_ref());
-    let Some(place) = place else { return };
-    let vault = sheet.vault(place);
-    sheet.note("Its key is in the vault under a name of the run's own; find it by its tag, then delete it:");
+    let Some((place, vault)) = place.map(|place| (place, sheet.vault(place))) else { return };
+    sheet.note("The new key is in the vault under a name of the run's own:");
     sheet.line(format!(
-        "az keyvault certificate list --vault-name {vault} --query \"[?starts_with(name, '{}')].{{name:name, tags:tags}}\"",
+        "NAME=$(az keyvault certificate list --vault-name {vault} --query \"[?starts_with(name, '{}-') && tags.\\\"reissue-run\\\"] | [0].name\" --output tsv); echo \"$NAME\"",
         place.name
+    ));
+}
+
+/// Ours, put on the list: the public part alone leaves the vault.
+fn attach(sheet: &mut Sheet<'_>, ours: &[CredentialRef]) {
+    let (Some(ours), Some(vault)) = (ours.first(), vault(sheet)) else { return };
+    let read = sheet.rest("get", &sheet.url(&ours.object, "?$select=keyCredentials"));
+    let write = sheet.rest("patch", &sheet.url(&ours.object, ""));
+    let change = "{keyCredentials: (map(.key = null) + [{keyId: $id, key: $cer, type: \"AsymmetricX509Cert\", usage: \"Verify\"}])}";
+    sheet.note("To put it on the application, if the list above lacks it:");
+    sheet.line(format!(
+        "CER=$(az keyvault certificate show --vault-name {vault} --name \"$NAME\" --query cer --output tsv)"
+    ));
+    sheet.line(format!(
+        "{read} --query keyCredentials | jq --arg id {} --arg cer \"$CER\" {} | {write} --body @-",
+        ours.id,
+        quote(change)
     ));
 }

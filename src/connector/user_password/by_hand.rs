@@ -42,9 +42,12 @@ pub(super) fn lines(state: &TargetState, header: &PlanHeader) -> Vec<String> {
         let revoke = sheet.rest("post", &sheet.url(&user, "/revokeSignInSessions"));
         sheet.line(revoke);
     }
-    sheet.note("To keep the user out until then:");
-    let url = sheet.url(&user, "");
-    sheet.send("patch", &url, &json!({ "accountEnabled": false }));
+    let blocked = state.plan.steps.iter().any(|s| s.verb == Verb::Block && state.is_done(s.no));
+    if !blocked {
+        sheet.note("To keep the user out until then:");
+        let url = sheet.url(&user, "");
+        sheet.send("patch", &url, &json!({ "accountEnabled": false }));
+    }
     sheet.lift_block();
     sheet.done()
 }

@@ -135,7 +135,8 @@ fn consumer_warnings(target: &Target, hold: &PlannedHold) -> Vec<Warning> {
                 Refresh::OnRestart => Some(Warning::NeedsRestart { consumer }),
                 Refresh::Pinned => Some(Warning::Pinned { consumer }),
                 Refresh::Every(span) => {
-                    let hold_s = hold.time_s.unwrap_or(0);
+                    // A hold without a time ends when somebody says so, who will have looked.
+                    let hold_s = hold.time_s?;
                     let refresh_s = span.as_secs();
                     (refresh_s >= hold_s).then_some(Warning::RefreshOutlastsHold {
                         consumer,

@@ -43,6 +43,33 @@ pub fn doubtful(text: &str) -> Vec<Range<usize>> {
     let words = words(text, |c| !c.is_whitespace() && !"\"'{}[],`()<>".contains(c));
     let mut found: Vec<_> = words.filter(|w| is_mixed(&printable(&text[w.clone()]))).collect();
     found.extend(after_names(text, &[':', '=']));
+    found.extend(quoted(text));
+    found
+}
+
+/// The text in `"secret": "…"` and its like, to its closing quote: a JSON file of credentials,
+/// named by mistake, whose value has a shape of its own.
+fn quoted(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices('"') {
+        let Some((key, rest)) = text[at + 1..].split_once('"') else { continue };
+        let key = key.to_ascii_lowercase();
+        if !key.ends_with("secret") && !announces_a_secret(&key) {
+            continue;
+        }
+        let Some(value) = rest.trim_start().strip_prefix(':').and_then(|r| r.trim_start().strip_prefix('"'))
+        else {
+            continue;
+        };
+        let mut escaped = false;
+        let end = value.find(|c| {
+            let closes = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            closes
+        });
+        let begin = text.len() - value.len();
+        found.push(begin..begin + end.unwrap_or(value.len()));
+    }
     found
 }
 
@@ -219,5 +246,7 @@ mod tests {
             assert_eq!(found.len(), 1, "{text}");
             assert!(text[found[0].clone()].starts_with(['h', 'c']), "{text}");
         }
+        let text = r#"{ "client_id": "a", "secret": "c4n\"+/\\<x", "b": 1 }"#;
+        assert_eq!(&text[doubtful(text)[0].clone()], r#"c4n\"+/\\<x"#);
     }
 }

@@ -111,8 +111,10 @@ impl Disk for MemoryDisk {
 
     fn list(&self, folder: &Path) -> Result<Vec<String>, DiskError> {
         let files = self.files();
-        let names = files.keys().filter_map(|p| {
-            let first = p.strip_prefix(folder).ok()?.components().next()?;
+        // Paths sort by their components, so a folder's files stand together.
+        let inside = files.range(folder.to_owned()..).map(|(p, _)| p.strip_prefix(folder));
+        let names = inside.map_while(Result::ok).filter_map(|rest| {
+            let first = rest.components().next()?;
             Some(first.as_os_str().to_string_lossy().into_owned())
         });
         let mut names: Vec<String> = names.collect();
@@ -130,7 +132,7 @@ impl Disk for MemoryDisk {
     }
 
     fn exists(&self, path: &Path) -> bool {
-        self.files().keys().any(|p| p.starts_with(path))
+        self.files().range(path.to_owned()..).next().is_some_and(|(p, _)| p.starts_with(path))
     }
 
     fn is_simulated(&self) -> bool {

@@ -23,7 +23,7 @@ pub(in crate::lab) fn new_value(state: &State, hint: Option<&str>) -> String {
     let drawn: String = std::iter::repeat_with(draw).take(3).collect();
     let tail: String = std::iter::repeat_with(draw).take(34).collect();
     let hint: String = hint.map_or(drawn, |h| h.chars().take(3).collect());
-    format!("{hint}8Q~{tail}")
+    format!("{hint}8Q~{}{tail}", state.options.mark)
 }
 
 /// A time given by the client; absent and null mean "not given".

@@ -184,6 +184,7 @@ pub(super) fn base_claims(state: &State, _ask: &Ask, resource: &str) -> Map<Stri
         "iat": now, "nbf": now, "exp": now + life,
         "tid": tenant,
         "uti": state.new_trace_id(),
+        "aio": state.options.mark,
         "ver": "1.0",
     });
     if let Value::Object(map) = claims { map } else { Map::new() }

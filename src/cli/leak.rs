@@ -1,0 +1,48 @@
+//! Leaks on purpose, to show that the canary scan (`tests/canary`) is not blind. Built only with
+//! the feature `leak`; the environment variable `REISSUE_LEAK` names the sink.
+
+use super::Session;
+use super::codes;
+use super::error::Failure;
+use crate::domain::text::Text;
+use crate::trail::{Home, Objects};
+use std::sync::{Mutex, PoisonError};
+
+static VALUE: Mutex<String> = Mutex::new(String::new());
+
+/// Keeps a value for [`through`] and [`name`].
+pub(super) fn remember(value: &str) {
+    value.clone_into(&mut VALUE.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
+fn value(sink: &str) -> Option<String> {
+    let wanted = std::env::var("REISSUE_LEAK").is_ok_and(|s| s == sink);
+    wanted.then(|| VALUE.lock().unwrap_or_else(PoisonError::into_inner).clone())
+}
+
+/// The operator's name, as it goes into an event.
+pub(super) fn name(name: Text<128>) -> Text<128> {
+    value("event").map_or(name, |v| Text::lossy(&v))
+}
+
+/// Whatever is not an event.
+#[allow(clippy::panic)]
+pub(super) fn through(session: &mut Session, home: &Home) -> Result<(), Failure> {
+    if let Some(v) = value("stdout") {
+        session.out.line(&format!("signed in with {v}"));
+    }
+    if let Some(v) = value("debug") {
+        session.out.notice(&format!("{:?}\n", Some(v)));
+    }
+    if let Some(v) = value("object") {
+        let put = Objects::new(session.env.disk.clone(), &home.log()).put(v.as_bytes());
+        put.map_err(|e| Failure::new(codes::MACHINE, e.to_string(), "this is a test"))?;
+    }
+    if let Some(v) = value("panic") {
+        panic!("the value is {v}");
+    }
+    match value("error") {
+        Some(v) => Err(Failure::new(codes::MACHINE, format!("refused: {v}"), "this is a test")),
+        None => Ok(()),
+    }
+}

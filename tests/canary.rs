@@ -1,0 +1,174 @@
+//! No secret escapes (promise 3): every secret in play is a canary, every command runs, on good
+//! and on bad days, and whatever it prints or writes is scanned for each canary in every shape.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "canary/desk.rs"]
+mod desk;
+#[path = "canary/scan.rs"]
+mod scan;
+#[path = "support/team.rs"]
+mod team;
+
+use desk::{Desk, told};
+use reissue::lab::Faults;
+use std::process::Stdio;
+use team::TENANT;
+
+const PLAYBOOK: &str = include_str!("canary/playbook.yaml");
+const RESUME: [&str; 8] = ["apply", "--resume", "--operator", "kim", "--lab", "lab", "--patience", "5s"];
+
+#[test]
+fn no_secret_escapes() {
+    let mut desk = Desk::new(PLAYBOOK);
+    before_the_run(&mut desk);
+    wrong_secret(&mut desk);
+    killed_and_resumed(&mut desk);
+    after_the_run(&mut desk);
+    what_the_run_made(&mut desk);
+    let found = desk.findings();
+    assert!(found.is_empty(), "{} leaks:\n{}", found.len(), told(&found));
+}
+
+fn before_the_run(desk: &mut Desk) {
+    desk.must(0, &["check", "playbook.yaml"]);
+    let init = ["init", "--tenant", TENANT, "--cloud", "us_gov_high", "--roster", "roster.yaml", "--lab"];
+    desk.must(0, &init);
+    desk.must(0, &["doctor", "--playbook", "playbook.yaml", "--lab", "lab"]);
+    desk.must(0, &["doctor", "--playbook", "playbook.yaml", "--lab", "lab", "--json"]);
+    desk.must(0, &["plan", "playbook.yaml", "--author", "op", "--lab", "lab"]);
+    desk.must(0, &["plan", "playbook.yaml", "--author", "op", "--lab", "lab", "--out", "2.jsonl", "--json"]);
+    desk.must(0, &["show", "plan.jsonl"]);
+    desk.must(0, &["show", "plan.jsonl", "--json"]);
+    desk.must(4, &["apply", "plan.jsonl", "--operator", "op", "--lab", "lab"]);
+    approve(desk, "start");
+}
+
+fn approve(desk: &mut Desk, phase: &str) {
+    for who in ["ann", "ben"] {
+        let by = format!("{who}@agency.example");
+        desk.must(0, &["approve", "plan.jsonl", "--by", &by, "--key", who, "--phase", phase]);
+    }
+}
+
+/// A secret that the service refuses is a secret too.
+fn wrong_secret(desk: &mut Desk) {
+    let wrong = "Wr0ng\"+/\\~&<Qw3rtzUiop.As9d";
+    desk.canaries.add("a refused secret", wrong);
+    std::fs::write(desk.team.path("wrong-secret"), wrong).unwrap();
+    let id = desk.scene.operator.to_string();
+    for last in [&[][..], &["--json"]] {
+        let doctor = ["doctor", "--lab", "lab", "--as", "secret", "--client-id", &id, "--secret-fd", "0"];
+        let stdin = std::fs::File::open(desk.team.path("wrong-secret")).unwrap();
+        assert_eq!(desk.run_with(&[&doctor[..], last].concat(), &[], Some(stdin)), 1);
+        assert!(desk.last().contains("AADSTS7000215"), "{}", desk.last());
+    }
+}
+
+fn killed_and_resumed(desk: &mut Desk) {
+    let mut apply = desk.team.start(&["apply", "plan.jsonl", "--operator", "op", "--lab", "lab"]);
+    desk.team.wait_for("the mint", || desk.team.log().contains("\"minted\""));
+    for file in ["cmdline", "environ"] {
+        let bytes = std::fs::read(format!("/proc/{}/{file}", apply.id())).unwrap_or_default();
+        desk.printed.push((format!("{file} of apply"), bytes));
+    }
+    apply.kill().unwrap();
+    apply.wait().unwrap();
+    desk.must(0, &["status"]);
+    desk.must(0, &["status", "--json"]);
+    // Writes that may or may not have happened, told in the words of the request.
+    desk.scene.lab.set_faults(Faults { echo: 30, ..Faults::default() });
+    let ended = desk.run(&RESUME);
+    assert!([4, 7].contains(&ended), "{ended}\n{}", desk.last());
+    desk.scene.lab.set_faults(Faults::default());
+    approve(desk, "retire");
+    let json = [&RESUME[..], &["--json"]].concat();
+    let ended = desk.run(&json);
+    assert!([0, 7].contains(&ended), "{ended}\n{}", desk.last());
+}
+
+fn after_the_run(desk: &mut Desk) {
+    for arguments in [
+        &["status", "latest"][..],
+        &["status", "latest", "--json"],
+        &["audit", "verify"],
+        &["audit", "verify", "--json"],
+        &["audit", "show"],
+        &["audit", "show", "--json"],
+        &["report", "--out", "reports"],
+        &["report", "--out", "reports-again", "--json"],
+        &["confirm", "latest", "t1", "--consumer", "payroll-worker", "--by", "kim", "--how", "x"],
+        &["apply", "2.jsonl", "--operator", "op", "--lab", "lab"],
+        &["show", "lab/operator.json"],
+        &["check", "lab/operator.json"],
+        &["init", "--home", "h2", "--tenant", TENANT, "--roster", "lab/operator.json"],
+        &["plan", "lab/operator.json", "--author", "op", "--lab", "lab"],
+    ] {
+        desk.run(arguments);
+    }
+    assert!(std::fs::read_dir(desk.team.path("reports")).unwrap().count() > 0, "there is a report to scan");
+}
+
+/// Values that only the run itself made are canaries after the fact.
+fn what_the_run_made(desk: &mut Desk) {
+    let vault = |store: &str, name: &str| {
+        desk.scene.lab.vault_secret(&format!("{store}.vault.usgovcloudapi.net"), name).expect("published")
+    };
+    let password = vault("kv-helpdesk", "alice-temporary");
+    let (secret, contained) = (vault("kv-ir", "payroll-sync"), vault("kv-ir", "partner-feed"));
+    let key = vault("kv-ir", "hr-portal-cert");
+    desk.canaries.add("alice's new password", &password);
+    desk.canaries.add("the new secret", &secret);
+    desk.canaries.add("the new secret of the contained app", &contained);
+    desk.canaries.add_private_key("the new private key", &key);
+    let log_key = std::fs::read_to_string(desk.team.path(".reissue/log.key")).unwrap();
+    desk.canaries.add("the log's key", log_key.trim().splitn(5, '+').nth(4).unwrap());
+}
+
+/// Every error repeats the request: its token, its body, its secret.
+#[test]
+fn errors_that_repeat_the_request_tell_nothing() {
+    let mut desk = Desk::new(PLAYBOOK);
+    desk.scene.lab.set_faults(Faults { echo: 1000, ..Faults::default() });
+    let tried: Vec<_> = [
+        &["doctor", "--playbook", "playbook.yaml", "--lab", "lab"][..],
+        &["doctor", "--json", "--playbook", "playbook.yaml", "--lab", "lab"],
+    ]
+    .map(|arguments| {
+        (arguments, desk.team.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn())
+    })
+    .into_iter()
+    .map(|(arguments, child)| (arguments.join(" "), child.unwrap().wait_with_output().unwrap()))
+    .collect();
+    for (name, output) in tried {
+        assert_eq!(output.status.code(), Some(1));
+        desk.printed.push((format!("stdout of {name}"), output.stdout));
+        desk.printed.push((format!("stderr of {name}"), output.stderr));
+    }
+    assert!(desk.scene.lab.ledger().faults.contains_key("echo"));
+    let found = desk.findings();
+    assert!(found.is_empty(), "{} leaks:\n{}", found.len(), told(&found));
+}
+
+/// The values of a drill are those of its seed: they are known beforehand.
+#[test]
+fn no_secret_escapes_from_a_drill() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let mut desk = Desk::new(PLAYBOOK);
+    let scene = runtime.block_on(async {
+        let env = reissue::drill::environment(7);
+        let playbook = reissue::domain::playbook::check(PLAYBOOK, &reissue::connector::syntaxes()).unwrap();
+        reissue::drill::scene::build(&env, &playbook)
+    });
+    desk.canaries.add("the drill's operator", &scene.operator_secret);
+    for (name, value) in scene.leaked.iter().filter(|(_, v)| !v.contains("PRIVATE KEY")) {
+        desk.canaries.add(&format!("the drill's {name}"), value);
+    }
+    for last in [&["--keep", "kept"][..], &["--json"]] {
+        let ended = desk.run(&[&["drill", "playbook.yaml", "--seed", "7"][..], last].concat());
+        assert!([0, 7].contains(&ended), "{ended}\n{}", desk.last());
+    }
+    let found = desk.findings();
+    assert!(found.is_empty(), "{} leaks:\n{}", found.len(), told(&found));
+}

@@ -1,0 +1,127 @@
+//! The desk of the canary tests: a lab in this process, so that its secrets are known, and
+//! commands in theirs, whose every output is kept.
+
+use crate::scan::Canaries;
+use crate::team::Team;
+use reissue::domain::playbook::check;
+use reissue::drill::scene::{self, Scene};
+use reissue::env::Env;
+use reissue::lab::serve::serve;
+use reissue::lab::{LabOptions, Lags};
+use std::fmt::Write;
+use std::process::Stdio;
+use std::sync::mpsc;
+
+pub(crate) struct Desk {
+    pub(crate) team: Team,
+    pub(crate) scene: Scene,
+    pub(crate) canaries: Canaries,
+    /// What commands printed, each with its command line.
+    pub(crate) printed: Vec<(String, Vec<u8>)>,
+}
+
+/// A word that is in every secret of this run and nowhere else, with what needs escaping.
+fn mark() -> String {
+    let random: [u8; 12] = Env::real().random.stream("canary").bytes();
+    let letters: String = random.iter().map(|b| (b'a' + b % 26) as char).collect();
+    format!("Kz{}\"+/\\~&<{}Rj", &letters[..6], &letters[6..])
+}
+
+impl Desk {
+    /// A fast lab for this playbook, hosted here.
+    pub(crate) fn new(playbook: &str) -> Self {
+        let mut team = Team::sit_down(playbook);
+        let mark = mark();
+        let scene = host(&team, playbook, &mark);
+        let mut canaries = Canaries::default();
+        canaries.add("the mark of the lab's values and tokens", &mark);
+        canaries.add("the operator's secret", &scene.operator_secret);
+        for (name, value) in &scene.leaked {
+            match value.contains("PRIVATE KEY") {
+                true => canaries.add_private_key(&format!("the leaked key of {name}"), value),
+                false => canaries.add(&format!("the leaked value of {name}"), value),
+            }
+        }
+        for (name, folder) in [("HOME", "home"), ("TMPDIR", "tmp")] {
+            std::fs::create_dir(team.path(folder)).unwrap();
+            team.vars.push((name.into(), team.path(folder).to_string_lossy().into_owned()));
+        }
+        for (name, value) in [("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")] {
+            team.vars.push((name.into(), value.into()));
+        }
+        Self { team, scene, canaries, printed: Vec::new() }
+    }
+
+    /// Runs a command and keeps what it prints; its exit code.
+    pub(crate) fn run(&mut self, arguments: &[&str]) -> i32 {
+        self.run_with(arguments, &[], None)
+    }
+
+    pub(crate) fn run_with(
+        &mut self,
+        arguments: &[&str],
+        vars: &[(&str, &str)],
+        stdin: Option<std::fs::File>,
+    ) -> i32 {
+        let mut command = self.team.command(arguments);
+        command.envs(vars.iter().copied()).stdin(stdin.map_or(Stdio::null(), Stdio::from));
+        let output = command.output().unwrap();
+        let name = arguments.join(" ");
+        self.printed.push((format!("stdout of {name}"), output.stdout));
+        self.printed.push((format!("stderr of {name}"), output.stderr));
+        output.status.code().unwrap_or(-1)
+    }
+
+    /// What the last command printed.
+    pub(crate) fn last(&self) -> String {
+        let last = self.printed.iter().rev().take(2).rev();
+        last.map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).collect()
+    }
+
+    pub(crate) fn must(&mut self, code: i32, arguments: &[&str]) {
+        let found = self.run(arguments);
+        assert_eq!(found, code, "{arguments:?}\n{}", self.last());
+    }
+
+    /// Where secrets were found, in everything printed and written.
+    pub(crate) fn findings(&self) -> Vec<String> {
+        let scanner = self.canaries.scanner();
+        let told = self.printed.iter().filter_map(|(what, b)| Some(format!("{what}: {}", scanner.find(b)?)));
+        let mut found: Vec<String> = told.collect();
+        // The lab's own operator, the people's own keys, the log's own key, and what a test planted.
+        let skip = ["lab/operator.json", "ann", "ben", "log.key", "wrong-secret"];
+        found.extend(scanner.files(self.team.folder.path(), &skip));
+        found
+    }
+}
+
+fn host(team: &Team, playbook: &str, mark: &str) -> Scene {
+    let (to_us, from_lab) = mpsc::channel();
+    let (text, mark, dir) = (playbook.to_owned(), mark.to_owned(), team.path("lab"));
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let env = Env::real();
+            let playbook = check(&text, &reissue::connector::syntaxes()).unwrap();
+            let options = LabOptions { lags: Lags::none(), mark, ..LabOptions::default() };
+            let scene = scene::build_with(&env, &playbook, options);
+            let serving = serve(scene.lab.clone(), &dir, ([127, 0, 0, 1], 0).into()).await.unwrap();
+            to_us.send(scene).unwrap();
+            serving.wait().await;
+        });
+    });
+    let scene = from_lab.recv().unwrap();
+    let operator = serde_json::json!({
+        "client_id": scene.operator, "secret": scene.operator_secret, "haste": 60
+    });
+    std::fs::write(team.path("lab/operator.json"), operator.to_string()).unwrap();
+    scene
+}
+
+/// A list of findings, for a failing test.
+pub(crate) fn told(findings: &[String]) -> String {
+    findings.iter().fold(String::new(), |mut all, f| {
+        let _ = writeln!(all, "  {f}");
+        all
+    })
+}

@@ -1,0 +1,139 @@
+//! What is particular to a kind, and what every kind must live through.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "support/rehearsal.rs"]
+mod rehearsal;
+#[path = "support/slate.rs"]
+mod slate;
+
+use bytes::Bytes;
+use rehearsal::{Mishap, Rehearsal, in_virtual_time};
+use reissue::connector::registry;
+use reissue::domain::plan::Warning;
+use reissue::engine::{Left, Outcome};
+use reissue::lab::Faults;
+use slate::{Published, Slate};
+
+fn saga(name: &str) -> String {
+    std::fs::read_to_string(format!("tests/saga/{name}.yaml")).unwrap()
+}
+
+fn is_done(outcome: &Outcome) -> bool {
+    outcome.left == Left::Finished && outcome.done + outcome.not_evicted == 1
+}
+
+/// Another writer's list took the partner's certificate away while ours was attached: nothing more
+/// is done, and the sheet holds what puts it back.
+#[test]
+fn a_damaged_list_is_left_to_a_person_with_what_restores_it() {
+    in_virtual_time(async {
+        let mut rehearsal = Rehearsal::new(&saga("app-certificate"));
+        rehearsal.go_wrong(3, Mishap::Without("partner's own"));
+        let (plan, outcome) = rehearsal.run_and_keep_the_plan().await;
+        assert_eq!(outcome.stuck, 1, "{outcome:?}");
+        assert_eq!(rehearsal.sent().len(), 3, "nothing was written after it: {:#?}", rehearsal.sent());
+        let target = plan.changes().next().unwrap();
+        let seen = &target.observation.credentials;
+        let lost = seen.iter().find(|c| c.name.as_deref() == Some("partner's own")).unwrap();
+        let state = rehearsal.recovered_state(&plan);
+        let lines = registry::kind(&target.kind).unwrap().by_hand(&state, &plan.header);
+        let restores = lines.iter().find(|l| l.contains("$planned")).unwrap();
+        assert!(restores.contains(lost.credential.id.as_str()));
+        assert!(restores.contains(lost.public_key.as_deref().unwrap()));
+    });
+}
+
+/// Microsoft's pages differ about the audience of a proof: where it is not taken, the list is
+/// replaced instead, and the end is the same.
+#[test]
+fn where_a_proof_is_not_taken_the_list_is_replaced() {
+    in_virtual_time(async {
+        let calm = {
+            let mut rehearsal = Rehearsal::new(&saga("app-certificate"));
+            assert!(is_done(&rehearsal.run().await.unwrap()));
+            Slate::of(&rehearsal).await
+        };
+        let mut rehearsal = Rehearsal::new(&saga("app-certificate"));
+        *rehearsal.wire.answers.lock().unwrap() = Some(Box::new(|request| {
+            let body = r#"{"error":{"code":"Authentication_MissingOrMalformed","message":"no"}}"#;
+            let answer = || http::Response::builder().status(401).body(Bytes::from_static(body.as_bytes()));
+            request.uri().path().ends_with("/removeKey").then(|| answer().unwrap())
+        }));
+        assert!(is_done(&rehearsal.run().await.unwrap()));
+        assert_eq!(rehearsal.sent().last().unwrap().method, "PATCH");
+        assert_eq!(Slate::of(&rehearsal).await, calm);
+    });
+}
+
+#[test]
+fn a_key_that_may_not_leave_the_vault_is_published_as_an_address() {
+    in_virtual_time(async {
+        let mut rehearsal = Rehearsal::new(&saga("app-certificate-not-exportable"));
+        let (plan, outcome) = rehearsal.run_and_keep_the_plan().await;
+        assert!(is_done(&outcome));
+        assert!(plan.changes().next().unwrap().warnings.contains(&Warning::PointerOnly));
+        let value = rehearsal.scene.lab.vault_secret("kv-ir", "payroll-cert").unwrap();
+        assert!(value.starts_with("https://kv-ir.vault.azure.net/certificates/payroll-cert-"), "{value}");
+    });
+}
+
+/// The reset was carried out although its answer said no: the block is not lifted by an undo.
+#[test]
+fn a_user_whose_password_was_reset_stays_blocked() {
+    in_virtual_time(async {
+        let mut rehearsal = Rehearsal::new(&saga("user-password-blocked"));
+        rehearsal.go_wrong(4, Mishap::Denied);
+        let outcome = rehearsal.run().await.unwrap();
+        assert_eq!(outcome.stuck, 1, "{outcome:?}");
+        let Slate::User { enabled, leaked, .. } = Slate::of(&rehearsal).await else { panic!("a user") };
+        assert!(!enabled);
+        assert_eq!(leaked, Err(50_057));
+    });
+}
+
+/// Lost lines, throttling, conflicts, stale replicas: the end is the same as in calm weather.
+#[test]
+fn every_kind_weathers_a_hostile_tenant() {
+    let weather = Faults { stranger_adds: 0, stranger_removes: 0, ..Faults::hostile() };
+    for file in std::fs::read_dir("tests/saga").unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let calm = in_virtual_time(async {
+            let mut rehearsal = Rehearsal::new(&text);
+            rehearsal.run().await.unwrap();
+            Slate::of(&rehearsal).await
+        });
+        for seed in 1..=4 {
+            in_virtual_time(async {
+                let mut rehearsal = Rehearsal::seeded(&text, seed);
+                let plan = rehearsal.plan().await.unwrap();
+                rehearsal.scene.lab.set_faults(weather.clone());
+                let outcome = rehearsal.carry_out(&plan).await.unwrap();
+                rehearsal.scene.lab.set_faults(Faults::default());
+                assert!(is_done(&outcome), "{text}\nseed {seed}: {outcome:?}\n{}", rehearsal.troubles());
+                let after = Slate::of(&rehearsal).await;
+                assert_eq!(
+                    shape(after),
+                    shape(calm.clone()),
+                    "{text}\nseed {seed}: {}",
+                    rehearsal.troubles()
+                );
+            });
+        }
+    }
+}
+
+/// A slate whose random ids do not matter.
+fn shape(slate: Slate) -> (usize, usize, String) {
+    match slate {
+        Slate::App { credentials, application_off, principal_on, published } => {
+            let ours = credentials.iter().filter(|c| *c == "ours").count();
+            let published = match published {
+                Published::New { works } => format!("new {works}"),
+                other => format!("{other:?}"),
+            };
+            (credentials.len(), ours, format!("{application_off} {principal_on} {published}"))
+        }
+        Slate::User { .. } => (0, 0, format!("{slate:?}")),
+    }
+}

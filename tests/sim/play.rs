@@ -1,0 +1,308 @@
+//! One seed from beginning to end: plan, processes that come and go, the quiet phase, the verdict.
+
+use crate::cast::Cast;
+use crate::rules;
+use crate::scenario::{Death, Life, Scenario};
+use crate::world::{AUTHOR, World};
+use reissue::domain::event::Environment;
+use reissue::domain::id::Digest;
+use reissue::domain::plan::file;
+use reissue::domain::text::Text;
+use reissue::domain::time::Timestamp;
+use reissue::engine::recovery::Recovery;
+use reissue::engine::{Halt, Left, Outcome};
+use reissue::pipeline::{self, ApplyFailure, ApplyOrder, PlanOrder};
+use reissue::trail::Reader;
+use reissue::trail::verify::{Trust, Verdict, verify};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// After the faults have ended, everything must be over within this.
+const QUIET_MOST: Duration = Duration::from_secs(80 * 3_600);
+
+/// What a seed led to.
+pub(crate) struct Played {
+    pub(crate) seed: u64,
+    pub(crate) broken: Option<String>,
+    pub(crate) trace: Vec<String>,
+    pub(crate) counts: BTreeMap<String, u64>,
+}
+
+pub(crate) fn play(seed: u64, aloud: bool) -> Played {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let world = World::build(Scenario::draw(seed), aloud).await;
+        let game = game(&world);
+        tokio::select! {
+            biased;
+            () = game => {}
+            () = world.lab.people() => world.judge.broken("everybody left"),
+        }
+        for (fault, times) in world.lab.ledger().faults {
+            world.judge.inner().trace.add(&format!("fault: {fault}"), times);
+        }
+        let inner = world.judge.inner();
+        Played {
+            seed,
+            broken: inner.trace.broken().map(str::to_owned),
+            trace: inner.trace.lines().to_vec(),
+            counts: inner.trace.counts().clone(),
+        }
+    })
+}
+
+async fn game(world: &World) {
+    let Some(plan) = plan(world).await else { return };
+    let quiet = Cell::new(false);
+    let cast = Cast::new(world, &plan, &quiet);
+    tokio::select! {
+        biased;
+        () = processes(world, &plan, &quiet) => {}
+        () = cast.act() => {}
+    }
+    if !world.judge.is_broken() {
+        let mut inner = world.judge.inner();
+        rules::end(&world.judge, &mut inner);
+    }
+    world.judge_bystanders();
+    world.judge_files();
+}
+
+async fn plan(world: &World) -> Option<Vec<u8>> {
+    if world.scenario.faults_at_plan {
+        world.be_hostile();
+    }
+    for _ in 0..5 {
+        let azure = world.session(0);
+        world.machine.start(None);
+        let azure = {
+            drop(azure);
+            world.session(1)
+        };
+        let order = PlanOrder {
+            author: Text::lossy(AUTHOR),
+            environment: Environment::Lab,
+            finished_runs: Vec::new(),
+        };
+        match pipeline::make_plan(&world.env, &azure, &world.playbook, order).await {
+            Ok(plan) => {
+                let bytes = file::write(&plan).unwrap();
+                world.judge.say(&format!(
+                    "planned: {} targets, {} excepted",
+                    plan.targets.len(),
+                    plan.exceptions().count()
+                ));
+                world.judge.count(if plan.exceptions().count() > 0 {
+                    "plan with exceptions"
+                } else {
+                    "plan in full"
+                });
+                world.judge.planned(plan, Digest::of(&bytes));
+                return Some(bytes);
+            }
+            Err(e) => {
+                world.judge.say(&format!("no plan: {e}"));
+                world.judge.count("plan failed");
+                world.be_quiet();
+                world.env.clock.sleep(Duration::from_secs(600)).await;
+            }
+        }
+    }
+    world.judge.broken("no plan can be made");
+    None
+}
+
+/// Processes come and go until the run is finished.
+async fn processes(world: &World, plan: &[u8], quiet: &Cell<bool>) {
+    let clock = world.env.clock;
+    world.be_hostile();
+    let hostile_until = clock.now().after(world.scenario.hostile_for);
+    let mut lives = world.scenario.lives.iter().copied();
+    let mut quiet_since: Option<Timestamp> = None;
+    loop {
+        if quiet_since.is_none() && clock.now() >= hostile_until {
+            world.judge.say("--- quiet ---");
+            world.be_quiet();
+            quiet.set(true);
+            quiet_since = Some(clock.now());
+        }
+        let life = if quiet.get() { None } else { lives.next() };
+        let until = if quiet.get() { None } else { Some(hostile_until) };
+        let over = process(world, plan, life, until).await;
+        if over || world.judge.is_broken() {
+            return;
+        }
+        if quiet_since.is_some_and(|since| clock.now().since(since) > QUIET_MOST) {
+            world.judge.broken("the quiet phase did not end");
+            return;
+        }
+        judge_log(world, plan);
+        clock.sleep(next_start(world, life)).await;
+        if !quiet.get() && world.judge.inner().only_stuck() {
+            // Nothing will change before somebody settles it, which happens in the quiet phase.
+            clock.sleep_until(hostile_until).await;
+        }
+    }
+}
+
+/// When somebody starts the next process: not before the plan is approved.
+fn next_start(world: &World, life: Option<Life>) -> Duration {
+    if world.judge.inner().model.run.is_none() {
+        let reading = world.scenario.people.reading.iter().max().copied().unwrap_or_default();
+        return reading + Duration::from_secs(15);
+    }
+    life.map_or(Duration::from_secs(30), |l| l.restart)
+}
+
+/// One process; true if the run is over.
+async fn process(world: &World, plan: &[u8], life: Option<Life>, until: Option<Timestamp>) -> bool {
+    let number = world.machine.start(life);
+    let clock = world.env.clock;
+    let (stop, stopped) = watch::channel(false);
+    let resume = world.judge.inner().model.run.is_some();
+    world.judge.say(&format!("process {number} begins, resume {resume}, {life:?}"));
+    let home = world.home();
+    let azure = world.session(number);
+    let order = ApplyOrder {
+        plan: plan.to_vec(),
+        operator: Text::lossy(AUTHOR),
+        process: Text::lossy(&format!("process {number}")),
+        resume,
+        patience: life.and_then(|l| l.patience),
+        stop: stopped,
+    };
+    let ends = async {
+        match life.and_then(|l| l.death) {
+            Some(Death::After(span)) => {
+                clock.sleep(span).await;
+                world.machine.die("dies: by the clock");
+            }
+            Some(Death::Stop(span)) => {
+                clock.sleep(span).await;
+                world.judge.count("stop asked for");
+                let _ = stop.send(true);
+            }
+            _ => {}
+        }
+        std::future::pending::<()>().await
+    };
+    let calm = async {
+        match until {
+            Some(at) => {
+                clock.sleep_until(at).await;
+                world.judge.say("--- hostility ends while a process runs ---");
+                world.be_quiet();
+                std::future::pending::<()>().await
+            }
+            None => std::future::pending().await,
+        }
+    };
+    let result = tokio::select! {
+        biased;
+        () = world.machine.died.notified() => None,
+        result = pipeline::apply(&world.env, &home, &azure, order, |_| {}) => Some(result),
+        () = ends => None,
+        () = calm => None,
+        () = deadline(world, until) => {
+            world.judge.broken("a process neither ended nor left in the quiet phase");
+            None
+        }
+    };
+    let died = !world.machine.is_alive(number);
+    world.machine.rest();
+    if died {
+        // The permit of a death that came with the result.
+        let _ = futures::FutureExt::now_or_never(world.machine.died.notified());
+        world.machine.damage(life.is_some_and(|l| l.power));
+        return false;
+    }
+    match result {
+        Some(Ok((_, outcome))) => left(world, &outcome, until.is_none()),
+        Some(Err(e)) => failed(world, &e, resume),
+        None => false,
+    }
+}
+
+async fn deadline(world: &World, hostile_until: Option<Timestamp>) {
+    let from = hostile_until.unwrap_or_else(|| world.env.clock.now());
+    world.env.clock.sleep_until(from.after(QUIET_MOST)).await;
+}
+
+fn left(world: &World, outcome: &Outcome, quiet: bool) -> bool {
+    let word = match &outcome.left {
+        Left::Finished => "finished",
+        Left::Holding { .. } => "holding",
+        Left::Approval(_) => "approval missing",
+        Left::Paused => "paused",
+        Left::Interrupted => "interrupted",
+    };
+    world.judge.say(&format!("left: {word}, {outcome:?}"));
+    world.judge.count(&format!("left: {word}"));
+    if outcome.left == Left::Finished && outcome.stuck > 0 && quiet {
+        let run = world.judge.inner().model.run.clone();
+        if let Some(run) = run {
+            Cast::resolve(world, &run);
+        }
+    }
+    outcome.left == Left::Finished && outcome.stuck == 0
+}
+
+/// A process that ended with an error: some are what a crash or a fault leaves.
+fn failed(world: &World, e: &ApplyFailure, resume: bool) -> bool {
+    world.judge.say(&format!("failed: {e}"));
+    let word = match e {
+        ApplyFailure::NotApproved(_) => "failed: not approved",
+        ApplyFailure::SignIn(_) => "failed: cannot sign in",
+        ApplyFailure::Halt(Halt::Log(_) | Halt::Disk(_)) => "failed: disk",
+        ApplyFailure::Home(_) => "failed: home",
+        ApplyFailure::Halt(Halt::Store { .. }) => "failed: store probe",
+        ApplyFailure::Used(_) if world.judge.inner().model.is_finished => {
+            world.judge.count("died after the run was finished");
+            return true;
+        }
+        _ => {
+            world.judge.broken(&format!("apply (resume {resume}) failed: {e}"));
+            return false;
+        }
+    };
+    world.judge.count(word);
+    false
+}
+
+/// The log folds to what the judge folded line by line, and the verifier accepts it.
+fn judge_log(world: &World, plan: &[u8]) {
+    let (home, disk) = (world.home(), world.env.disk.as_ref());
+    let read = file::read(plan).unwrap();
+    let mut recovery = Recovery::new(&read.0, read.1);
+    let mut reader = Reader::open(disk, &home.log()).unwrap();
+    let durable = world.judge.inner().model.run.is_some();
+    let mut lines = 0;
+    for read in &mut reader {
+        match read {
+            Ok(read) => {
+                recovery.fold(&read.line);
+                lines += 1;
+            }
+            Err(e) => return world.judge.broken(&format!("the log cannot be read: {e}")),
+        }
+    }
+    if let Some((line, why)) = &recovery.illegal {
+        world.judge.broken(&format!("line {line} does not fold: {why}"));
+    }
+    let known = world.judge.inner().text.iter().filter(|b| **b == b'\n').count();
+    if durable && lines == known && recovery.states != world.judge.inner().states {
+        world.judge.broken("the log does not fold to the live state");
+    }
+    let trust = Trust { key: home.vkey().unwrap(), roster: Some(home.install.roster), anchors: vec![] };
+    match verify(&world.env.disk, &home.log(), &trust) {
+        Ok(report) if report.verdict == Verdict::Tampered => {
+            let told: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+            world.judge.broken(&format!("the verifier says tampered: {}", told.join("; ")));
+        }
+        Ok(_) => {}
+        Err(e) => world.judge.broken(&format!("the log cannot be verified: {e}")),
+    }
+}

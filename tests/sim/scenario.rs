@@ -1,0 +1,294 @@
+//! What one seed means: the playbook, the tenant's hostility, what people do, and how the machine
+//! dies. Drawn once, before anything runs; each concern from a stream of its own.
+
+use reissue::domain::id::ClientId;
+use reissue::env::Random;
+use reissue::env::random::Stream;
+use reissue::lab::{Between, Faults, Lags};
+use std::fmt::Write;
+use std::time::Duration;
+
+pub(crate) const TENANT: &str = "7d3c9a10-0000-4000-8000-000000000001";
+pub(crate) const VAULT: &str = "https://kv-ir.vault.usgovcloudapi.net";
+
+/// An application that is a target.
+pub(crate) struct App {
+    pub(crate) client_id: ClientId,
+    pub(crate) name: String,
+    pub(crate) place: String,
+    pub(crate) contain: bool,
+    /// The leaked secret is on the service principal.
+    pub(crate) on_principal: bool,
+    /// Further secrets: on the service principal or not.
+    pub(crate) others: Vec<bool>,
+    pub(crate) selector: Pick,
+    pub(crate) hint: String,
+    /// The store holds the leaked value before the run.
+    pub(crate) stored: bool,
+    pub(crate) consumers: Vec<Consumer>,
+    pub(crate) hold_s: Option<u64>,
+    pub(crate) confirmed_by: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pick {
+    Hint,
+    KeyId,
+    All,
+}
+
+pub(crate) struct Consumer {
+    pub(crate) name: String,
+    pub(crate) follows: Follows,
+    pub(crate) signs_in_every: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Follows {
+    Every(u64),
+    Restart,
+    Pinned,
+}
+
+/// How one process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Death {
+    /// So long after it began.
+    After(Duration),
+    /// At the nth append to the log.
+    Append { nth: u32, how: Torn },
+    /// At the nth other file that is written or removed.
+    File { nth: u32, done: bool },
+    /// At the nth write to the tenant; `sent`: the request is on its way and arrives that late.
+    Write { nth: u32, sent: Option<Duration> },
+    /// Not a death: asked to stop, as by Ctrl-C.
+    Stop(Duration),
+}
+
+/// What had become of an append when the machine died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Torn {
+    Before,
+    Partly,
+    NotSynced,
+    Synced,
+}
+
+/// What a disk does wrong without dying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DiskFault {
+    FullAt(u32),
+    SyncAt(u32),
+    FileAt(u32),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Life {
+    pub(crate) death: Option<Death>,
+    pub(crate) disk: Option<DiskFault>,
+    /// The power fails, rather than the process.
+    pub(crate) power: bool,
+    /// Until somebody starts the next one.
+    pub(crate) restart: Duration,
+    pub(crate) patience: Option<Duration>,
+}
+
+/// What people do and when, after the plan was made.
+pub(crate) struct People {
+    /// How long each approver takes, whenever asked.
+    pub(crate) reading: Vec<Duration>,
+    pub(crate) approval_life: Duration,
+    pub(crate) pause: Option<(Duration, Duration)>,
+    pub(crate) reject: Option<(Duration, Duration)>,
+    pub(crate) abort: Option<Duration>,
+    /// What a person says of a stuck target.
+    pub(crate) resolves_done: bool,
+    pub(crate) nonsense: bool,
+}
+
+pub(crate) struct Scenario {
+    pub(crate) seed: u64,
+    pub(crate) apps: Vec<App>,
+    pub(crate) faults: Faults,
+    pub(crate) faults_at_plan: bool,
+    pub(crate) lags: Lags,
+    pub(crate) lives: Vec<Life>,
+    pub(crate) people: People,
+    pub(crate) quorum: u8,
+    pub(crate) retire_separately: bool,
+    pub(crate) hostile_for: Duration,
+}
+
+fn seconds(s: &Stream, low: u64, high: u64) -> Duration {
+    Duration::from_secs(s.between(low, high))
+}
+
+impl Scenario {
+    pub(crate) fn draw(seed: u64) -> Self {
+        let random = Random::from_seed(seed);
+        let s = random.stream("sim-scenario");
+        let count = [1, 1, 1, 2, 2, 3, 4][s.below(7) as usize];
+        let faults = match s.below(10) {
+            0 => Faults::default(),
+            _ => Faults::swarm(&random),
+        };
+        Self {
+            seed,
+            apps: (0..count).map(|n| app(&s, n)).collect(),
+            faults,
+            faults_at_plan: s.chance(150),
+            lags: lags(&s),
+            lives: lives(&random.stream("sim-lives")),
+            people: people(&random.stream("sim-people")),
+            quorum: if s.chance(300) { 2 } else { 1 },
+            retire_separately: s.chance(300),
+            hostile_for: seconds(&s, 900, 5_400),
+        }
+    }
+
+    /// The playbook; `key_ids` names each application's leaked secret.
+    pub(crate) fn playbook(&self, key_ids: &[String]) -> String {
+        let retire = if self.retire_separately { ", retire: separately" } else { "" };
+        let mut out = format!(
+            "reissue: 1\nincident: {{ id: INC-SIM, title: simulated }}\ntenant: {{ id: {TENANT}, cloud: us_gov_high }}\n\
+             stores: {{ ir: {{ key_vault: \"{VAULT}\" }} }}\n\
+             approval: {{ quorum: {}, valid_for: 48h{retire} }}\ntargets:\n",
+            self.quorum
+        );
+        for (app, key_id) in self.apps.iter().zip(key_ids) {
+            app.write(&mut out, key_id);
+        }
+        out
+    }
+}
+
+impl App {
+    fn write(&self, out: &mut String, key_id: &str) {
+        let _ = writeln!(out, "  - app: {}\n    name: {}", self.client_id.as_str(), self.name);
+        if self.contain {
+            out.push_str("    contain: true\n");
+        }
+        if !self.consumers.is_empty() {
+            out.push_str("    consumers:\n");
+        }
+        for c in &self.consumers {
+            let refresh = match c.follows {
+                Follows::Every(s) => format!("{s}s"),
+                Follows::Restart => "restart".into(),
+                Follows::Pinned => "pinned".into(),
+            };
+            let _ = writeln!(out, "      - {{ name: {}, refresh: {refresh} }}", c.name);
+        }
+        let secret = match self.selector {
+            Pick::All => "all".to_owned(),
+            Pick::Hint => format!("{{ hint: \"{}\" }}", self.hint),
+            Pick::KeyId => format!("{{ key_id: {key_id} }}"),
+        };
+        let mut hold = Vec::new();
+        hold.extend(self.hold_s.map(|s| format!("time: {s}s")));
+        if !self.confirmed_by.is_empty() {
+            hold.push(format!("confirmed_by: [ {} ]", self.confirmed_by.join(", ")));
+        }
+        let _ = writeln!(out, "    rotate:\n      secret: {secret}");
+        let _ = writeln!(out, "      publish: {{ store: ir, name: {} }}", self.place);
+        let _ = writeln!(out, "      hold: {{ {} }}", hold.join(", "));
+    }
+}
+
+fn app(s: &Stream, n: usize) -> App {
+    let consumers: Vec<Consumer> = (0..s.below(4)).map(|c| consumer(s, n, c)).collect();
+    let hold_s = [Some(0), Some(120), Some(300), Some(900), None][s.below(5) as usize];
+    let may_confirm = consumers.iter().filter(|c| c.follows != Follows::Pinned);
+    let mut confirmed_by: Vec<String> =
+        may_confirm.filter(|_| hold_s.is_none() || s.chance(400)).map(|c| c.name.clone()).collect();
+    confirmed_by.truncate(2);
+    let hold_s = if confirmed_by.is_empty() && hold_s.is_none() { Some(180) } else { hold_s };
+    App {
+        client_id: ClientId::from_random([n as u8 + 1; 16]),
+        name: format!("app-{n}"),
+        place: format!("app-{n}-secret"),
+        contain: s.chance(150),
+        on_principal: s.chance(150),
+        others: (0..s.below(3)).map(|_| s.chance(300)).collect(),
+        selector: [Pick::Hint, Pick::Hint, Pick::KeyId, Pick::All][s.below(4) as usize],
+        hint: format!("x{n}Q"),
+        stored: s.chance(900),
+        consumers,
+        hold_s,
+        confirmed_by,
+    }
+}
+
+fn consumer(s: &Stream, app: usize, n: u64) -> Consumer {
+    let follows = match s.below(8) {
+        0 => Follows::Restart,
+        1 => Follows::Pinned,
+        2 => Follows::Every(3_600),
+        _ => Follows::Every([20, 60, 110, 290][s.below(4) as usize]),
+    };
+    let signs_in_every = Duration::from_secs([30, 60, 180][s.below(3) as usize]);
+    Consumer { name: format!("user-{app}-{n}"), follows, signs_in_every }
+}
+
+fn lags(s: &Stream) -> Lags {
+    match s.below(6) {
+        0 => Lags::none(),
+        1 => Lags {
+            replica: Between::seconds(1, 45),
+            login_new: Between::seconds(1, 90),
+            login_removed: Between::seconds(30, 600),
+            request: Between::millis(200, 4_000),
+            settle_gap: Duration::from_secs(2),
+            ..Lags::default()
+        },
+        _ => Lags::default(),
+    }
+}
+
+fn lives(s: &Stream) -> Vec<Life> {
+    let deaths = if s.chance(200) { 0 } else { s.between(1, 10) };
+    let life = |_| Life {
+        death: Some(death(s)),
+        disk: s.chance(150).then(|| disk_fault(s)),
+        power: s.chance(500),
+        restart: seconds(s, 1, 120),
+        patience: s.chance(400).then(|| seconds(s, 30, 600)),
+    };
+    (0..deaths).map(life).collect()
+}
+
+fn death(s: &Stream) -> Death {
+    let nth = |most| u32::try_from(s.between(1, most)).unwrap_or(1);
+    match s.below(10) {
+        0 | 1 => Death::After(Duration::from_millis(s.between(1, 900_000))),
+        2 => Death::After(Duration::from_millis(s.between(1, 20_000))),
+        3..=5 => {
+            let how = [Torn::Before, Torn::Partly, Torn::NotSynced, Torn::Synced][s.below(4) as usize];
+            Death::Append { nth: nth(40), how }
+        }
+        6 => Death::File { nth: nth(20), done: s.chance(500) },
+        7 | 8 => {
+            let late = s.chance(700).then(|| Duration::from_millis(s.between(0, 20_000)));
+            Death::Write { nth: nth(6), sent: late }
+        }
+        _ => Death::Stop(seconds(s, 1, 900)),
+    }
+}
+
+fn disk_fault(s: &Stream) -> DiskFault {
+    let nth = u32::try_from(s.between(1, 60)).unwrap_or(1);
+    [DiskFault::FullAt(nth), DiskFault::SyncAt(nth), DiskFault::FileAt(nth)][s.below(3) as usize]
+}
+
+fn people(s: &Stream) -> People {
+    let when = |chance| s.chance(chance).then(|| (seconds(s, 60, 2_400), seconds(s, 30, 1_200)));
+    People {
+        reading: (0..3).map(|_| seconds(s, 5, [60, 600, 3_000][s.below(3) as usize])).collect(),
+        approval_life: seconds(s, 300, [900, 7_200, 48 * 3_600][s.below(3) as usize]),
+        pause: when(200),
+        reject: when(150),
+        abort: s.chance(150).then(|| seconds(s, 30, 2_400)),
+        resolves_done: s.chance(500),
+        nonsense: s.chance(100),
+    }
+}

@@ -1,0 +1,376 @@
+//! A lab tenant with one playbook, a wire that can be told to go wrong at the n-th write, and a
+//! process that can be killed there and started again. Nobody is at work in the tenant but us.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use reissue::azure::Azure;
+use reissue::azure::credential::Identity;
+use reissue::connector::syntaxes;
+use reissue::domain::approval::{Signer, Statement};
+use reissue::domain::approved::{ReadPlan, Says};
+use reissue::domain::event::{Decision, Environment};
+use reissue::domain::id::{ClientId, Digest};
+use reissue::domain::note::Note;
+use reissue::domain::plan::{Plan, file};
+use reissue::domain::playbook::{ValidPlaybook, check};
+use reissue::domain::secret::Secret;
+use reissue::domain::step::Phase;
+use reissue::domain::target::TargetState;
+use reissue::domain::text::Text;
+use reissue::drill::scene::{self, Scene};
+use reissue::engine::Outcome;
+use reissue::engine::recovery::Recovery;
+use reissue::env::{Clock, Env, MemoryDisk};
+use reissue::lab::LabDisconnect;
+use reissue::pipeline::{self, ApplyFailure, ApplyOrder, PlanFailure, PlanOrder};
+use reissue::trail::Home;
+use reissue::trail::home::Install;
+use reissue::trail::inbox::Inbox;
+use reissue::trail::reader::Reader;
+use reissue::wire::budget::Start;
+use reissue::wire::in_process::InProcess;
+use reissue::wire::{Class, Kind, Reached, Wire, WireError};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+const BEGINS: &str = "2026-01-05T03:00:00Z";
+const HOME: &str = "/home";
+const AUTHOR: &str = "author@agency.example";
+const APPROVER: &str = "ann@agency.example";
+
+/// What happens to the n-th write, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mishap {
+    /// It is carried out, and its answer never comes.
+    ReplyLost,
+    /// It never arrives, and nobody knows.
+    RequestLost,
+    /// The service will not do it: 400.
+    Refused,
+    /// It is carried out, and the answer says that it was not.
+    Denied,
+    /// A PATCH of certificates arrives without this entry: another writer had read an older list.
+    Without(&'static str),
+    /// The process dies when it was carried out.
+    CrashAfter,
+    /// The process dies before it is sent.
+    CrashBefore,
+}
+
+/// A write that went out, for messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) method: String,
+    pub(crate) path: String,
+}
+
+type Answers = Box<dyn Fn(&http::Request<Bytes>) -> Option<http::Response<Bytes>> + Send + Sync>;
+
+/// The wire to the lab.
+pub(crate) struct Frail {
+    inner: Box<dyn Wire>,
+    pub(crate) plan: Mutex<Vec<(usize, Mishap)>>,
+    pub(crate) sent: Mutex<Vec<Sent>>,
+    /// Answers of its own for some requests, reads among them.
+    pub(crate) answers: Mutex<Option<Answers>>,
+    dead: Notify,
+}
+
+impl std::fmt::Debug for Frail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Frail")
+    }
+}
+
+fn refusal() -> http::Response<Bytes> {
+    let body = r#"{"error":{"code":"Request_BadRequest","message":"This is refused."}}"#;
+    http::Response::builder().status(400).body(Bytes::from(body)).unwrap()
+}
+
+fn without(request: http::Request<Bytes>, name: &str) -> http::Request<Bytes> {
+    let (parts, body) = request.into_parts();
+    let mut json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let list = json["keyCredentials"].as_array_mut().unwrap();
+    let before = list.len();
+    list.retain(|entry| entry["displayName"] != name);
+    assert_eq!(list.len() + 1, before, "there is such an entry");
+    http::Request::from_parts(parts, Bytes::from(json.to_string()))
+}
+
+#[async_trait]
+impl Wire for Frail {
+    async fn call(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
+        let own = self.answers.lock().unwrap().as_ref().and_then(|answers| answers(&request));
+        if let Some(response) = own {
+            return Ok(response);
+        }
+        if Class::of(&request) != Class::Write {
+            return self.inner.call(request).await;
+        }
+        let n = {
+            let mut sent = self.sent.lock().unwrap();
+            let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+            sent.push(Sent { method, path });
+            sent.len()
+        };
+        let mishap = self.plan.lock().unwrap().iter().find(|(at, _)| *at == n).map(|(_, m)| *m);
+        let lost = WireError::new(Kind::Cut, Reached::Unknown, request.uri());
+        match mishap {
+            None => self.inner.call(request).await,
+            Some(Mishap::ReplyLost) => {
+                let _ = self.inner.call(request).await;
+                Err(lost)
+            }
+            Some(Mishap::RequestLost) => Err(lost),
+            Some(Mishap::Refused) => Ok(refusal()),
+            Some(Mishap::Denied) => {
+                let _ = self.inner.call(request).await;
+                Ok(refusal())
+            }
+            Some(Mishap::Without(name)) => self.inner.call(without(request, name)).await,
+            Some(crash) => {
+                if crash == Mishap::CrashAfter {
+                    let _ = self.inner.call(request).await;
+                }
+                self.dead.notify_one();
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+/// Everything that a run needs, and what outlives a crash of it.
+pub(crate) struct Rehearsal {
+    pub(crate) env: Env,
+    disk: MemoryDisk,
+    pub(crate) playbook: ValidPlaybook,
+    pub(crate) scene: Scene,
+    pub(crate) wire: Arc<Frail>,
+    pub(crate) azure: Azure,
+}
+
+impl Rehearsal {
+    pub(crate) fn new(text: &str) -> Self {
+        Self::with_scene(text, |_| {})
+    }
+
+    /// The furnished scene, and what a test changes in it.
+    pub(crate) fn with_scene(text: &str, change: impl FnOnce(&Scene)) -> Self {
+        Self::made(text, 7, change)
+    }
+
+    /// Other chances.
+    pub(crate) fn seeded(text: &str, seed: u64) -> Self {
+        Self::made(text, seed, |_| {})
+    }
+
+    fn made(text: &str, seed: u64, change: impl FnOnce(&Scene)) -> Self {
+        let playbook = check(text, &syntaxes()).unwrap_or_else(|found| panic!("{:?}", found.found()));
+        let disk = MemoryDisk::default();
+        let clock = Clock::starting_at(BEGINS.parse().unwrap());
+        let env = Env { disk: Arc::new(disk.clone()), ..Env::simulated(clock, seed) };
+        let scene = scene::build(&env, &playbook);
+        change(&scene);
+        let inner = InProcess::new(scene.lab.service(), |e: &LabDisconnect| e.may_have_reached);
+        let wire = Arc::new(Frail {
+            inner: Box::new(inner),
+            plan: Mutex::default(),
+            sent: Mutex::default(),
+            answers: Mutex::default(),
+            dead: Notify::new(),
+        });
+        let azure = session(&env, &playbook, &scene, &wire);
+        Self { env, disk, playbook, scene, wire, azure }
+    }
+
+    pub(crate) fn go_wrong(&self, n: usize, mishap: Mishap) {
+        self.wire.plan.lock().unwrap().push((n, mishap));
+    }
+
+    /// Another playbook for the same tenant.
+    pub(crate) fn reads(&mut self, text: &str) {
+        self.playbook = check(text, &syntaxes()).unwrap_or_else(|found| panic!("{:?}", found.found()));
+    }
+
+    /// Another identity acts.
+    pub(crate) fn acts_as(&mut self, client: &ClientId, secret: String) {
+        self.scene.operator = client.clone();
+        self.scene.operator_secret = secret;
+        self.azure = session(&self.env, &self.playbook, &self.scene, &self.wire);
+    }
+
+    /// A request of the operator's that is none of the product's business: to set the scene.
+    pub(crate) async fn by_hand(&self, method: &str, url: &str, body: &str) -> u16 {
+        let host = url.split('/').nth(2).unwrap();
+        let resource = match host.split_once('.') {
+            Some((_, zone)) if zone.starts_with("vault.") => format!("https://{zone}"),
+            _ => format!("https://{host}"),
+        };
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("client_id", self.scene.operator.as_str())
+            .append_pair("client_secret", &self.scene.operator_secret)
+            .append_pair("grant_type", "client_credentials")
+            .append_pair("scope", &format!("{resource}/.default"))
+            .finish();
+        let tenant = &self.playbook.tenant.id;
+        let login = format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token");
+        let request = http::Request::post(login)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Bytes::from(form))
+            .unwrap();
+        let answer = self.scene.lab.handle(request).await.unwrap();
+        let token: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+        let request = http::Request::builder()
+            .method(method)
+            .uri(url)
+            .header("authorization", format!("Bearer {}", token["access_token"].as_str().unwrap()))
+            .header("content-type", "application/json")
+            .body(Bytes::from(body.to_owned()))
+            .unwrap();
+        let status = self.scene.lab.handle(request).await.unwrap().status().as_u16();
+        // Whatever it was has spread before anybody looks.
+        self.env.clock.sleep(Duration::from_secs(120)).await;
+        status
+    }
+
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        self.wire.sent.lock().unwrap().clone()
+    }
+
+    pub(crate) async fn plan(&self) -> Result<Plan, PlanFailure> {
+        let environment = Environment::Lab;
+        let order = PlanOrder { author: Text::lossy(AUTHOR), environment, finished_runs: Vec::new() };
+        pipeline::make_plan(&self.env, &self.azure, &self.playbook, order).await
+    }
+
+    /// Plans, approves, and applies; a crash is followed by a resume, as often as it takes.
+    pub(crate) async fn run(&mut self) -> Result<Outcome, ApplyFailure> {
+        let plan = self.plan().await.unwrap();
+        self.carry_out(&plan).await
+    }
+
+    /// The same, with the plan that was carried out.
+    pub(crate) async fn run_and_keep_the_plan(&mut self) -> (Plan, Outcome) {
+        let plan = self.plan().await.unwrap();
+        let outcome = self.carry_out(&plan).await.unwrap();
+        (plan, outcome)
+    }
+
+    /// The first target's state, folded from the log again.
+    pub(crate) fn recovered_state(&self, plan: &Plan) -> TargetState {
+        let digest = Digest::of(&file::write(plan).unwrap());
+        let mut recovery = Recovery::new(plan, digest);
+        let home = Home::open(&self.env, Path::new(HOME)).unwrap();
+        let log = Reader::open(self.env.disk.as_ref(), &home.log()).unwrap();
+        log.for_each(|read| recovery.fold(&read.unwrap().line));
+        recovery.states.into_values().next().unwrap()
+    }
+
+    /// What the log says of trouble, for messages.
+    pub(crate) fn troubles(&self) -> String {
+        let home = Home::open(&self.env, Path::new(HOME)).unwrap();
+        let log = Reader::open(self.env.disk.as_ref(), &home.log()).unwrap();
+        let lines = log.map(|read| String::from_utf8(read.unwrap().line.to_bytes().unwrap()).unwrap());
+        let words = ["step.failed", "step.looked", "drift.seen", "target."];
+        let told = lines.filter(|l| words.iter().any(|w| l.contains(w)));
+        told.map(|l| l[l.find("\"time\"").unwrap_or(0)..].to_owned() + "\n").collect()
+    }
+
+    pub(crate) async fn carry_out(&mut self, plan: &Plan) -> Result<Outcome, ApplyFailure> {
+        let plan = file::write(plan).unwrap();
+        let home = self.found().await;
+        self.approve(&home, &plan);
+        let mut resume = false;
+        loop {
+            let wire = Arc::clone(&self.wire);
+            let ended = tokio::select! {
+                biased;
+                () = wire.dead.notified() => None,
+                ended = self.apply(&home, &plan, resume) => Some(ended),
+            };
+            if let Some(ended) = ended {
+                return ended;
+            }
+            self.disk.crash_process();
+            self.azure = session(&self.env, &self.playbook, &self.scene, &self.wire);
+            resume = true;
+        }
+    }
+
+    async fn apply(&self, home: &Home, plan: &[u8], resume: bool) -> Result<Outcome, ApplyFailure> {
+        let (_keep, stop) = watch::channel(false);
+        let order = ApplyOrder {
+            plan: plan.to_vec(),
+            operator: Text::lossy(AUTHOR),
+            process: Text::lossy("rehearsal"),
+            resume,
+            patience: Some(Duration::from_secs(30 * 86_400)),
+            stop,
+        };
+        Ok(pipeline::apply(&self.env, home, &self.azure, order, |_| {}).await?.1)
+    }
+
+    async fn found(&self) -> Home {
+        let line = approver().public_line().unwrap();
+        let roster = format!(
+            "reissue_roster: 1\npeople:\n  - name: {APPROVER}\n    role: security-officer\n    keys:\n      - {line}\n"
+        );
+        let install = Install {
+            agency: Text::lossy("rehearsal"),
+            cloud: self.playbook.tenant.cloud,
+            environment: Environment::Lab,
+            install: Text::lossy("rehearsal"),
+            roster: Digest::of(roster.as_bytes()),
+            tenant: self.playbook.tenant.id.clone(),
+            version: 1,
+        };
+        let process = Text::lossy("rehearsal");
+        Home::create(&self.env, Path::new(HOME), install, roster.as_bytes(), process).await.unwrap().0
+    }
+
+    fn approve(&self, home: &Home, plan: &[u8]) {
+        let read = ReadPlan::new(plan, pipeline::here(home).unwrap()).unwrap();
+        let now = self.env.clock.now();
+        let statement = read.statement(Says {
+            approver: Text::lossy(APPROVER),
+            break_glass: false,
+            decision: Decision::Approve,
+            from: now,
+            log_head: home.head().unwrap(),
+            nonce: Statement::nonce(self.env.random.stream("nonces").bytes()),
+            phase: Phase::Start,
+            role: Text::lossy("security-officer"),
+            until: now.after(self.playbook.approval.valid_for),
+        });
+        let signed = approver().sign(&statement).unwrap();
+        let statement = String::from_utf8(signed.statement_bytes).unwrap();
+        let note = Note::Approval { signature: signed.sshsig_armored, statement };
+        let inbox = Inbox::new(self.env.disk.clone(), &home.log());
+        inbox.hand_in(note.word(), &serde_json::to_vec(&note).unwrap()).unwrap();
+    }
+}
+
+fn approver() -> Signer {
+    Signer::from_seed(&[3; 32], APPROVER).unwrap()
+}
+
+fn session(env: &Env, playbook: &ValidPlaybook, scene: &Scene, wire: &Arc<Frail>) -> Azure {
+    let identity = Identity::Secret {
+        client_id: scene.operator.clone(),
+        secret: Secret::new(scene.operator_secret.clone()),
+    };
+    let budget = Azure::budget_for(env, 70, Start::Full);
+    let tenant = playbook.tenant.id.clone();
+    Azure::new(env, playbook.tenant.cloud, tenant, Arc::<Frail>::clone(wire), budget, identity)
+}
+
+/// Runs a test in a runtime of its own, in virtual time.
+pub(crate) fn in_virtual_time<F: Future>(test: F) -> F::Output {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(test)
+}
