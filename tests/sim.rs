@@ -3,7 +3,7 @@
 //!
 //! `SIM_SEED=N` plays one seed aloud; `SIM_SEEDS=N` plays so many.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 #[path = "sim/cast.rs"]
 mod cast;
