@@ -139,6 +139,8 @@ pub struct ApplyOrder {
 pub enum ApplyFailure {
     #[error(transparent)]
     NotApproved(#[from] NotApproved),
+    #[error("{why}. Not counted: {passed}")]
+    NotCounted { why: NotApproved, passed: String },
     #[error("the roster cannot be read: {0}")]
     Roster(String),
     #[error(transparent)]
@@ -283,19 +285,27 @@ async fn begin(
     order: &ApplyOrder,
 ) -> Result<Opened, ApplyFailure> {
     let at = env.clock.now();
-    let (mut recorded, mut notes) = (Vec::new(), Vec::new());
+    let (mut recorded, mut notes, mut not_counted) = (Vec::new(), Vec::new(), Vec::new());
     for item in inbox.items().map_err(Halt::Disk)?.into_iter().flatten() {
         let Ok(Note::Approval { signature, statement }) = serde_json::from_slice(&item.bytes) else {
             continue;
         };
         let signed = SignedApproval { statement_bytes: statement.into_bytes(), sshsig_armored: signature };
-        if let Ok(approval) = read.judge(&signed, at) {
-            recorded.push(Recorded { approval: approval.clone(), at });
-            notes.push((item.name, approval, signed));
+        match read.judge(&signed, at) {
+            // Retiring is approved when a hold is over: that note stays where it is until then.
+            Ok(approval) if read.is_too_early(&approval) => {}
+            Ok(approval) => {
+                recorded.push(Recorded { approval: approval.clone(), at });
+                notes.push((item.name, approval, signed));
+            }
+            Err(why) => not_counted.push(why.to_string()),
         }
     }
     let states = read.plan.changes().map(|t| (t.id, TargetState::new(Arc::new(t.clone())))).collect();
-    let approved = read.approve(recorded, at)?;
+    let approved = read.approve(recorded, at).map_err(|why| match not_counted.is_empty() {
+        true => why.into(),
+        false => ApplyFailure::NotCounted { why, passed: not_counted.join("; ") },
+    })?;
     let header = &approved.plan().header;
     journal.objects().put(&order.plan).map_err(JournalError::from)?;
     let started = RunStarted {

@@ -336,3 +336,14 @@ fn rosters_that_are_not_taken() {
     let shared = roster_yaml(&[signer(2).public_line().unwrap()]);
     assert!(matches!(Roster::from_yaml(shared.as_bytes()), Err(RosterError::SameKey { .. })));
 }
+
+/// A plan's author cannot ask for fewer people than the pinned roster wants.
+#[test]
+fn the_roster_sets_the_least_quorum() {
+    let signer = reissue::domain::approval::Signer::from_seed(&[9; 32], "ann").unwrap();
+    let yaml = format!(
+        "reissue_roster: 1\nquorum_at_least: 2\npeople:\n  - name: ann\n    role: r\n    keys: [ \"{}\" ]\n",
+        signer.public_line().unwrap()
+    );
+    assert_eq!(reissue::domain::approval::Roster::from_yaml(yaml.as_bytes()).unwrap().quorum_at_least(), 2);
+}

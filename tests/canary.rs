@@ -122,7 +122,7 @@ fn what_the_run_made(desk: &mut Desk) {
     desk.canaries.add("the new secret of the contained app", &contained);
     desk.canaries.add_private_key("the new private key", &key);
     let log_key = std::fs::read_to_string(desk.team.path(".reissue/log.key")).unwrap();
-    desk.canaries.add("the log's key", log_key.trim().rsplit('+').next().unwrap());
+    desk.canaries.add("the log's key", log_key.trim().splitn(5, '+').nth(4).unwrap());
 }
 
 /// Every error repeats the request: its token, its body, its secret.

@@ -70,16 +70,33 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             result = &mut apply => {
                 // What was recorded last is still in the channel.
                 view.await;
-                result
+                Some(result)
             }
-            () = &mut view => apply.await,
+            seen = &mut view => match seen {
+                Seen::Everything => Some(apply.await),
+                Seen::Enough => None,
+            },
         }
     });
+    let Some(result) = result else {
+        session
+            .out
+            .line("Stopped at once. What was under way is in doubt; `reissue apply --resume` looks for it.");
+        return Ok(ExitCode::Interrupted);
+    };
     let (run, outcome) = result.map_err(|e| failed(&arguments, &e))?;
     let outcome: &Outcome = &outcome;
     session.out.line(&format!("Run {run}."));
     run_view::outcome(&mut session.out, outcome);
     Ok(run_view::exit_code(outcome))
+}
+
+/// Why the view ended.
+enum Seen {
+    /// The log was closed.
+    Everything,
+    /// The second interrupt: stop at once, as a crash would.
+    Enough,
 }
 
 /// Shows what is recorded until the log is closed; the first interrupt asks the run to leave.
@@ -88,24 +105,38 @@ async fn view(
     mut progress: Progress<'_>,
     from_run: tokio::sync::oneshot::Receiver<UnboundedReceiver<Arc<Line>>>,
     stop: watch::Sender<bool>,
-) {
-    let Ok(mut lines) = from_run.await else { return };
-    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+) -> Seen {
+    let Ok(mut lines) = from_run.await else { return Seen::Everything };
     let mut asked = false;
     loop {
         tokio::select! {
             biased;
             line = lines.recv() => match line {
                 Some(line) => progress.line(&line, || run_view::event(out, &line)),
-                None => return,
+                None => return Seen::Everything,
             },
             () = tokio::time::sleep(progress.patience()), if !out.is_json() => progress.silent(out),
-            _ = &mut interrupt, if !asked => {
-                asked = true;
-                out.notice("Leaving at the next safe place …\n");
+            () = interrupted() => {
+                if std::mem::replace(&mut asked, true) {
+                    return Seen::Enough;
+                }
+                out.notice("Leaving at the next safe place … (again: stop at once)\n");
                 let _ = stop.send(true);
             }
         }
+    }
+}
+
+/// Ctrl-C, or a polite request to end (SIGTERM).
+async fn interrupted() {
+    let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        biased;
+        _ = tokio::signal::ctrl_c() => {}
+        _ = term.recv() => {}
     }
 }
 
@@ -146,7 +177,7 @@ fn failed(arguments: &Arguments, e: &ApplyFailure) -> Failure {
         ApplyFailure::Other(run) => {
             format!("`reissue apply --resume {run}` or `reissue abort {run}`; `reissue status` shows it")
         }
-        ApplyFailure::NotApproved(NotApproved::Quorum(_)) => {
+        ApplyFailure::NotApproved(NotApproved::Quorum(_)) | ApplyFailure::NotCounted { .. } => {
             let next =
                 format!("each of them runs `reissue approve {plan} --by NAME --key FILE`, then apply again");
             return Failure { code: codes::NOT_APPROVED, next, ..failure }.at(plan);
@@ -162,7 +193,7 @@ fn failed_otherwise(arguments: &Arguments, e: &ApplyFailure) -> Failure {
             (codes::STALE, "make a new plan with `reissue plan`")
         }
         ApplyFailure::NotApproved(NotApproved::Guardrail(_)) => (codes::GUARDRAIL, "plan fewer targets"),
-        ApplyFailure::NotApproved(_) => {
+        ApplyFailure::NotApproved(_) | ApplyFailure::NotCounted { .. } => {
             (codes::NOT_APPROVED, "others have to run `reissue approve` on this very file")
         }
         ApplyFailure::Roster(_) | ApplyFailure::Home(_) => (codes::HOME, "`reissue audit verify` tells more"),
@@ -181,7 +212,9 @@ fn failed_otherwise(arguments: &Arguments, e: &ApplyFailure) -> Failure {
             codes::STORE,
             "grant this identity the right to set secrets there, then `reissue apply --resume`",
         ),
-        ApplyFailure::Halt(_) => (codes::LOG, "repair the disk, then `reissue apply --resume`"),
+        ApplyFailure::Halt(_) => {
+            (codes::HALTED, "repair the disk (the log needs 4 MiB free), then `reissue apply --resume`")
+        }
     };
     let failure = Failure::new(code, e.to_string(), next);
     let failure = match e {

@@ -86,6 +86,8 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         session.out.raw(&shown);
     }
     if arguments.show {
+        let shown: serde_json::Value = serde_json::from_slice(&signed_bytes).unwrap_or_default();
+        session.out.object("statement", &shown);
         session.out.line("Nothing was signed.");
         return Ok(ExitCode::Done);
     }

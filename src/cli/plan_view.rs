@@ -127,7 +127,8 @@ fn change(out: &mut String, target: &PlannedTarget) {
     let _ = writeln!(out, "{:<4}{id} {name}  {kind} of {subject}", symbol(target));
     for Evidence { finding, note } in evidence {
         let finding = finding.as_deref().unwrap_or("finding");
-        let _ = writeln!(out, "      because {finding}: {}", note.as_deref().unwrap_or(""));
+        let note = note.as_deref().map(|n| format!(": {n}")).unwrap_or_default();
+        let _ = writeln!(out, "      because {finding}{note}");
     }
     for (key, value) in settings {
         let _ = writeln!(out, "      {key}: {value}");

@@ -120,6 +120,14 @@ impl ReadPlan {
         signed.verify(&self.here.roster, &self.facts, at)
     }
 
+    /// Whether an approval of the retire phase was given before a run, where it needs its own.
+    pub fn is_too_early(&self, approval: &Approval) -> bool {
+        let statement = approval.statement();
+        self.facts.retire_separately
+            && statement.phase == Phase::Retire
+            && statement.decision == Decision::Approve
+    }
+
     /// With enough approvals the plan may be carried out. `recorded` holds decisions that
     /// [`ReadPlan::judge`] accepted, in the order in which they arrived.
     pub fn approve(self, recorded: Vec<Recorded>, at: Timestamp) -> Result<ApprovedPlan, NotApproved> {
@@ -181,7 +189,7 @@ fn facts(plan: &Plan, digest: Digest, here: &Here) -> PlanFacts {
         tenant: here.tenant.clone(),
         environment: here.environment,
         author: header.author.clone(),
-        quorum: header.approval.quorum,
+        quorum: header.approval.quorum.max(here.roster.quorum_at_least()),
         valid_for: header.approval.valid_for,
         retire_separately: header.approval.retire_separately,
         contain_only: plan.changes().all(|t| t.contain),

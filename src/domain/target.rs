@@ -176,6 +176,9 @@ impl TargetState {
     pub fn published(&self) -> Option<&Published> {
         self.published.as_ref()
     }
+    pub fn hold_is_over(&self) -> bool {
+        self.find(Verb::Hold).is_some_and(|hold| self.is_done(hold))
+    }
     pub fn hold(&self) -> Option<&HoldState> {
         self.hold.as_ref()
     }

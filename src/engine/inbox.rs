@@ -6,8 +6,8 @@ use crate::connector::{Depth, Sight};
 use crate::domain::approval::{Recorded, SignedApproval};
 use crate::domain::approved::ApprovedPlan;
 use crate::domain::event::{
-    ConsumerConfirmed, Event, NoteRefused, PhaseOpened, Resolution, RunAborted, RunContinued, RunPaused,
-    TargetResolved,
+    ConsumerConfirmed, Decision, Event, NoteRefused, PhaseOpened, Resolution, RunAborted, RunContinued,
+    RunPaused, TargetResolved,
 };
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::note::Note;
@@ -102,6 +102,13 @@ impl<'a> Desk<'a> {
             Ok(approval) => approval,
             Err(refusal) => return Ok(Err(Text::lossy(&refusal.to_string()))),
         };
+        let statement = approval.statement();
+        let retires = statement.decision == Decision::Approve && statement.phase == Phase::Retire;
+        if retires && self.approved.facts().retire_separately && !hold_is_over(shared) {
+            return Ok(Err(Text::lossy(
+                "no hold is over yet: retiring is approved with its evidence at hand",
+            )));
+        }
         if shared.board.run().statements.contains(&approval.digest()) {
             return Ok(Ok(()));
         }
@@ -130,6 +137,11 @@ impl<'a> Desk<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether any target has come to the end of its hold: only then is there something to approve.
+fn hold_is_over(shared: &Shared) -> bool {
+    shared.board.count(|s| s.current().is_some_and(|c| c.phase == Phase::Retire) || s.hold_is_over()) > 0
 }
 
 /// Whether a note is for this run; approvals name their plan instead.

@@ -15,11 +15,23 @@ const STUCK_AT_MOST: u32 = 3;
 
 /// Whether the target may begin: it is a pilot, or every pilot is through.
 pub(super) fn may_go(shared: &Shared, id: TargetId) -> bool {
-    let mut pilots = shared.board.ids().take(PILOTS);
-    if shared.board.with(id, TargetState::is_started) == Some(true) || pilots.any(|p| p == id) {
+    if shared.board.with(id, TargetState::is_started) == Some(true) {
         return true;
     }
-    shared.board.ids().take(PILOTS).all(|p| shared.board.with(p, is_through).unwrap_or(true))
+    let pilots = pilots(shared);
+    pilots.contains(&id) || pilots.iter().all(|p| shared.board.with(*p, is_through).unwrap_or(true))
+}
+
+/// The first in the playbook's order, those first that stop the leaked value at once.
+fn pilots(shared: &Shared) -> Vec<TargetId> {
+    let stops_at_once = |id: &TargetId| {
+        let first = shared.board.with(*id, |s| s.plan.steps.first().map(|s| s.verb)).flatten();
+        matches!(first, Some(Verb::Block | Verb::Snapshot))
+    };
+    let (mut ids, others): (Vec<_>, Vec<_>) = shared.board.ids().partition(stops_at_once);
+    ids.extend(others);
+    ids.truncate(PILOTS);
+    ids
 }
 
 /// Everything up to its hold is done; or, where nothing is held, it is at its end.

@@ -29,10 +29,18 @@ impl Inbox {
         Self { disk, folder: folder.inbox() }
     }
 
-    /// Hands `bytes` in as `<kind>-<digest>`: the same bytes twice are one item.
+    /// Hands `bytes` in as `<number>-<kind>-<digest>`, after everything that lies there: what
+    /// people say is heard in the order in which they say it. The same bytes twice in a row are
+    /// one item.
     pub fn hand_in(&self, kind: &str, bytes: &[u8]) -> Result<String, DiskError> {
         self.disk.make_folder(&self.folder)?;
-        let name = format!("{kind}-{}", Digest::of(bytes).hex());
+        let tail = format!("-{kind}-{}", Digest::of(bytes).hex());
+        let last = self.disk.list(&self.folder)?.into_iter().rfind(|name| !name.contains(".tmp-"));
+        if let Some(same) = last.as_ref().filter(|name| name.ends_with(&tail)) {
+            return Ok(same.clone());
+        }
+        let number = last.and_then(|name| name.split('-').next()?.parse::<u32>().ok());
+        let name = format!("{:08}{tail}", number.map_or(0, |n| n.saturating_add(1)));
         self.disk.write_atomic(&self.folder.join(&name), bytes)?;
         Ok(name)
     }

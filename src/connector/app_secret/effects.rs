@@ -15,7 +15,7 @@ use crate::connector::sign_in::Presented;
 use crate::connector::store::{Label, VaultStores};
 use crate::connector::{Call, Effects, Errand, Hand, Sight, Trouble, Warrant, sign_in, switch};
 use crate::domain::credential::{CredentialRef, Form, Place};
-use crate::domain::event::{Fault, FaultClass, Sighting};
+use crate::domain::event::{Drift, Fault, FaultClass, Sighting};
 use crate::domain::id::{KeyId, RunId};
 use crate::domain::observation::Observation;
 use crate::domain::plan::PlannedTarget;
@@ -101,6 +101,12 @@ impl AppSecretEffects {
         let Some(stored) = self.stores.newest_of(place, call.run, &credential.id).await? else {
             return Err(store_changed(place));
         };
+        // Gone from the directory means gone: signing in would only be refused for a long time.
+        if !self.is_listed_once(call, &credential).await?
+            && !self.is_listed(&call.state.plan, &credential).await?
+        {
+            return Err(Trouble::Drift { change: Drift::CredentialGone, object: credential.object.clone() });
+        }
         let client = client(call)?;
         let series = sign_in::accepted(&self.azure, &client, &Presented::Secret(&stored.value)).await?;
         hand.witness = self.witness(call, place).await;
@@ -129,6 +135,12 @@ impl AppSecretEffects {
         let key: KeyId = credential.id.parse().map_err(|_| fault(FaultClass::Refused, "not_a_key_id"))?;
         self.azure.graph().remove_password(&holder, &key, call.permit()?).await.map_err(Fault::from)?;
         Ok(())
+    }
+
+    /// Whether one read lists it, which is enough for a yes.
+    async fn is_listed_once(&self, call: &Call<'_>, credential: &CredentialRef) -> Result<bool, Fault> {
+        let holder = holder_of(&call.state.plan, &credential.object)?;
+        Ok(self.secrets(&holder).await?.contains(credential))
     }
 
     /// Whether a secret is listed, agreed on by several reads.

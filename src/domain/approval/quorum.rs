@@ -161,7 +161,10 @@ impl Quorum {
 fn listen<'a>(facts: &PlanFacts, recorded: &'a [Recorded]) -> (Voices<'a>, PassedOver) {
     let mut voices = Voices::new();
     let (mut seen, mut passed_over) = (BTreeSet::new(), Vec::new());
-    for Recorded { approval, at } in recorded {
+    // A person's last word is the one signed last, however the statements arrived.
+    let mut spoken: Vec<&Recorded> = recorded.iter().collect();
+    spoken.sort_by_key(|r| r.approval.statement().signed_at);
+    for Recorded { approval, at } in spoken {
         let person = approval.person();
         if let Err(why) = approval.check(facts, *at) {
             passed_over.push((person.clone(), why));

@@ -3,6 +3,7 @@
 //!
 //! ```yaml
 //! reissue_roster: 1
+//! quorum_at_least: 2
 //! people:
 //!   - name: ann@agency.example
 //!     role: security-officer
@@ -59,6 +60,8 @@ pub enum RosterError {
 #[serde(deny_unknown_fields)]
 struct RawRoster {
     reissue_roster: u32,
+    #[serde(default)]
+    quorum_at_least: u8,
     people: Vec<RawPerson>,
 }
 
@@ -86,6 +89,7 @@ pub struct Person {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roster {
     digest: Digest,
+    quorum_at_least: u8,
     people: Vec<Person>,
 }
 
@@ -128,12 +132,16 @@ impl Roster {
             _ => {}
         }
         refuse_doubles(&people)?;
-        Ok(Self { digest: Digest::of(bytes), people })
+        Ok(Self { digest: Digest::of(bytes), quorum_at_least: raw.quorum_at_least, people })
     }
 
     /// SHA-256 of the file's exact bytes.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+    /// The least quorum, whatever a playbook says: a plan's author cannot lower it.
+    pub fn quorum_at_least(&self) -> u8 {
+        self.quorum_at_least
     }
     pub fn people(&self) -> &[Person] {
         &self.people

@@ -45,7 +45,8 @@ impl fmt::Display for Warning {
             }
             Warning::Pinned { consumer } => write!(
                 f,
-                "{consumer} names one version and will not follow: edit its setting during the hold, and let it confirm"
+                "{consumer} names one version and will not follow: edit its setting during the hold, and name it in \
+                 `confirmed_by` to wait for that"
             ),
             Warning::Outage => write!(f, "declared outage: the old credential goes before a new one exists"),
             Warning::NoConsumers => write!(f, "no consumer is declared: the hold is by time alone"),

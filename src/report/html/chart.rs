@@ -152,7 +152,7 @@ fn table(rows: &[(&str, &OldCredential)]) -> Markup {
         table {
             thead { tr {
                 th scope="col" { "Leaked credential" } th scope="col" { "Exposed since" } th scope="col" { "Removed" }
-                th scope="col" { "Proved dead" } th scope="col" { "How" } th scope="col" { "Last token ends" }
+                th scope="col" { "Proved dead, and how" } th scope="col" { "Last token ends" }
                 th scope="col" { "Exposure" }
             } }
             tbody {
@@ -161,8 +161,10 @@ fn table(rows: &[(&str, &OldCredential)]) -> Markup {
                         th scope="row" { (name) br; span class="soft" { (old.what) } }
                         td { (parts::maybe_time(old.exposed_since)) }
                         td { (parts::maybe_time(old.removed_at)) }
-                        td { @if let Some(proof) = &old.proof { (parts::time(proof.at)) } @else { (parts::badge(old.fate.tone(), old.fate.words())) } }
-                        td { @if let Some(proof) = &old.proof { (proof.proof) ", " (proof.times) " times" } }
+                        td {
+                            @if let Some(proof) = &old.proof { (parts::time(proof.at)) br; span class="soft" { (proof.proof) ", " (proof.times) " times" } }
+                            @else { (parts::badge(old.fate.tone(), old.fate.words())) }
+                        }
                         td { (parts::maybe_time(old.proof.as_ref().map(|p| p.horizon))) }
                         td { (exposure(old)) }
                     }

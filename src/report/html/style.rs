@@ -53,7 +53,7 @@ svg .red{fill:var(--bar-bad)}svg .amber{fill:var(--bar-caution)}svg .green{fill:
 svg .lr{stroke:var(--bar-bad)}svg .la{stroke:var(--bar-caution)}svg .lg{stroke:var(--bar-good)}
 svg .dot{fill:var(--bg);stroke:var(--fg);stroke-width:2}svg .proof{fill:var(--bg);stroke:var(--fg);stroke-width:1.6}
 svg .cut{fill:none;stroke:var(--bg);stroke-width:3}
-.legend{display:flex;flex-wrap:wrap;gap:.2rem 1.3rem;font-size:.85rem;color:var(--soft);margin:.3rem 0}
+.legend{display:flex;flex-wrap:wrap;gap:.2rem 1.3rem;font-size:.85rem;color:var(--soft);margin:.3rem 0;max-width:none}
 .legend i{display:inline-block;width:1.1em;height:.75em;border-radius:2px;margin-right:.4em}
 .legend .red{background:var(--bar-bad)}.legend .amber{background:var(--bar-caution)}.legend .green{background:var(--bar-good)}
 @media (max-width:44rem){.tiles{grid-template-columns:1fr 1fr}body{padding:1rem}table{display:block;overflow-x:auto}}
