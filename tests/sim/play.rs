@@ -74,12 +74,7 @@ async fn plan(world: &World) -> Option<Vec<u8>> {
         world.be_hostile();
     }
     for _ in 0..5 {
-        let azure = world.session(0);
-        world.machine.start(None);
-        let azure = {
-            drop(azure);
-            world.session(1)
-        };
+        let azure = world.session(world.machine.start(None));
         let order = PlanOrder {
             author: Text::lossy(AUTHOR),
             environment: Environment::Lab,

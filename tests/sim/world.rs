@@ -68,6 +68,9 @@ impl World {
         let made: Vec<Made> = scenario.apps.iter().map(|a| furnish(&lab, a, &mut canaries)).collect();
         let key_ids: Vec<String> = made.iter().map(|m| m.leaked.clone()).collect();
         let text = scenario.playbook(&key_ids);
+        if aloud {
+            println!("{text}");
+        }
         let playbook = check(&text, &registry::syntaxes()).unwrap_or_else(|e| panic!("{e:?}\n{text}"));
         let signer = |n: u8| {
             let name = format!("approver{n}@sim.example");
