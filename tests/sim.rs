@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 100;
 
 fn wanted(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
