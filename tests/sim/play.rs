@@ -111,6 +111,7 @@ async fn plan(world: &World) -> Option<Vec<u8>> {
 /// Processes come and go until the run is finished.
 async fn processes(world: &World, plan: &[u8], quiet: &Cell<bool>) {
     world.be_hostile();
+    let clock = world.env.clock;
     let hostile_until = clock.now().after(world.scenario.hostile_for);
     let mut lives = world.scenario.lives.iter().copied();
     let mut quiet_since: Option<Timestamp> = None;
