@@ -249,7 +249,7 @@ fn left(world: &World, outcome: &Outcome, quiet: bool) -> bool {
 fn failed(world: &World, e: &ApplyFailure, resume: bool) -> bool {
     world.judge.say(&format!("failed: {e}"));
     let word = match e {
-        ApplyFailure::NotApproved(_) => "failed: not approved",
+        ApplyFailure::NotApproved(_) | ApplyFailure::NotCounted { .. } => "failed: not approved",
         ApplyFailure::SignIn(_) => "failed: cannot sign in",
         ApplyFailure::Halt(Halt::Log(_) | Halt::Disk(_)) => "failed: disk",
         ApplyFailure::Home(_) => "failed: home",
