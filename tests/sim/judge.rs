@@ -50,6 +50,8 @@ pub(crate) struct Inner {
     /// So many bytes of `text` are complete lines.
     complete: usize,
     pub(crate) truth: Truth,
+    /// The log holds a run whose first line was not known to be durable when it was read.
+    pub(crate) begun_unseen: bool,
     in_flight: BTreeMap<String, u32>,
 }
 
@@ -79,6 +81,7 @@ impl Judge {
             text: Vec::new(),
             complete: 0,
             truth: Truth::default(),
+            begun_unseen: false,
             in_flight: BTreeMap::new(),
         };
         Self { clock, lab, operator, facts, inner: Mutex::new(inner) }
@@ -235,7 +238,7 @@ fn licensed(model: &mut Model, truth: &Truth, write: &Write, now: Timestamp) -> 
             }
         }
         if let Some(course) = target.courses.get_mut(&key) {
-            course.sent = true;
+            (course.sent, course.ever_sent) = (true, true);
         }
         return Ok(());
     }

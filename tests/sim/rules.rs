@@ -139,6 +139,7 @@ fn excuse(target: &Target, name: &str, follows: Follows, slack: u64) -> Result<&
     let hold_s = target.plan.hold.time_s.unwrap_or(0);
     let warned = target.plan.warnings.iter().any(|w| match w {
         Warning::RefreshOutlastsHold { consumer, .. }
+        | Warning::NotWaitedFor { consumer, .. }
         | Warning::NeedsRestart { consumer }
         | Warning::Pinned { consumer } => consumer.as_str() == name,
         _ => false,

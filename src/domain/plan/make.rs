@@ -135,14 +135,15 @@ fn consumer_warnings(target: &Target, hold: &PlannedHold) -> Vec<Warning> {
                 Refresh::OnRestart => Some(Warning::NeedsRestart { consumer }),
                 Refresh::Pinned => Some(Warning::Pinned { consumer }),
                 Refresh::Every(span) => {
-                    // A hold without a time ends when somebody says so, who will have looked.
-                    let hold_s = hold.time_s?;
                     let refresh_s = span.as_secs();
-                    (refresh_s >= hold_s).then_some(Warning::RefreshOutlastsHold {
-                        consumer,
-                        hold_s,
-                        refresh_s,
-                    })
+                    match hold.time_s {
+                        // It ends when others confirm, who need not have looked at this one.
+                        None => Some(Warning::NotWaitedFor { consumer, refresh_s }),
+                        Some(hold_s) if refresh_s >= hold_s => {
+                            Some(Warning::RefreshOutlastsHold { consumer, hold_s, refresh_s })
+                        }
+                        Some(_) => None,
+                    }
                 }
             }
         })

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub enum Warning {
     /// The consumer reads its store less often than the hold lasts.
     RefreshOutlastsHold { consumer: Text<64>, hold_s: u64, refresh_s: u64 },
+    /// The hold has no time and ends when others confirm: nobody waits for this consumer.
+    NotWaitedFor { consumer: Text<64>, refresh_s: u64 },
     /// The consumer follows only when somebody restarts it.
     NeedsRestart { consumer: Text<64> },
     /// The consumer names one version: its setting has to be edited.
@@ -39,6 +41,11 @@ impl fmt::Display for Warning {
                 "{consumer} reads the store every {}, the hold ends after {}: it will fail until it reads again",
                 show_span(Duration::from_secs(*refresh_s)),
                 show_span(Duration::from_secs(*hold_s)),
+            ),
+            Warning::NotWaitedFor { consumer, refresh_s } => write!(
+                f,
+                "{consumer} reads the store every {}, and the hold ends when others confirm: let it confirm too, or add a time",
+                show_span(Duration::from_secs(*refresh_s)),
             ),
             Warning::NeedsRestart { consumer } => {
                 write!(f, "{consumer} reads the store only when it starts: restart it during the hold")
