@@ -19,6 +19,8 @@ mod machine;
 mod model;
 #[path = "sim/play.rs"]
 mod play;
+#[path = "sim/regressions.rs"]
+mod regressions;
 #[path = "sim/rules.rs"]
 mod rules;
 #[path = "sim/scenario.rs"]

@@ -238,7 +238,7 @@ fn licensed(model: &mut Model, truth: &Truth, write: &Write, now: Timestamp) -> 
             }
         }
         if let Some(course) = target.courses.get_mut(&key) {
-            course.sent = true;
+            (course.sent, course.ever_sent) = (true, true);
         }
         return Ok(());
     }

@@ -10,6 +10,7 @@ use reissue::lab::{Lab, LabDisconnect};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -94,6 +95,9 @@ pub(crate) struct Line {
     pub(crate) judge: Arc<Judge>,
     pub(crate) clock: Clock,
     pub(crate) process: u32,
+    /// Of all writes so far, over all processes; and which replies are lost.
+    pub(crate) writes: Arc<AtomicU32>,
+    pub(crate) lost_replies: Vec<u32>,
 }
 
 type Reply = Result<Response<Bytes>, LabDisconnect>;
@@ -124,7 +128,12 @@ impl Line {
             judge.after_write(process, &write, before, &reply);
             reply
         });
+        let nth = self.writes.fetch_add(1, Ordering::Relaxed) + 1;
         match way.await {
+            Ok(_) if self.lost_replies.contains(&nth) => {
+                self.judge.say("     the reply is lost");
+                self.still_alive(Err(LabDisconnect { may_have_reached: true })).await
+            }
             Ok(reply) => self.still_alive(reply).await,
             Err(_) => std::future::pending().await,
         }

@@ -21,6 +21,8 @@ pub(crate) struct Course {
     pub(crate) mark: Mark,
     /// Its one request was sent.
     pub(crate) sent: bool,
+    /// So was an earlier one.
+    pub(crate) ever_sent: bool,
 }
 
 pub(crate) struct Target {
@@ -88,7 +90,7 @@ impl Target {
         let begun = |s: &&Step| {
             s.verb.retires()
                 && s.credential.as_ref().is_some_and(|c| c.id.as_str() == key)
-                && self.courses.get(&(s.no, false)).is_some_and(|c| c.sent)
+                && self.courses.get(&(s.no, false)).is_some_and(|c| c.ever_sent)
         };
         self.retired.contains(key) || self.plan.steps.iter().any(|s| begun(&s))
     }
@@ -126,8 +128,8 @@ impl Target {
     fn fold(&mut self, line: &Line) {
         match &line.event {
             Event::StepIntent(e) => {
-                let course = Course { mark: Mark::Open, sent: false };
-                self.courses.insert((e.step, e.undo), course);
+                let course = self.courses.entry((e.step, e.undo)).or_default();
+                (course.mark, course.sent) = (Mark::Open, false);
             }
             Event::StepDone(e) => {
                 self.settle((e.step, e.undo), Mark::Idle);

@@ -30,10 +30,14 @@ pub(crate) struct Played {
 }
 
 pub(crate) fn play(seed: u64, aloud: bool) -> Played {
+    play_out(Scenario::draw(seed), aloud)
+}
+
+pub(crate) fn play_out(scenario: Scenario, aloud: bool) -> Played {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let world = World::build(Scenario::draw(seed), aloud).await;
+        let world = World::build(scenario, aloud).await;
         let game = game(&world);
         tokio::select! {
             biased;
@@ -154,7 +158,7 @@ fn next_start(world: &World, life: Option<Life>) -> Duration {
 async fn process(world: &World, plan: &[u8], life: Option<Life>, until: Option<Timestamp>) -> bool {
     let number = world.machine.start(life);
     let (stop, stopped) = watch::channel(false);
-    let resume = world.judge.inner().model.run.is_some();
+    let resume = world.judge.inner().model.run.is_some() || world.judge.inner().begun_unseen;
     world.judge.say(&format!("process {number} begins, resume {resume}, {life:?}"));
     let home = world.home();
     let azure = world.session(number);
@@ -250,6 +254,10 @@ fn failed(world: &World, e: &ApplyFailure, resume: bool) -> bool {
     world.judge.say(&format!("failed: {e}"));
     let word = match e {
         ApplyFailure::NotApproved(_) | ApplyFailure::NotCounted { .. } => "failed: not approved",
+        ApplyFailure::Begun(_) if !resume => {
+            world.judge.inner().begun_unseen = true;
+            "failed: begun, in bytes that a crash left unsynced"
+        }
         ApplyFailure::SignIn(_) => "failed: cannot sign in",
         ApplyFailure::Halt(Halt::Log(_) | Halt::Disk(_)) => "failed: disk",
         ApplyFailure::Home(_) => "failed: home",

@@ -117,6 +117,8 @@ pub(crate) struct Scenario {
     pub(crate) quorum: u8,
     pub(crate) retire_separately: bool,
     pub(crate) hostile_for: Duration,
+    /// Replies that never come, counted over all writes to the tenant; for tests of one thing.
+    pub(crate) lost_replies: Vec<u32>,
 }
 
 fn seconds(s: &Stream, low: u64, high: u64) -> Duration {
@@ -143,6 +145,52 @@ impl Scenario {
             quorum: if s.chance(300) { 2 } else { 1 },
             retire_separately: s.chance(300),
             hostile_for: seconds(&s, 900, 5_400),
+            lost_replies: Vec::new(),
+        }
+    }
+
+    /// One application, two consumers, nobody and nothing in the way: for tests of one thing.
+    pub(crate) fn calm(seed: u64) -> Self {
+        let consumer = |n, follows| Consumer {
+            name: format!("user-{n}"),
+            follows,
+            signs_in_every: Duration::from_secs(30),
+        };
+        let app = App {
+            client_id: ClientId::from_random([1; 16]),
+            name: "app-0".into(),
+            place: "app-0-secret".into(),
+            contain: false,
+            on_principal: false,
+            others: Vec::new(),
+            selector: Pick::Hint,
+            hint: "x0Q".into(),
+            stored: true,
+            consumers: vec![consumer(0, Follows::Every(20)), consumer(1, Follows::Every(60))],
+            hold_s: Some(120),
+            confirmed_by: Vec::new(),
+        };
+        let people = People {
+            reading: vec![Duration::from_secs(5); 3],
+            approval_life: Duration::from_secs(48 * 3_600),
+            pause: None,
+            reject: None,
+            abort: None,
+            resolves_done: false,
+            nonsense: false,
+        };
+        Self {
+            seed,
+            apps: vec![app],
+            faults: Faults::default(),
+            faults_at_plan: false,
+            lags: Lags::default(),
+            lives: Vec::new(),
+            people,
+            quorum: 1,
+            retire_separately: false,
+            hostile_for: Duration::from_secs(3_600),
+            lost_replies: Vec::new(),
         }
     }
 

@@ -26,6 +26,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 pub(crate) const HOME: &str = "sim";
@@ -46,6 +47,7 @@ pub(crate) struct World {
     /// Values that must not be in any file.
     pub(crate) canaries: Vec<String>,
     bystanders: Vec<ClientId>,
+    writes: Arc<AtomicU32>,
     before: Vec<String>,
 }
 
@@ -86,6 +88,7 @@ impl World {
         }
         let world = Self {
             before: Vec::new(),
+            writes: Arc::default(),
             scenario,
             env,
             lab,
@@ -136,6 +139,8 @@ impl World {
             judge: self.judge.clone(),
             clock: self.env.clock,
             process,
+            writes: self.writes.clone(),
+            lost_replies: self.scenario.lost_replies.clone(),
         };
         let wire = InProcess::new(line, |e: &LabDisconnect| e.may_have_reached);
         let start = if process <= 1 { Start::Full } else { Start::Empty };

@@ -1,6 +1,7 @@
 //! The steps of a secret rotation, each with one write at most.
 
 use crate::azure::Azure;
+use crate::azure::fault::MessageClass;
 use crate::azure::graph::credentials::{Holder, NewPassword};
 use crate::azure::quota::Operation;
 use crate::connector::app_rules::SECRET_RESTRICTIONS;
@@ -133,8 +134,16 @@ impl AppSecretEffects {
     async fn remove(&self, call: &Call<'_>, credential: &CredentialRef) -> Result<(), Trouble> {
         let holder = holder_of(&call.state.plan, &credential.object)?;
         let key: KeyId = credential.id.parse().map_err(|_| fault(FaultClass::Refused, "not_a_key_id"))?;
-        self.azure.graph().remove_password(&holder, &key, call.permit()?).await.map_err(Fault::from)?;
-        Ok(())
+        let Err(refused) = self.azure.graph().remove_password(&holder, &key, call.permit()?).await else {
+            return Ok(());
+        };
+        // After a doubt that stale reads resolved wrongly, it is gone already; or this replica does
+        // not know it yet.
+        let is_unknown = refused.message == MessageClass::NoSuchCredential;
+        match is_unknown && !self.is_listed(&call.state.plan, credential).await? {
+            true => Ok(()),
+            false => Err(Fault::from(refused).into()),
+        }
     }
 
     /// Whether one read lists it, which is enough for a yes.
