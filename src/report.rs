@@ -15,6 +15,7 @@ pub mod html;
 mod integrity;
 pub mod json;
 pub mod model;
+pub mod ocsf;
 mod record;
 mod status;
 mod steps;
@@ -95,6 +96,21 @@ pub fn read(
         open,
         targets,
     })))
+}
+
+/// Judges the log and tells one run of it as OCSF events, one a line.
+pub fn siem(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    trust: &Trust,
+    run: Option<&RunId>,
+) -> Result<Result<String, Refusal>, ReportError> {
+    let report = verify(disk, folder, trust)?;
+    if report.verdict == Verdict::Tampered {
+        return Ok(Err(Refusal { report, key: trust.key.clone() }));
+    }
+    let record = Record::read(disk, folder, run)?;
+    Ok(Ok(harmless(ocsf::lines(&record, trust.key.name()))))
 }
 
 /// What is shown is free of characters that change how text is read: controls, and those that

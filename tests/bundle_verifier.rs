@@ -169,10 +169,16 @@ fn swap(lines: &mut [Vec<u8>], at: usize, from: &str, to: &str) {
     lines[at] = text.replacen(from, to, 1).into_bytes();
 }
 
+/// Another name for the first target that is named.
+fn rename(lines: &mut [Vec<u8>]) {
+    let at = find(lines, "\"name\":\"payroll-sync\"");
+    swap(lines, at, "payroll-sync", "payroll-sine");
+}
+
 #[test]
 fn both_see_lines_that_were_changed() {
     let rows: [(&str, Edit); 12] = [
-        ("edit", |l| swap(l, 10, "payroll-sync", "payroll-sine")),
+        ("edit", |l| rename(l)),
         ("delete", |l| drop(l.remove(20))),
         ("swap", |l| l.swap(20, 21)),
         ("duplicate", |l| l.insert(20, l[20].clone())),
@@ -213,7 +219,7 @@ fn remove_last(lines: &mut Vec<Vec<u8>>, part: &str) {
 #[test]
 fn both_see_what_even_the_holder_of_the_key_cannot_write() {
     let rows: [(&str, bool, Edit); 9] = [
-        ("", false, |l| swap(l, 10, "payroll-sync", "payroll-sine")),
+        ("", false, |l| rename(l)),
         ("does not follow", false, |l| drop(l.remove(20))),
         ("before hold and recheck", true, |l| remove_last(l, "{\"held\"")),
         ("before hold and recheck", true, |l| remove_last(l, "{\"rechecked\"")),

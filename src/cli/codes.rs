@@ -108,7 +108,7 @@ codes! { GENERAL:
          as far as it goes, but not complete."
     NOT_READY "RI026" Error "Something that is needed is missing"
         "`reissue doctor` lists what it looked at, what is missing, and what to do about each. Nothing was changed."
-    HALTED "RI026" Stuck "The run stopped because its log cannot be written"
+    HALTED "RI027" Stuck "The run stopped because its log cannot be written"
         "If the log cannot be written, nothing more is done: what was under way is in doubt and is looked for on \
          resume. The log keeps 4 MiB free for outcomes."
 }

@@ -37,11 +37,16 @@ enum Format {
     Csv,
     /// Everything, for programs
     Json,
+    /// Events for a SIEM: OCSF 1.8.0, one JSON object a line; only when asked for
+    Ocsf,
 }
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let case = case(&arguments.log, session)?;
     let run = run_id(&arguments.run)?;
+    if arguments.format == Some(Format::Ocsf) {
+        return siem(&arguments, session, &case, run.as_ref());
+    }
     let judged = report::read(&case.disk, &case.folder, &case.trust, run.as_ref());
     let judged = judged.map_err(|e| failed(&case, &e))?;
     let files = files(&arguments, &judged)?;
@@ -66,6 +71,24 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             Ok(ExitCode::Audit(code(Verdict::Tampered)))
         }
     }
+}
+
+/// The run's events for a SIEM, into one file.
+fn siem(
+    arguments: &Arguments,
+    session: &mut Session,
+    case: &Case,
+    run: Option<&RunId>,
+) -> Result<ExitCode, Failure> {
+    let judged = report::siem(&case.disk, &case.folder, &case.trust, run).map_err(|e| failed(case, &e))?;
+    let Ok(text) = judged else {
+        session.out.line("TAMPERED: the log is not the one that was written; nothing was exported.");
+        return Ok(ExitCode::Audit(code(Verdict::Tampered)));
+    };
+    write(session, &arguments.out, &text)?;
+    session.out.object("report_file", &serde_json::json!({ "path": arguments.out.to_string_lossy() }));
+    session.out.line(&format!("Wrote {} ({} events)", arguments.out.display(), text.lines().count()));
+    Ok(ExitCode::Done)
 }
 
 /// The run that is asked for; none for the last one.
@@ -133,7 +156,7 @@ fn sound(format: Format, name: &str, model: &Model) -> Result<String, Failure> {
     match format {
         Format::Html => Ok(html::page(model)),
         Format::Json => json::document(model).map_err(unwritable),
-        Format::Csv => Ok(csv::table(model, name).unwrap_or_default()),
+        Format::Csv | Format::Ocsf => Ok(csv::table(model, name).unwrap_or_default()),
     }
 }
 
@@ -141,6 +164,6 @@ fn refused(format: Format, refusal: &Refusal) -> String {
     match format {
         Format::Html => html::refusal(refusal),
         Format::Json => json::refusal(refusal),
-        Format::Csv => csv::refusal(refusal),
+        Format::Csv | Format::Ocsf => csv::refusal(refusal),
     }
 }

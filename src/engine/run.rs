@@ -2,7 +2,7 @@
 
 use super::board::{Board, Idle};
 use super::shared::Shared;
-use super::{Halt, driver, inbox, probe, sweep};
+use super::{Halt, driver, inbox, pilots, probe, sweep};
 use crate::connector::{Effects, Stores};
 use crate::domain::approved::ApprovedPlan;
 use crate::domain::event::{Ending, LaneTaken, RunFinished, TargetExcepted};
@@ -141,6 +141,8 @@ fn leave(shared: &Shared, patience: Option<Duration>) -> Option<Left> {
     let (mut confirm, mut until, mut approval, mut paused) = (Vec::new(), None::<Timestamp>, None, false);
     for (id, idle) in idle {
         match idle {
+            // The pilots are through, and this one has not noticed yet.
+            Idle::BehindPilots if pilots::may_go(shared, id) => return None,
             Idle::BehindPilots | Idle::Stuck => {}
             Idle::Pause(Pause::Paused) => paused = true,
             Idle::Pause(Pause::Approval(phase)) => approval = Some(phase),

@@ -135,7 +135,7 @@ impl Machine {
             p.files += 1;
             (p.files, p.life)
         };
-        if life.and_then(|l| l.disk) == Some(DiskFault::FileAt(nth)) {
+        if life.and_then(|l| l.disk) == Some(DiskFault::File(nth)) {
             return Err(self.trouble(path, ErrorKind::StorageFull, "disk: a file cannot be written"));
         }
         match life.and_then(|l| l.death) {
@@ -201,7 +201,7 @@ impl Appender for LogAppender {
             p.appends += 1;
             (p.appends, p.life)
         };
-        if life.and_then(|l| l.disk) == Some(DiskFault::FullAt(nth)) {
+        if life.and_then(|l| l.disk) == Some(DiskFault::Full(nth)) {
             self.inner.append(&bytes[..bytes.len() / 2])?;
             return Err(self.machine.trouble(&self.path, ErrorKind::StorageFull, "disk: full"));
         }
@@ -220,7 +220,7 @@ impl Appender for LogAppender {
             p.syncs += 1;
             (p.syncs, p.life)
         };
-        if life.and_then(|l| l.disk) == Some(DiskFault::SyncAt(nth)) {
+        if life.and_then(|l| l.disk) == Some(DiskFault::Sync(nth)) {
             return Err(self.machine.trouble(&self.path, ErrorKind::Other, "disk: sync failed"));
         }
         self.synced()

@@ -114,8 +114,8 @@ async fn plan(world: &World) -> Option<Vec<u8>> {
 
 /// Processes come and go until the run is finished.
 async fn processes(world: &World, plan: &[u8], quiet: &Cell<bool>) {
-    let clock = world.env.clock;
     world.be_hostile();
+    let clock = world.env.clock;
     let hostile_until = clock.now().after(world.scenario.hostile_for);
     let mut lives = world.scenario.lives.iter().copied();
     let mut quiet_since: Option<Timestamp> = None;
@@ -157,7 +157,6 @@ fn next_start(world: &World, life: Option<Life>) -> Duration {
 /// One process; true if the run is over.
 async fn process(world: &World, plan: &[u8], life: Option<Life>, until: Option<Timestamp>) -> bool {
     let number = world.machine.start(life);
-    let clock = world.env.clock;
     let (stop, stopped) = watch::channel(false);
     let resume = world.judge.inner().model.run.is_some() || world.judge.inner().begun_unseen;
     world.judge.say(&format!("process {number} begins, resume {resume}, {life:?}"));
@@ -171,32 +170,8 @@ async fn process(world: &World, plan: &[u8], life: Option<Life>, until: Option<T
         patience: life.and_then(|l| l.patience),
         stop: stopped,
     };
-    let ends = async {
-        match life.and_then(|l| l.death) {
-            Some(Death::After(span)) => {
-                clock.sleep(span).await;
-                world.machine.die("dies: by the clock");
-            }
-            Some(Death::Stop(span)) => {
-                clock.sleep(span).await;
-                world.judge.count("stop asked for");
-                let _ = stop.send(true);
-            }
-            _ => {}
-        }
-        std::future::pending::<()>().await
-    };
-    let calm = async {
-        match until {
-            Some(at) => {
-                clock.sleep_until(at).await;
-                world.judge.say("--- hostility ends while a process runs ---");
-                world.be_quiet();
-                std::future::pending::<()>().await
-            }
-            None => std::future::pending().await,
-        }
-    };
+    let ends = death(world, life, stop);
+    let calm = calm(world, until);
     let result = tokio::select! {
         biased;
         () = world.machine.died.notified() => None,
@@ -221,6 +196,33 @@ async fn process(world: &World, plan: &[u8], life: Option<Life>, until: Option<T
         Some(Err(e)) => failed(world, &e, resume),
         None => false,
     }
+}
+
+/// What ends the process from outside, when its time has come.
+async fn death(world: &World, life: Option<Life>, stop: watch::Sender<bool>) {
+    match life.and_then(|l| l.death) {
+        Some(Death::After(span)) => {
+            world.env.clock.sleep(span).await;
+            world.machine.die("dies: by the clock");
+        }
+        Some(Death::Stop(span)) => {
+            world.env.clock.sleep(span).await;
+            world.judge.count("stop asked for");
+            let _ = stop.send(true);
+        }
+        _ => {}
+    }
+    std::future::pending().await
+}
+
+/// The end of the hostile phase, if it comes while a process runs.
+async fn calm(world: &World, until: Option<Timestamp>) {
+    if let Some(at) = until {
+        world.env.clock.sleep_until(at).await;
+        world.judge.say("--- hostility ends while a process runs ---");
+        world.be_quiet();
+    }
+    std::future::pending().await
 }
 
 async fn deadline(world: &World, hostile_until: Option<Timestamp>) {

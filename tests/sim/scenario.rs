@@ -77,9 +77,9 @@ pub(crate) enum Torn {
 /// What a disk does wrong without dying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DiskFault {
-    FullAt(u32),
-    SyncAt(u32),
-    FileAt(u32),
+    Full(u32),
+    Sync(u32),
+    File(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -325,7 +325,7 @@ fn death(s: &Stream) -> Death {
 
 fn disk_fault(s: &Stream) -> DiskFault {
     let nth = u32::try_from(s.between(1, 60)).unwrap_or(1);
-    [DiskFault::FullAt(nth), DiskFault::SyncAt(nth), DiskFault::FileAt(nth)][s.below(3) as usize]
+    [DiskFault::Full(nth), DiskFault::Sync(nth), DiskFault::File(nth)][s.below(3) as usize]
 }
 
 fn people(s: &Stream) -> People {

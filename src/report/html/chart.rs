@@ -4,7 +4,7 @@
 use super::parts;
 use crate::domain::time::Timestamp;
 use crate::report::Model;
-use crate::report::model::{Fate, Mark, OldCredential};
+use crate::report::model::{Mark, OldCredential};
 use maud::{Markup, html};
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ pub(super) fn overview(model: &Model) -> Markup {
                 svg role="img" aria-label=(label) viewBox=(format!("0 0 1000 {height:.0}")) {
                     (axis(&scale, to, height))
                     @for (i, (name, old)) in rows.iter().enumerate() {
-                        (bar(&scale, TOP + ROW * i as f64, name, old, model.head.as_of))
+                        (bar(&scale, TOP + ROW * i as f64, name, old))
                     }
                     (now(&scale, model.head.as_of, height))
                 }
@@ -108,7 +108,7 @@ fn now(scale: &Scale, at: Timestamp, height: f64) -> Markup {
     }
 }
 
-fn bar(scale: &Scale, y: f64, name: &str, old: &OldCredential, as_of: Timestamp) -> Markup {
+fn bar(scale: &Scale, y: f64, name: &str, old: &OldCredential) -> Markup {
     let works_until = old.removed_at.map_or(RIGHT, |at| scale.x(at));
     let tokens_until = match (&old.proof, old.removed_at) {
         (Some(proof), _) => scale.x(proof.horizon),
@@ -132,8 +132,6 @@ fn bar(scale: &Scale, y: f64, name: &str, old: &OldCredential, as_of: Timestamp)
         }
         @if let Some(proof) = &old.proof {
             path class="proof" d=(format!("M{:.1} {:.1}l7 7l-7 7l-7 -7z", scale.x(proof.at), middle - 7.0)) {}
-        } @else if old.fate == Fate::StillUsable {
-            text x=(p(scale.x(as_of).min(RIGHT - 90.0))) y=(p(middle + 4.0)) { "?" }
         }
     }
 }
