@@ -78,9 +78,9 @@ impl Executor {
         desk.look(&shared).await?;
         desk.open_phases(&shared).await?;
         probe::stores(&shared, stores.as_ref(), approved).await?;
-        let left = drive_all(&shared, &mut desk, patience).await?;
-        if left == Left::Finished {
-            finish(&shared, approved).await?;
+        let mut left = drive_all(&shared, &mut desk, patience).await?;
+        if left == Left::Finished && !finish(&shared, approved).await? {
+            left = Left::Interrupted;
         }
         shared.board.journal().checkpoint_now().await?;
         Ok(tally(&shared.board, approved, left))
@@ -162,14 +162,17 @@ fn leave(shared: &Shared, patience: Option<Duration>) -> Option<Left> {
     })
 }
 
-/// The sweep, then the counts: after `run.finished` no event of this run is valid.
-async fn finish(shared: &Shared, approved: &ApprovedPlan) -> Result<(), Halt> {
-    sweep::sweep(shared).await?;
+/// The sweep, then the counts: after `run.finished` no event of this run is valid. False if the
+/// sweep could not clean up.
+async fn finish(shared: &Shared, approved: &ApprovedPlan) -> Result<bool, Halt> {
+    if !sweep::sweep(shared).await? {
+        return Ok(false);
+    }
     let board = &shared.board;
     let n = tally(board, approved, Left::Finished);
     if n.stuck > 0 {
         // A person has to resolve them: the run stays open.
-        return Ok(());
+        return Ok(true);
     }
     let event = RunFinished {
         // The journal completes what only it can count.
@@ -182,7 +185,7 @@ async fn finish(shared: &Shared, approved: &ApprovedPlan) -> Result<(), Halt> {
         undone: n.undone + n.abandoned,
         unresolved: board.ids().filter_map(|id| board.with(id, TargetState::unresolved)).sum(),
     };
-    board.record_run(event.into()).await.map(drop)
+    board.record_run(event.into()).await.map(|_| true)
 }
 
 fn tally(board: &Board, approved: &ApprovedPlan, left: Left) -> Outcome {

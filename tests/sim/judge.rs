@@ -124,6 +124,14 @@ impl Judge {
         }
     }
 
+    /// A write was lost before it arrived.
+    pub(crate) fn lost(&self, process: u32, write: &Write) {
+        let mut inner = self.inner();
+        if inner.in_flight.get(write.object()) == Some(&process) {
+            inner.in_flight.remove(write.object());
+        }
+    }
+
     /// A write has come in, or was lost on its way.
     pub(crate) fn after_write(
         &self,

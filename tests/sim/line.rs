@@ -98,6 +98,7 @@ pub(crate) struct Line {
     /// Of all writes so far, over all processes; and which replies are lost.
     pub(crate) writes: Arc<AtomicU32>,
     pub(crate) lost_replies: Vec<u32>,
+    pub(crate) lost_requests: Vec<u32>,
 }
 
 type Reply = Result<Response<Bytes>, LabDisconnect>;
@@ -118,6 +119,12 @@ impl Line {
             Some(Some(late)) => late,
             None => Duration::ZERO,
         };
+        let nth = self.writes.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.lost_requests.contains(&nth) {
+            self.judge.say("     the request is lost");
+            self.judge.lost(self.process, &write);
+            return Err(LabDisconnect { may_have_reached: true });
+        }
         // What was sent arrives, whatever becomes of the sender.
         let (lab, judge, clock) = (self.lab.clone(), self.judge.clone(), self.clock);
         let process = self.process;
@@ -128,7 +135,6 @@ impl Line {
             judge.after_write(process, &write, before, &reply);
             reply
         });
-        let nth = self.writes.fetch_add(1, Ordering::Relaxed) + 1;
         match way.await {
             Ok(_) if self.lost_replies.contains(&nth) => {
                 self.judge.say("     the reply is lost");

@@ -84,3 +84,16 @@ fn a_consumer_that_nobody_waits_for_is_warned_of() {
     });
     assert_eq!(times(&played, "a consumer was left behind: the plan warned"), 1);
 }
+
+/// A sweep was made once: if its removal was lost or refused, the run was finished all the same and
+/// the credential stayed.
+#[test]
+fn a_sweep_is_repeated_until_nothing_is_left() {
+    let played = holds(|s| {
+        s.lags.replica = Between::seconds(170, 180);
+        s.lost_requests = vec![6];
+        s.lost_replies = vec![2];
+    });
+    assert_eq!(times(&played, "looked: mint absent"), 1);
+    assert!(times(&played, "sweep found something") >= 2, "{}", played.trace.join("\n"));
+}

@@ -117,8 +117,9 @@ pub(crate) struct Scenario {
     pub(crate) quorum: u8,
     pub(crate) retire_separately: bool,
     pub(crate) hostile_for: Duration,
-    /// Replies that never come, counted over all writes to the tenant; for tests of one thing.
+    /// Replies and requests that never arrive, counted over all writes to the tenant; for tests of one thing.
     pub(crate) lost_replies: Vec<u32>,
+    pub(crate) lost_requests: Vec<u32>,
 }
 
 fn seconds(s: &Stream, low: u64, high: u64) -> Duration {
@@ -146,6 +147,7 @@ impl Scenario {
             retire_separately: s.chance(300),
             hostile_for: seconds(&s, 900, 5_400),
             lost_replies: Vec::new(),
+            lost_requests: Vec::new(),
         }
     }
 
@@ -191,6 +193,7 @@ impl Scenario {
             retire_separately: false,
             hostile_for: Duration::from_secs(3_600),
             lost_replies: Vec::new(),
+            lost_requests: Vec::new(),
         }
     }
 

@@ -141,6 +141,7 @@ impl World {
             process,
             writes: self.writes.clone(),
             lost_replies: self.scenario.lost_replies.clone(),
+            lost_requests: self.scenario.lost_requests.clone(),
         };
         let wire = InProcess::new(line, |e: &LabDisconnect| e.may_have_reached);
         let start = if process <= 1 { Start::Full } else { Start::Empty };
