@@ -30,6 +30,10 @@ use std::time::Duration;
 
 const WISH: Wish = Wish { restrictions: &SECRET_RESTRICTIONS, public_keys: false };
 
+/// A removal that is answered "no such credential" for this long, while no read lists it, is one
+/// that happened before. Lags of minutes are reported; no figure is published.
+const UNKNOWN_MEANS_GONE: std::time::Duration = std::time::Duration::from_secs(600);
+
 /// Meets Entra and Key Vault.
 pub struct AppSecretEffects {
     azure: Azure,
@@ -137,10 +141,16 @@ impl AppSecretEffects {
         let Err(refused) = self.azure.graph().remove_password(&holder, &key, call.permit()?).await else {
             return Ok(());
         };
-        // After a doubt that stale reads resolved wrongly, it is gone already; or this replica does
-        // not know it yet.
+        // This replica does not know it yet; or, after a doubt that stale reads resolved wrongly, it
+        // is gone already. Only time and agreeing reads tell the two apart.
+        let undo = call.step.verb == Verb::Mint;
+        let tried_for = call
+            .state
+            .first_attempt_at(call.step.no, undo)
+            .map(|first| self.azure.env().clock.now().since(first));
         let is_unknown = refused.message == MessageClass::NoSuchCredential;
-        match is_unknown && !self.is_listed(&call.state.plan, credential).await? {
+        let is_late = tried_for.is_some_and(|span| span >= UNKNOWN_MEANS_GONE);
+        match is_unknown && is_late && !self.is_listed(&call.state.plan, credential).await? {
             true => Ok(()),
             false => Err(Fault::from(refused).into()),
         }
