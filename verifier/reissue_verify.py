@@ -284,7 +284,7 @@ class Judge:
                 self.bad("%s of %s began while the %s phase was not open" % (verb, target, step["phase"]))
             if not undo and verb in ("retire", "detach") and not plan["contain"] and held < 2:
                 self.bad("%s of %s came before hold and recheck were done" % (verb, target))
-        elif key not in run["open"] and verb != "hold":
+        elif key not in run["open"] and verb not in ("hold", "gate"):
             self.bad("%s of %s has an outcome without an intent" % (verb, target))
         elif not doubt:
             run["open"].pop(key, None)
@@ -296,6 +296,7 @@ class Judge:
         for what, said, found in (
             ("events", w["events"], run["events"]), ("checkpoints", w["checkpoints"], kept),
             ("targets done", w["done"], sum(e in ("done", "done_not_evicted") for e in ends)),
+            ("targets done in part", w["partial"], sum(e == "partial" for e in ends)),
             ("targets undone", w["undone"], sum(e in ("undone", "abandoned") for e in ends)),
             ("unknown outcomes", w["unresolved"], len(run["open"]))):
             if said != found:

@@ -197,7 +197,7 @@ fn step_line(out: &mut String, step: &Step, hold: &PlannedHold, lifetime_s: u64)
         Verb::Verify => "sign in with it until it works everywhere".into(),
         Verb::Publish => format!("to {to}, for consumers"),
         Verb::Deliver => format!("to {to}, for a person"),
-        Verb::Hold => {
+        Verb::Gate | Verb::Hold => {
             let PlannedHold { confirmed_by, time_s } = hold;
             let time = time_s.map(|s| format!("for {}", seconds(s)));
             let people = (!confirmed_by.is_empty()).then(|| {

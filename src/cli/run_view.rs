@@ -144,6 +144,7 @@ fn effect(effect: &Effect) -> String {
             let old = if *old_accepted { "; the old one is still accepted" } else { "" };
             format!("the store holds the new value, accepted {times} times{old}")
         }
+        Effect::Rejected { code } => format!("the cloud refuses this switch ({code}): left as it was"),
         Effect::Reset { changed_at } => format!("password reset, changed at {}", changed_at.short()),
         Effect::Restored { place, .. } => format!("{place} holds its previous value again"),
         Effect::Retired { credential } => format!("retired {credential}"),
@@ -165,11 +166,16 @@ fn effect(effect: &Effect) -> String {
 
 /// The last lines: what was reached, and what to do now.
 pub(crate) fn outcome(out: &mut Output, outcome: &Outcome) {
-    let Outcome { left, done, not_evicted, undone, stale, abandoned, stuck, excepted } = outcome;
+    let Outcome { left, done, not_evicted, partial, undone, stale, abandoned, stuck, excepted } = outcome;
     out.line(&format!(
         "\n{done} done, {not_evicted} rotated but not evicted, {undone} undone, {abandoned} abandoned, {stuck} stuck, \
          {excepted} left alone."
     ));
+    if *partial > 0 {
+        out.line(&format!(
+            "{partial} done in part: the cloud refuses a switch; the report says what is left."
+        ));
+    }
     if *not_evicted > 0 {
         out.line("Rotated, not evicted: other ways in were seen there that nobody has reviewed; the plan lists them.");
     }
@@ -200,7 +206,7 @@ pub(crate) fn outcome(out: &mut Output, outcome: &Outcome) {
 /// How a run ended, for the shell.
 pub(crate) fn exit_code(outcome: &Outcome) -> ExitCode {
     match &outcome.left {
-        _ if outcome.stuck > 0 => ExitCode::Stuck,
+        _ if outcome.stuck + outcome.partial > 0 => ExitCode::Stuck,
         Left::Finished if outcome.undone + outcome.abandoned > outcome.stale => ExitCode::FailedUndone,
         Left::Finished if outcome.stale > 0 => ExitCode::PlanStale,
         Left::Finished => ExitCode::Done,

@@ -110,6 +110,7 @@ pub(crate) fn ending_words(ending: Ending) -> &'static str {
     match ending {
         Ending::Done => "done",
         Ending::DoneNotEvicted => "rotated, NOT evicted: other ways in were not reviewed",
+        Ending::Partial => "done in PART: the cloud refuses a switch",
         Ending::Undone => "undone: as it was before",
         Ending::Abandoned => "abandoned by a person",
     }
@@ -121,6 +122,7 @@ pub(crate) struct Tally {
     pub(crate) targets: u32,
     pub(crate) done: u32,
     pub(crate) not_evicted: u32,
+    pub(crate) partial: u32,
     pub(crate) undone: u32,
     pub(crate) abandoned: u32,
     pub(crate) stuck: u32,
@@ -147,6 +149,7 @@ impl Tally {
         match standing {
             Standing::Ended { ending: Ending::Done } => self.done += 1,
             Standing::Ended { ending: Ending::DoneNotEvicted } => self.not_evicted += 1,
+            Standing::Ended { ending: Ending::Partial } => self.partial += 1,
             Standing::Ended { ending: Ending::Undone } => self.undone += 1,
             Standing::Ended { ending: Ending::Abandoned } => self.abandoned += 1,
             Standing::Stuck { .. } => self.stuck += 1,
@@ -164,12 +167,12 @@ impl Tally {
 
     /// Targets for which nothing more happens in this run.
     pub(crate) fn over(&self) -> u32 {
-        self.done + self.not_evicted + self.undone + self.abandoned
+        self.done + self.not_evicted + self.partial + self.undone + self.abandoned
     }
 
     /// One line: `1 done, 3 at verify, 1 holding until …`.
     pub(crate) fn say(&self) -> String {
-        let Tally { targets: _, done, not_evicted, undone, abandoned, stuck, holding, .. } = self;
+        let Tally { targets: _, done, not_evicted, partial, undone, abandoned, stuck, holding, .. } = self;
         let mut parts = Vec::new();
         let mut part = |n: u32, what: &str| {
             if n > 0 {
@@ -178,6 +181,7 @@ impl Tally {
         };
         part(*done, "done");
         part(*not_evicted, "rotated, not evicted");
+        part(*partial, "done in PART");
         part(*undone, "undone");
         part(*abandoned, "abandoned");
         self.at.iter().for_each(|(verb, n)| part(*n, &format!("at {verb}")));

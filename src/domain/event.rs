@@ -4,8 +4,12 @@
 //! text and no free JSON: what cannot be said with these fields is not recorded. Fields are
 //! declared in alphabetical order, so that the serialised line is already canonical (RFC 8785).
 
+mod line;
+
+pub use line::{LINE_VERSION, Line, LineError};
+
 use super::credential::{CredentialRef, Place};
-use super::id::{Digest, RunId, StepNo, TargetId, TenantId};
+use super::id::{Digest, StepNo, TenantId};
 use super::step::{Effect, Phase};
 use super::text::Text;
 use super::time::Timestamp;
@@ -114,6 +118,7 @@ events! {
         done: u32,
         events: u64,
         excepted: u32,
+        partial: u32,
         steps: u32,
         stuck: u32,
         undone: u32,
@@ -265,134 +270,7 @@ pub enum Ending {
     Done,
     /// Done, while other ways in were seen that nobody has reviewed: rotated, not evicted.
     DoneNotEvicted,
+    /// All but a switch that the cloud refuses.
+    Partial,
     Undone,
-}
-
-/// One line of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    pub event: Event,
-    /// Leaf hash of the line before; zeros in the first.
-    pub prev: [u8; 32],
-    pub run: Option<RunId>,
-    pub seq: u64,
-    pub target: Option<TargetId>,
-    pub time: Timestamp,
-}
-
-/// Why bytes are not a line.
-#[derive(Debug, thiserror::Error)]
-pub enum LineError {
-    #[error("not an event line: {0}")]
-    Json(#[from] serde_json::Error),
-    #[error("unknown event {0:?}; it was written by a newer reissue")]
-    Unknown(Text<64>),
-    #[error("unknown line version {0}; it was written by a newer reissue")]
-    Version(u32),
-    #[error("the previous hash is not 64 hexadecimal digits")]
-    Prev,
-    #[error("the line is not in canonical form (RFC 8785)")]
-    NotCanonical,
-}
-
-/// A line as it stands in the file; the fields are in canonical order.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLine<'a> {
-    code: std::borrow::Cow<'a, str>,
-    event: std::borrow::Cow<'a, str>,
-    prev: std::borrow::Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    run: Option<RunId>,
-    seq: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    target: Option<TargetId>,
-    time: Timestamp,
-    v: u32,
-    #[serde(borrow)]
-    with: std::borrow::Cow<'a, serde_json::value::RawValue>,
-}
-
-/// The version of the line format.
-pub const LINE_VERSION: u32 = 1;
-
-impl Line {
-    /// The canonical bytes, without the line feed.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, LineError> {
-        serde_json::to_vec(&RawLine {
-            code: self.event.code().into(),
-            event: self.event.name().into(),
-            prev: super::id::hex(&self.prev).into(),
-            run: self.run.clone(),
-            seq: self.seq,
-            target: self.target,
-            time: self.time,
-            v: LINE_VERSION,
-            with: std::borrow::Cow::Owned(self.event.to_raw()?),
-        })
-        .map_err(LineError::from)
-    }
-
-    /// Reads a line and makes sure that these are its only possible bytes: what would be written
-    /// again is compared with what was read, so no alias of it (spaces, duplicate keys, escapes)
-    /// passes.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LineError> {
-        let raw: RawLine = serde_json::from_slice(bytes)?;
-        if raw.v != LINE_VERSION {
-            return Err(LineError::Version(raw.v));
-        }
-        let prev = format!("sha256:{}", raw.prev).parse::<Digest>().map_err(|_| LineError::Prev)?.0;
-        let event = Event::from_raw(&raw.event, raw.with.get())?;
-        let line = Line { event, prev, run: raw.run, seq: raw.seq, target: raw.target, time: raw.time };
-        if line.to_bytes()? == bytes { Ok(line) } else { Err(LineError::NotCanonical) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line() -> Line {
-        Line {
-            event: StepIntent { attempt: 1, request: Text::lossy("0c"), step: 2, undo: false }.into(),
-            prev: [7; 32],
-            run: Some(RunId::new(1, [3; 10])),
-            seq: 9,
-            target: Some(TargetId(3)),
-            time: Timestamp::from_unix_ms(1_795_417_209_123),
-        }
-    }
-
-    #[test]
-    fn a_line_is_canonical_short_and_reads_back() {
-        let bytes = line().to_bytes().unwrap();
-        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!(bytes, serde_json_canonicalizer::to_vec(&value).unwrap());
-        assert!(bytes.len() <= 400, "{} bytes", bytes.len());
-        assert_eq!(Line::from_bytes(&bytes).unwrap(), line());
-    }
-
-    #[test]
-    fn aliases_of_a_line_are_refused() {
-        let good = String::from_utf8(line().to_bytes().unwrap()).unwrap();
-        for bad in [
-            good.replace("{\"code\"", "{ \"code\""),
-            good.replace("\"seq\":9", "\"seq\":9,\"seq\":9"),
-            good.replace("\"attempt\":1", "\"attempt\":1.0"),
-            good.replace("step.intent", "step.int\\u0065nt"),
-            good.replace("\"v\":1", "\"v\":2"),
-            good.replace("STP010I", "STP020I"),
-            good.replace("\"step\":2", "\"step\":2,\"undo\":false"),
-        ] {
-            assert!(Line::from_bytes(bad.as_bytes()).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn codes_and_names_are_unique() {
-        let mut seen = std::collections::BTreeSet::new();
-        for (name, code) in Event::TABLE {
-            assert!(seen.insert(name) && seen.insert(code), "{name} {code}");
-        }
-    }
 }

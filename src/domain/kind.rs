@@ -4,7 +4,7 @@
 
 use super::credential::CredentialRef;
 use super::observation::Observation;
-use super::plan::{PlanHeader, Refusal, Warning};
+use super::plan::{PlanHeader, PlannedHold, Refusal, Warning};
 use super::playbook::KindSyntax;
 use super::playbook::model::Target;
 use super::step::{Protocol, Step};
@@ -26,6 +26,8 @@ pub struct PlanContext {
 /// A kind's proposal for one target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proposal {
+    /// Instead of the hold that the playbook states.
+    pub hold: Option<PlannedHold>,
     pub retire: Vec<CredentialRef>,
     pub settings: BTreeMap<Text<32>, Text<300>>,
     pub steps: Vec<Step>,

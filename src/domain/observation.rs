@@ -102,6 +102,8 @@ pub enum Fact {
     OwnerTenant,
     /// `onPremisesSyncEnabled`.
     Synced,
+    /// The account in the directory that masters it: `DOMAIN\name`.
+    OnPremisesAccount,
     /// Directory roles, comma separated.
     Roles,
     /// `lastPasswordChangeDateTime`.
@@ -115,6 +117,7 @@ impl std::fmt::Display for Fact {
         f.pad(match self {
             Fact::Audience => "audience",
             Fact::Locked => "credentials locked",
+            Fact::OnPremisesAccount => "on-premises account",
             Fact::OwnerTenant => "owned by tenant",
             Fact::PasswordChanged => "password changed",
             Fact::Policy => "app management policy",

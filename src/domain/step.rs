@@ -37,6 +37,8 @@ pub enum Verb {
     Deliver,
     /// Takes the public part of an old credential off the object.
     Detach,
+    /// Waits until named people have done by hand what no interface of ours can do.
+    Gate,
     /// Waits until consumers have moved: confirmed, or a stated time.
     Hold,
     /// Has the new credential made.
@@ -73,6 +75,7 @@ impl Verb {
             Verb::Block => "block",
             Verb::Deliver => "deliver",
             Verb::Detach => "detach",
+            Verb::Gate => "gate",
             Verb::Hold => "hold",
             Verb::Mint => "mint",
             Verb::Prove => "prove",
@@ -94,8 +97,19 @@ impl Verb {
     pub fn writes(self) -> bool {
         !matches!(
             self,
-            Verb::Hold | Verb::Prove | Verb::Recheck | Verb::Snapshot | Verb::Verify | Verb::Watch
+            Verb::Gate
+                | Verb::Hold
+                | Verb::Prove
+                | Verb::Recheck
+                | Verb::Snapshot
+                | Verb::Verify
+                | Verb::Watch
         )
+    }
+
+    /// Whether the step does nothing but wait for people or for a time.
+    pub fn waits(self) -> bool {
+        matches!(self, Verb::Gate | Verb::Hold)
     }
 
     /// Whether the step takes an old credential away: only after verify, hold and recheck, unless
@@ -106,7 +120,7 @@ impl Verb {
 
     /// Whether an undo can take the step back to what was before it.
     pub fn can_be_undone(self) -> bool {
-        !matches!(self, Verb::Retire | Verb::Detach | Verb::Reset | Verb::Revoke)
+        !matches!(self, Verb::Gate | Verb::Retire | Verb::Detach | Verb::Reset | Verb::Revoke)
     }
 }
 
@@ -187,6 +201,9 @@ pub enum Proof {
     Timestamps,
     /// The switch reads as off, in several agreeing reads.
     SwitchedOff,
+    /// Named people's recorded word that they replaced it, and the directory's stamp that sessions
+    /// ended after that.
+    Attested,
 }
 
 impl fmt::Display for Proof {
@@ -197,6 +214,7 @@ impl fmt::Display for Proof {
             Proof::RefusedNeverSeenAccepted => "refused, never seen accepted",
             Proof::Timestamps => "directory time stamps",
             Proof::SwitchedOff => "switched off in agreeing reads",
+            Proof::Attested => "replaced by hand, as people attest; sessions ended",
         })
     }
 }
@@ -249,6 +267,10 @@ pub enum Effect {
         old_accepted: bool,
         times: u16,
         version: Text<64>,
+    },
+    /// The cloud refuses this switch for good: nothing was changed by it.
+    Rejected {
+        code: Text<64>,
     },
     Reset {
         changed_at: Timestamp,

@@ -45,6 +45,8 @@ pub struct TargetState {
     old_accepted: bool,
     /// Drift that stops this target.
     drift: Option<Cause>,
+    /// Switches that the cloud refuses, and what it said.
+    rejected: BTreeMap<StepNo, Text<64>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -146,6 +148,7 @@ impl TargetState {
             hold: None,
             old_accepted: false,
             drift: None,
+            rejected: BTreeMap::new(),
         }
     }
 
@@ -175,6 +178,10 @@ impl TargetState {
     }
     pub fn published(&self) -> Option<&Published> {
         self.published.as_ref()
+    }
+    /// Whether the cloud refuses what this step switches: nothing was changed by it.
+    pub fn is_rejected(&self, no: StepNo) -> bool {
+        self.rejected.contains_key(&no)
     }
     pub fn hold_is_over(&self) -> bool {
         self.find(Verb::Hold).is_some_and(|hold| self.is_done(hold))
@@ -256,7 +263,7 @@ impl TargetState {
         OwnEffects {
             gone: retired.collect(),
             ours: self.minted.iter().map(|m| &m.credential).chain(self.to_discard()).collect(),
-            switched: self.touched(&[Verb::Switch, Verb::Block, Verb::Unblock]),
+            switched: self.switched(),
             published: self.course_of(Verb::Publish) || self.course_of(Verb::Deliver),
         }
     }
@@ -264,10 +271,16 @@ impl TargetState {
         let touched = |no| self.course(no).is_some_and(|c| c.forward.attempts > 0);
         self.plan.steps.iter().filter(|s| s.verb == verb).any(|s| touched(s.no))
     }
-    fn touched(&self, verbs: &[Verb]) -> BTreeSet<&str> {
-        let steps = self.plan.steps.iter().filter(|s| verbs.contains(&s.verb));
-        let touched = steps.filter(|s| self.course(s.no).is_some_and(|c| c.forward.attempts > 0));
-        touched.map(|s| s.object.as_str()).collect()
+    /// Objects that were switched by us, or by the people whom a gate asked to.
+    fn switched(&self) -> BTreeSet<&str> {
+        let touched = |s: &&Step| match s.verb {
+            Verb::Switch | Verb::Block | Verb::Unblock => {
+                self.course(s.no).is_some_and(|c| c.forward.attempts > 0)
+            }
+            Verb::Gate => self.hold.is_some(),
+            _ => false,
+        };
+        self.plan.steps.iter().filter(touched).map(|s| s.object.as_str()).collect()
     }
 }
 
@@ -300,7 +313,7 @@ fn fits(verb: Verb, undo: bool, effect: &Effect) -> bool {
         Verb::Block => matches!(effect, E::Blocked { .. }),
         Verb::Deliver => matches!(effect, E::Delivered { .. }),
         Verb::Detach => matches!(effect, E::Detached { .. }),
-        Verb::Hold => matches!(effect, E::Held { .. }),
+        Verb::Gate | Verb::Hold => matches!(effect, E::Held { .. }),
         Verb::Mint => matches!(effect, E::Minted { .. }),
         Verb::Prove => matches!(effect, E::Proved { .. }),
         Verb::Publish => matches!(effect, E::Published { .. }),
@@ -309,7 +322,7 @@ fn fits(verb: Verb, undo: bool, effect: &Effect) -> bool {
         Verb::Reset => matches!(effect, E::Reset { .. }),
         Verb::Revoke => matches!(effect, E::Revoked { .. }),
         Verb::Snapshot => matches!(effect, E::Snapshotted { .. }),
-        Verb::Switch => matches!(effect, E::Switched { .. }),
+        Verb::Switch => matches!(effect, E::Switched { .. } | E::Rejected { .. }),
         Verb::Unblock => matches!(effect, E::Unblocked),
         Verb::Verify => matches!(effect, E::Verified { .. }),
         Verb::Watch => matches!(effect, E::Watched { .. }),

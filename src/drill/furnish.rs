@@ -72,6 +72,7 @@ fn user_password(scene: &mut Scene, _: &ValidPlaybook, target: &Target) {
     let Subject::User { upn } = &target.subject else { return };
     let mut user = NewUser::new(upn.to_string(), upn.split('@').next().unwrap_or_default());
     user.password = Some(LEAKED_PASSWORD.into());
+    user.synced = target.settings.contains_key("on_premises");
     scene.lab.create_user(user);
     let (user, password) = (upn.to_string(), LEAKED_PASSWORD.to_owned());
     scene.leaked.push((user.clone(), password.clone()));

@@ -55,6 +55,8 @@ pub struct Outcome {
     pub left: Left,
     pub done: u32,
     pub not_evicted: u32,
+    /// Done as far as the cloud lets us.
+    pub partial: u32,
     pub undone: u32,
     /// Of those undone: because the world had moved since the plan.
     pub stale: u32,
@@ -180,6 +182,7 @@ async fn finish(shared: &Shared, approved: &ApprovedPlan) -> Result<bool, Halt> 
         done: n.done + n.not_evicted,
         events: 0,
         excepted: n.excepted,
+        partial: n.partial,
         steps: board.ids().filter_map(|id| board.with(id, |s| s.steps_done() as u32)).sum(),
         stuck: n.stuck,
         undone: n.undone + n.abandoned,
@@ -194,6 +197,7 @@ fn tally(board: &Board, approved: &ApprovedPlan, left: Left) -> Outcome {
         left,
         done: ended(Ending::Done),
         not_evicted: ended(Ending::DoneNotEvicted),
+        partial: ended(Ending::Partial),
         undone: ended(Ending::Undone),
         stale: board.count(|s| s.ending() == Some(Ending::Undone) && s.is_stale()),
         abandoned: ended(Ending::Abandoned),

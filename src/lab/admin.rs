@@ -3,6 +3,7 @@
 //! sets it, and panics with a message that says so.
 
 mod apps;
+mod on_premises;
 mod people_and_rules;
 mod truth;
 mod vaults;

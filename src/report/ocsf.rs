@@ -84,6 +84,7 @@ fn of_effect(effect: &Effect, is_user: bool) -> Option<Sort> {
         Effect::Blocked { .. } | Effect::Switched { .. } => sort(LIFECYCLE, 7, "Disable"),
         Effect::Unblocked if is_user => sort(ACCOUNT_CHANGE, 2, "Enable"),
         Effect::Unblocked => sort(LIFECYCLE, 6, "Enable"),
+        Effect::Rejected { .. } => refused(sort(API, 3, "Update")),
         Effect::Held { .. } | Effect::Snapshotted { .. } | Effect::Watched { .. } => return None,
     })
 }

@@ -122,6 +122,7 @@ fn planned(plan: &PlannedTarget, step: &Step) -> String {
         Verb::Block => "block sign-in".into(),
         Verb::Deliver => format!("deliver the new value to {place}"),
         Verb::Detach => format!("take{what} off the object"),
+        Verb::Gate => format!("by hand: wait {}", hold(plan)),
         Verb::Hold => hold(plan),
         Verb::Mint => "have a new credential made".into(),
         Verb::Prove => format!("prove that{} is dead", if what.is_empty() { " the old one" } else { &what }),

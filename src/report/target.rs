@@ -50,6 +50,7 @@ fn standing(state: &TargetState) -> Standing {
     match state.ending() {
         Some(Ending::Done) => Standing::Done,
         Some(Ending::DoneNotEvicted) => Standing::DoneNotEvicted,
+        Some(Ending::Partial) => Standing::Partial,
         Some(Ending::Undone) => Standing::Undone,
         Some(Ending::Abandoned) => Standing::Abandoned,
         None if state.stuck().is_some() => Standing::Stuck,
@@ -150,6 +151,7 @@ fn marks(old: &[super::model::OldCredential], effects: &[Done<'_>]) -> Vec<Mark>
             (Effect::Blocked { .. }, _) => "blocked",
             (Effect::Unblocked, _) => "unblocked",
             (Effect::Switched { .. }, _) => "switched off",
+            (Effect::Rejected { .. }, _) => "refused",
             (Effect::Proved { .. }, _) => "proved dead",
             (
                 Effect::Snapshotted { .. }

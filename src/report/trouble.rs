@@ -96,6 +96,9 @@ fn of_target(record: &Record, target: &TargetReport, open: &mut Vec<Open>) {
     };
     let next = match target.standing {
         Standing::Done | Standing::DoneNotEvicted => None,
+        Standing::Partial => Some(
+            "the cloud refuses to disable the application itself: watch it, take its owners off, or delete it",
+        ),
         Standing::Undone => Some("correct the cause, then plan and approve again"),
         Standing::Abandoned => Some("decide what replaces it; nothing more happens here"),
         Standing::Stuck => Some("`reissue status` shows what a person does by hand, then `reissue resolve`"),

@@ -118,6 +118,7 @@ fn of_target(event: &Event) -> Option<String> {
                 Ending::Abandoned => "abandoned",
                 Ending::Done => "done",
                 Ending::DoneNotEvicted => "done, but other ways in were not reviewed",
+                Ending::Partial => "done in part",
                 Ending::Undone => "undone",
             };
             format!("ended: {how}")
@@ -230,6 +231,7 @@ pub fn effect(effect: &Effect) -> String {
             let old = if *old_accepted { "; the old one was still accepted" } else { "" };
             format!("the store's newest version {version} was accepted {times} times{old}")
         }
+        Effect::Rejected { code } => format!("the cloud refuses this switch ({code}); it was left as it was"),
         Effect::Reset { changed_at } => format!("password reset at {}", changed_at.short()),
         Effect::Restored { place, version } => {
             format!("{place} holds its previous value again, as version {version}")

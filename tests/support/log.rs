@@ -343,6 +343,7 @@ pub async fn tell(journal: &Journal, story: &Story) {
 
 pub fn finished() -> RunFinished {
     RunFinished {
+        partial: 0,
         checkpoints: 0,
         done: 1,
         events: 0,

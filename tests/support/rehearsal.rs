@@ -20,8 +20,8 @@ use reissue::domain::step::Phase;
 use reissue::domain::target::TargetState;
 use reissue::domain::text::Text;
 use reissue::drill::scene::{self, Scene};
-use reissue::engine::Outcome;
 use reissue::engine::recovery::Recovery;
+use reissue::engine::{Left, Outcome};
 use reissue::env::{Clock, Env, MemoryDisk};
 use reissue::lab::LabDisconnect;
 use reissue::pipeline::{self, ApplyFailure, ApplyOrder, PlanFailure, PlanOrder};
@@ -292,13 +292,36 @@ impl Rehearsal {
                 () = wire.dead.notified() => None,
                 ended = self.apply(&home, &plan, resume) => Some(ended),
             };
-            if let Some(ended) = ended {
-                return ended;
+            resume = true;
+            match ended {
+                Some(Ok(outcome)) if self.is_confirmed(&home, &outcome).await => continue,
+                Some(ended) => return ended,
+                None => {}
             }
             self.disk.crash_process();
             self.azure = session(&self.env, &self.playbook, &self.scene, &self.wire);
-            resume = true;
         }
+    }
+
+    /// If the run left because it waits for people: they do what they are asked for, and say so.
+    async fn is_confirmed(&self, home: &Home, outcome: &Outcome) -> bool {
+        let Left::Holding { confirm, .. } = &outcome.left else { return false };
+        let log = Reader::open(self.env.disk.as_ref(), &home.log()).unwrap();
+        let run = log.filter_map(|read| read.unwrap().line.run).last().unwrap();
+        let inbox = Inbox::new(self.env.disk.clone(), &home.log());
+        for (target, consumer) in confirm {
+            self.env.clock.sleep(Duration::from_secs(300)).await;
+            let upn = self.playbook.targets[0].subject.name();
+            match consumer.as_str() {
+                "disabled-on-premises" => self.scene.lab.disable_on_premises(upn),
+                reset => self.scene.lab.reset_on_premises(upn, &format!("On-premises {reset}")),
+            }
+            let (by, how) = (Text::lossy("ad@agency.example"), Text::lossy("done there"));
+            let note =
+                Note::Confirm { by, consumer: consumer.clone(), how, run: run.clone(), target: *target };
+            inbox.hand_in(note.word(), &serde_json::to_vec(&note).unwrap()).unwrap();
+        }
+        !confirm.is_empty()
     }
 
     async fn apply(&self, home: &Home, plan: &[u8], resume: bool) -> Result<Outcome, ApplyFailure> {

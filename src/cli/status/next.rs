@@ -5,7 +5,7 @@ use crate::cli::standing::{Standing, when};
 use crate::connector::registry;
 use crate::domain::event::{Decision, Environment};
 use crate::domain::id::TargetId;
-use crate::domain::step::Phase;
+use crate::domain::step::{Phase, Verb};
 use crate::domain::time::Timestamp;
 use serde::Serialize;
 use std::path::Path;
@@ -42,6 +42,11 @@ pub(super) fn todos(run: &Run<'_>, home: &Path, now: Timestamp) -> Vec<Todo> {
     }
     approvals(run, &words, now, &mut todos);
     for (id, standing) in run.standings(now) {
+        if matches!(standing, Standing::AwaitingConfirmation { .. })
+            && let Some(todo) = gate(run, id)
+        {
+            todos.push(todo);
+        }
         per_target(&words, &id.to_string(), &standing, &mut todos);
         if matches!(standing, Standing::Stuck { .. })
             && let Some(todo) = todos.last_mut()
@@ -112,7 +117,7 @@ fn per_target(words: &Words, target: &str, standing: &Standing, todos: &mut Vec<
                 let command =
                     format!("reissue confirm {run} {target} --consumer {name} --by NAME --how TEXT{home}");
                 todos.push(Todo {
-                    why: format!("{target} waits until {name} has moved to the new credential"),
+                    why: format!("{target} waits for {name}; when that is so"),
                     commands: vec![command],
                 });
             }
@@ -127,6 +132,15 @@ fn per_target(words: &Words, target: &str, standing: &Standing, todos: &mut Vec<
         }
         _ => {}
     }
+}
+
+/// What somebody does by hand before the target goes on.
+fn gate(run: &Run<'_>, id: TargetId) -> Option<Todo> {
+    let state = run.recovery.states.get(&id)?;
+    state.current().filter(|step| step.verb == Verb::Gate)?;
+    let who = state.plan.setting("on_premises").unwrap_or("a person");
+    let why = format!("{id} waits for what {who} does by hand for {}", state.plan.name);
+    Some(Todo { why, commands: by_hand(run, id) })
 }
 
 /// What the target's kind says that a person does; it holds no secret.

@@ -66,7 +66,7 @@ impl Kind for AppCertificate {
                 .to(Verb::Publish, home, &place),
         };
         let settings = settings_of(target);
-        Ok(Proposal { retire, settings, steps: steps.done(), warnings, whole_list: true })
+        Ok(Proposal { hold: None, retire, settings, steps: steps.done(), warnings, whole_list: true })
     }
 
     fn by_hand(&self, state: &TargetState, header: &PlanHeader) -> Vec<String> {

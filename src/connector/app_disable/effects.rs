@@ -9,9 +9,9 @@ use crate::connector::registry::World;
 use crate::connector::switch::{self, Switchable, switchable, switchable_of};
 use crate::connector::{Call, Effects, Errand, Hand, Sight, Trouble, Warrant};
 use crate::domain::credential::CredentialRef;
-use crate::domain::event::{Drift, Fault, FaultClass, Sighting};
+use crate::domain::event::{Drift, Fault, FaultClass, Happened, Sighting};
 use crate::domain::id::RunId;
-use crate::domain::observation::Observation;
+use crate::domain::observation::{ObjectRole, Observation};
 use crate::domain::plan::PlannedTarget;
 use crate::domain::step::{Effect, Proof, Step, Verb};
 use crate::wire::budget::Permit;
@@ -40,13 +40,22 @@ impl AppDisableEffects {
 
     async fn switch(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
         let on = switchable(call)?;
-        switch::set(&self.azure, call, &on, false).await?;
-        Ok(Effect::Switched { was_enabled: on.was_enabled })
+        match switch::set(&self.azure, call, &on, false).await {
+            Ok(()) => Ok(Effect::Switched { was_enabled: on.was_enabled }),
+            // The service principal is off: going back because its application cannot be switched off
+            // too would open the door again. Whether every national cloud knows `isDisabled` is
+            // unconfirmed.
+            Err(Trouble::Fault(f)) if on.role == ObjectRole::Application && is_refused(&f) => {
+                Ok(Effect::Rejected { code: f.code })
+            }
+            Err(trouble) => Err(trouble),
+        }
     }
 
     /// Every object that the plan switches, off in agreeing reads; how many reads those were.
     async fn all_off(&self, call: &Call<'_>, wanted: Agreement) -> Result<u16, Fault> {
-        let steps = call.state.plan.steps.iter().filter(|s| s.verb == Verb::Switch);
+        let known = |s: &&Step| s.verb == Verb::Switch && !call.state.is_rejected(s.no);
+        let steps = call.state.plan.steps.iter().filter(known);
         let objects: Vec<Switchable> =
             steps.map(|s| switchable_of(&call.state.plan, &s.object)).collect::<Result<_, _>>()?;
         let off = agree(self.azure.env().clock, wanted, || async {
@@ -74,6 +83,11 @@ impl AppDisableEffects {
         let horizon = self.azure.env().clock.now().after(APP_TOKEN_LIFE);
         Ok(Effect::Proved { credential: None, horizon, proof: Proof::SwitchedOff, times })
     }
+}
+
+/// Refused for good, and nothing happened.
+fn is_refused(fault: &Fault) -> bool {
+    fault.class == FaultClass::Refused && fault.happened == Happened::No
 }
 
 #[async_trait]

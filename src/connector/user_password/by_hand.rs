@@ -1,17 +1,45 @@
 //! A reset that a person finishes. The delivered password goes from the vault into the request
 //! without being seen, and without standing in a command line.
 
+use super::plan::{DISABLED, RESETS};
 use crate::connector::by_hand::Sheet;
+use crate::domain::observation::Fact;
 use crate::domain::plan::PlanHeader;
 use crate::domain::step::Verb;
 use crate::domain::target::TargetState;
 use serde_json::json;
+
+/// For whoever works in the on-premises directory (Microsoft Learn, "Revoke user access in an
+/// emergency in Microsoft Entra ID"). The new password is typed at the command's own prompt.
+fn on_premises(sheet: &mut Sheet<'_>) {
+    let seen = &sheet.plan().observation;
+    let account = seen.fact(Fact::OnPremisesAccount).unwrap_or(&sheet.plan().subject);
+    let account = powershell(account.rsplit('\\').next().unwrap_or(account));
+    let waits_for = |what: &str| sheet.plan().hold.confirmed_by.iter().any(|c| c.as_str() == what);
+    if waits_for(DISABLED) {
+        sheet.note(&format!("On a domain controller, then confirm `{DISABLED}`:"));
+        sheet.line(format!("Disable-ADAccount -Identity {account}"));
+    }
+    for what in RESETS {
+        sheet.note(&format!("Another password each time, then confirm `{what}`:"));
+        sheet.line(format!("Set-ADAccountPassword -Identity {account} -Reset"));
+    }
+}
+
+/// One argument of a PowerShell line.
+fn powershell(argument: &str) -> String {
+    format!("'{}'", argument.replace('\'', "''"))
+}
 
 pub(super) fn lines(state: &TargetState, header: &PlanHeader) -> Vec<String> {
     let mut sheet = Sheet::new(state, header);
     let Some(user) = state.plan.observation.objects.first().map(|o| o.id.to_string()) else {
         return sheet.done();
     };
+    if state.plan.steps.iter().any(|s| s.verb == Verb::Gate && !state.is_done(s.no)) {
+        on_premises(&mut sheet);
+        return sheet.done();
+    }
     sheet.note("What is there now:");
     let select = "?$select=userPrincipalName,accountEnabled,lastPasswordChangeDateTime,signInSessionsValidFromDateTime";
     let show = sheet.rest("get", &sheet.url(&user, select));

@@ -2,6 +2,7 @@
 //! by the directory's own time stamps.
 
 use super::password;
+use super::plan::DISABLED;
 use crate::azure::Azure;
 use crate::azure::graph::users::User;
 use crate::azure::quota::Operation;
@@ -30,6 +31,10 @@ const LABEL: &str = "password";
 /// Access tokens of people live 60 to 90 minutes (Microsoft Learn, "Configurable token
 /// lifetimes"); longer ones exist only where continuous access evaluation ends them on revoke.
 const TOKEN_LIFE: Duration = Duration::from_secs(90 * 60);
+/// How long a password that was reset on premises may take to show in the directory's stamp: hash
+/// synchronisation runs every two minutes (Microsoft Learn, "Password hash synchronization"). Where
+/// hashes are not synchronised, the stamp never moves.
+const HASH_SYNC: Duration = Duration::from_secs(15 * 60);
 /// How far the directory's clock may be behind ours, its whole seconds included.
 const SKEW: Duration = Duration::from_secs(60);
 
@@ -57,17 +62,19 @@ impl From<User> for Stamps {
     }
 }
 
+/// Whether a stamp is later than the one that the plan saw.
+fn later_than_planned(call: &Call<'_>, planned: Fact, stamp: Option<Timestamp>) -> bool {
+    let before = call.state.plan.observation.fact(planned).and_then(|t| t.parse::<Timestamp>().ok());
+    stamp.is_some_and(|stamp| before.is_none_or(|b| stamp > b))
+}
+
 /// Whether a stamp moved because of the step: it is later than the plan saw it, and not earlier
 /// than the step's first attempt.
 fn moved(call: &Call<'_>, verb: Verb, planned: Fact, stamp: Option<Timestamp>) -> bool {
-    let plan = &call.state.plan;
-    let before = plan.observation.fact(planned).and_then(|t| t.parse::<Timestamp>().ok());
-    let step = plan.steps.iter().find(|s| s.verb == verb);
+    let step = call.state.plan.steps.iter().find(|s| s.verb == verb);
     let asked = step.and_then(|s| call.state.first_attempt_at(s.no, false));
-    match (stamp, asked) {
-        (Some(stamp), Some(asked)) => before.is_none_or(|b| stamp > b) && stamp.after(SKEW) >= asked,
-        _ => false,
-    }
+    let in_time = |stamp: Timestamp| asked.is_some_and(|asked| stamp.after(SKEW) >= asked);
+    stamp.is_some_and(in_time) && later_than_planned(call, planned, stamp)
 }
 
 impl UserPasswordEffects {
@@ -123,17 +130,27 @@ impl UserPasswordEffects {
 
     async fn prove(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
         let stamps = self.stamps(call, AS_PROOF).await?;
-        let blocks = call.state.plan.steps.iter().any(|s| s.verb == Verb::Block);
+        let plan = &call.state.plan;
+        let blocks = plan.steps.iter().any(|s| s.verb == Verb::Block)
+            || plan.hold.confirmed_by.iter().any(|c| c.as_str() == DISABLED);
+        let by_hand = plan.steps.iter().any(|s| s.verb == Verb::Gate);
+        let changed = match by_hand {
+            true => later_than_planned(call, Fact::PasswordChanged, stamps.password_changed),
+            false => moved(call, Verb::Reset, Fact::PasswordChanged, stamps.password_changed),
+        };
+        let waited = call.state.first_attempt_at(call.step.no, false).map(|first| self.now().since(first));
+        let attested = by_hand && !changed && waited.is_some_and(|w| w >= HASH_SYNC);
         let open = [
             (blocks && stamps.enabled, "still_enabled"),
-            (!moved(call, Verb::Reset, Fact::PasswordChanged, stamps.password_changed), "password_unchanged"),
+            (!changed && !attested, "password_unchanged"),
             (!moved(call, Verb::Revoke, Fact::SessionsValidFrom, stamps.sessions_valid_from), "not_revoked"),
         ];
         if let Some((_, code)) = open.into_iter().find(|(open, _)| *open) {
             return Err(fault(FaultClass::NotYet, code).into());
         }
         let horizon = self.now().after(TOKEN_LIFE);
-        Ok(Effect::Proved { credential: None, horizon, proof: Proof::Timestamps, times: AS_PROOF.times })
+        let proof = if attested { Proof::Attested } else { Proof::Timestamps };
+        Ok(Effect::Proved { credential: None, horizon, proof, times: AS_PROOF.times })
     }
 
     /// A delivery in doubt: a version with our label is ours, whichever attempt made it.
@@ -211,6 +228,7 @@ fn seen_of(user: &User) -> Observation {
     });
     if user.is_synced() {
         seen.facts.insert(Fact::Synced, Text::lossy("true"));
+        seen.facts.extend(user.on_premises_name().map(|name| (Fact::OnPremisesAccount, Text::lossy(&name))));
     }
     let stamps = [
         (Fact::PasswordChanged, user.last_password_change),

@@ -69,19 +69,13 @@ fn plan_one(
     let seen = one.seen.as_ref().map_err(Clone::clone)?;
     refuse_untouchable(playbook, observed, target, seen)?;
     refuse_marks(observed, seen)?;
-    let hold = hold_of(target);
     let proposal = kind.propose(target, seen, context)?;
-    Ok(assemble(target, seen, kind, hold, proposal))
+    Ok(assemble(target, seen, kind, proposal))
 }
 
-fn assemble(
-    target: &Target,
-    seen: &Observation,
-    kind: &dyn Kind,
-    hold: PlannedHold,
-    p: Proposal,
-) -> PlannedTarget {
-    let Proposal { retire, settings, steps, mut warnings, whole_list } = p;
+fn assemble(target: &Target, seen: &Observation, kind: &dyn Kind, p: Proposal) -> PlannedTarget {
+    let Proposal { hold, retire, settings, steps, mut warnings, whole_list } = p;
+    let hold = hold.unwrap_or_else(|| hold_of(target));
     let holds = steps.iter().any(|s| s.verb == Verb::Hold);
     if holds {
         warnings.extend(consumer_warnings(target, &hold));

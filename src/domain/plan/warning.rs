@@ -27,6 +27,8 @@ pub enum Warning {
     NoPreviousValue,
     /// The key may not leave the store that made it: what is published says where it is.
     PointerOnly,
+    /// The password is replaced in the on-premises directory, by people.
+    ByHand { who: Text<64> },
     /// Owners can switch a disabled application back on.
     OwnersCanReenable { owners: u32 },
     /// The old value is not known to this run: death is proved by absence only.
@@ -67,6 +69,11 @@ impl fmt::Display for Warning {
                 f,
                 "the key may not leave the vault: the certificate's address is published instead of it, and \
                  consumers must be able to have the vault sign"
+            ),
+            Warning::ByHand { who } => write!(
+                f,
+                "mastered on premises: {who} resets the password there twice, by hand; this run waits for their word, \
+                 then ends the sessions"
             ),
             Warning::OwnersCanReenable { owners } => {
                 write!(f, "{owners} owner(s) can switch it on again: review them")

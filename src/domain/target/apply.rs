@@ -146,7 +146,7 @@ impl TargetState {
 
     fn done(&mut self, e: &StepDone, at: Timestamp) -> Applied {
         let verb = self.step(e.step).ok_or("the plan has no such step")?.verb;
-        let is_hold = verb == Verb::Hold && !e.undo;
+        let is_hold = verb.waits() && !e.undo;
         let course = self.course_mut(e.step, e.undo)?;
         if !is_hold && (course.status != Status::Intended || course.attempts != e.attempt) {
             return Err("there is no such attempt under way");
@@ -179,6 +179,9 @@ impl TargetState {
                 }
             }
             Effect::Rechecked { old_accepted, .. } => self.old_accepted = *old_accepted,
+            Effect::Rejected { code } => {
+                self.rejected.insert(no, code.clone());
+            }
             Effect::Published { place, previous, version } => {
                 self.published = Some(Published {
                     place: place.clone(),
@@ -285,7 +288,7 @@ impl TargetState {
     }
 
     fn hold_opened(&mut self, e: &crate::domain::event::HoldOpened, at: Timestamp) -> Applied {
-        if self.step(e.step).map(|s| s.verb) != Some(Verb::Hold) || self.hold.is_some() {
+        if !self.step(e.step).is_some_and(|s| s.verb.waits()) || self.hold.is_some() {
             return Err("there is no hold to open");
         }
         self.hold = Some(HoldState {
@@ -331,14 +334,19 @@ impl TargetState {
         Ok(())
     }
 
+    fn all_done(&self) -> bool {
+        self.lost.is_empty() && self.plan.steps.iter().all(|s| self.is_done(s.no))
+    }
+
     fn end(&mut self, ending: Ending) -> Applied {
         let fits = match ending {
             Ending::Abandoned => self.stage == Stage::Resolved(Resolution::Abandoned),
             Ending::Undone => self.unwinding.is_some() && self.unresolved() == 0,
             Ending::Done | Ending::DoneNotEvicted => {
                 self.stage == Stage::Resolved(Resolution::Done)
-                    || (self.lost.is_empty() && self.plan.steps.iter().all(|s| self.is_done(s.no)))
+                    || (self.all_done() && self.rejected.is_empty())
             }
+            Ending::Partial => self.all_done() && !self.rejected.is_empty(),
         };
         if !fits {
             return Err("the steps do not lead to that ending");

@@ -86,6 +86,9 @@ impl TargetState {
     }
 
     fn done_ending(&self) -> Ending {
+        if self.stage == Stage::Running && !self.rejected.is_empty() {
+            return Ending::Partial;
+        }
         if self.plan.other_ways_in().next().is_some() { Ending::DoneNotEvicted } else { Ending::Done }
     }
 
@@ -115,9 +118,10 @@ impl TargetState {
             let cause = match failed {
                 Some((step, _)) if step.verb == Verb::Prove => Cause::StillAlive,
                 Some((_, code)) => Cause::Fault { code: code.clone() },
-                None => match (&self.drift, self.aborted) {
-                    (Some(drift), _) => drift.clone(),
-                    (None, true) if self.has_writes_left() => Cause::Aborted,
+                None => match (&self.drift, self.every_switch_is_refused(), self.aborted) {
+                    (Some(drift), ..) => drift.clone(),
+                    (None, Some(refused), _) => refused,
+                    (None, None, true) if self.has_writes_left() => Cause::Aborted,
                     _ => return None,
                 },
             };
@@ -139,6 +143,13 @@ impl TargetState {
         let gone = Cause::Drift { change: Drift::CredentialGone };
         let replaced = self.course_of(Verb::Attach) || self.course_of(Verb::Detach);
         self.plan.protocol == Protocol::ReplaceList && replaced && self.drift.as_ref() == Some(&gone)
+    }
+
+    /// The cloud refuses everything that was to be switched.
+    fn every_switch_is_refused(&self) -> Option<Cause> {
+        let code = self.rejected.values().next()?.clone();
+        let mut switches = self.plan.steps.iter().filter(|s| s.verb == Verb::Switch);
+        switches.all(|s| self.is_rejected(s.no)).then_some(Cause::Fault { code })
     }
 
     fn no_way_back(&self, step: StepNo) -> Next {
@@ -185,7 +196,7 @@ impl TargetState {
         if self.stage == Stage::Waiting {
             return Next::Record(self.started());
         }
-        if step.verb == Verb::Hold {
+        if step.verb.waits() {
             return self.holding(step, now);
         }
         let Some(state) = self.course(step.no) else { return Next::Over };
@@ -235,7 +246,14 @@ impl TargetState {
                 Verb::Mint | Verb::Attach | Verb::Publish | Verb::Block | Verb::Switch | Verb::Unblock
             )
         };
-        let Some(step) = self.plan.steps.iter().rev().filter(undoable).find(|s| self.is_done(s.no)) else {
+        let Some(step) = self
+            .plan
+            .steps
+            .iter()
+            .rev()
+            .filter(undoable)
+            .find(|s| self.is_done(s.no) && !self.is_rejected(s.no))
+        else {
             return self.ended(Ending::Undone);
         };
         if step.verb == Verb::Publish && self.published.as_ref().is_some_and(|p| p.previous.is_none()) {

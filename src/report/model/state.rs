@@ -17,6 +17,7 @@ pub enum Tone {
 pub enum Standing {
     Done,
     DoneNotEvicted,
+    Partial,
     Undone,
     Abandoned,
     Stuck,
@@ -29,6 +30,7 @@ impl Standing {
         match self {
             Standing::Done => "done",
             Standing::DoneNotEvicted => "rotated, not evicted",
+            Standing::Partial => "done in part",
             Standing::Undone => "failed and undone",
             Standing::Abandoned => "abandoned by a person",
             Standing::Stuck => "stuck: a person is needed",
@@ -40,7 +42,7 @@ impl Standing {
         match self {
             Standing::Done => Tone::Good,
             Standing::DoneNotEvicted | Standing::Running | Standing::Waiting => Tone::Caution,
-            Standing::Undone | Standing::Abandoned | Standing::Stuck => Tone::Bad,
+            Standing::Partial | Standing::Undone | Standing::Abandoned | Standing::Stuck => Tone::Bad,
         }
     }
     pub fn is_done(self) -> bool {

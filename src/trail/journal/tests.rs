@@ -55,6 +55,7 @@ fn paused(n: u32) -> Entry {
 
 fn finished() -> Entry {
     let zero = RunFinished {
+        partial: 0,
         checkpoints: 0,
         done: 0,
         events: 0,

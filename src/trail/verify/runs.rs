@@ -227,6 +227,7 @@ impl Run {
             let done = ended(Ending::Done) + ended(Ending::DoneNotEvicted);
             let undone = ended(Ending::Undone) + ended(Ending::Abandoned);
             counts.push(("targets done", u64::from(finished.done), done));
+            counts.push(("targets done in part", u64::from(finished.partial), ended(Ending::Partial)));
             counts.push(("targets undone", u64::from(finished.undone), undone));
             counts.push((
                 "intents without an outcome",
