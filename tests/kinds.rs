@@ -92,6 +92,47 @@ fn a_user_whose_password_was_reset_stays_blocked() {
     });
 }
 
+/// A user who is mastered on premises: nothing is written before people have said that they reset
+/// the password there, and the proof says how it is known.
+#[test]
+fn a_synced_user_waits_at_the_gate_and_the_proof_says_what_it_rests_on() {
+    for (hashes_are_synchronised, proof) in [(true, "\"timestamps\""), (false, "\"attested\"")] {
+        in_virtual_time(async {
+            let mut rehearsal = Rehearsal::new(&saga("user-password-on-premises-blocked"));
+            rehearsal.hashes_are_synchronised = hashes_are_synchronised;
+            let outcome = rehearsal.run().await.unwrap();
+            assert!(is_done(&outcome), "{outcome:?}");
+            assert_eq!(rehearsal.sent().len(), 1, "{:#?}", rehearsal.sent());
+            assert!(rehearsal.sent()[0].path.ends_with("/revokeSignInSessions"));
+            assert_eq!(rehearsal.told(&["consumer.confirmed"]).lines().count(), 3);
+            assert!(rehearsal.told(&["\"proved\""]).contains(proof), "{}", rehearsal.told(&["proved"]));
+        });
+    }
+}
+
+/// The application's own switch is refused for good: what was switched off stays off, and the end
+/// says that a part is missing.
+#[test]
+fn a_disable_that_the_cloud_takes_in_part_is_partial() {
+    in_virtual_time(async {
+        let mut rehearsal = Rehearsal::new(&saga("app-disable"));
+        *rehearsal.wire.answers.lock().unwrap() = Some(Box::new(|request| {
+            let body =
+                r#"{"error":{"code":"Request_BadRequest","message":"Invalid property 'isDisabled'."}}"#;
+            let answer = || http::Response::builder().status(400).body(Bytes::from_static(body.as_bytes()));
+            let disables = request.method() == "PATCH" && request.uri().path().contains("/applications/");
+            disables.then(|| answer().unwrap())
+        }));
+        let outcome = rehearsal.run().await.unwrap();
+        assert_eq!((outcome.partial, outcome.done, outcome.undone), (1, 0, 0), "{outcome:?}");
+        let Slate::App { application_off, principal_on, .. } = Slate::of(&rehearsal).await else {
+            panic!("an app")
+        };
+        assert_eq!((application_off, principal_on), (false, false));
+        assert!(rehearsal.told(&["run.finished"]).contains("\"partial\":1"));
+    });
+}
+
 /// Lost lines, throttling, conflicts, stale replicas: the end is the same as in calm weather.
 #[test]
 fn every_kind_weathers_a_hostile_tenant() {

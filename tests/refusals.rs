@@ -250,6 +250,33 @@ fn store_newest_disabled() {
     assert_eq!(found.reason, Reason::StoreNewestDisabled);
 }
 
+/// A certificate of that name holds the secret of that name.
+#[test]
+fn store_name_managed() {
+    let found = in_virtual_time(async {
+        let mut rehearsal = Rehearsal::new(&app(APP, NAME, SECRET));
+        let url = format!("{VAULT}/certificates/web-server/create?api-version=7.5");
+        let policy = r#"{"policy":{"key_props":{"kty":"RSA","key_size":2048,"exportable":true},"x509_props":{"subject":"CN=web"},"issuer":{"name":"Self"}}}"#;
+        assert_eq!(rehearsal.by_hand("POST", &url, policy).await, 202);
+        let pending = format!("{VAULT}/certificates/web-server/pending?api-version=7.5");
+        assert_eq!(rehearsal.by_hand("GET", &pending, "").await, 200);
+        rehearsal.reads(&app(APP, NAME, &SECRET.replace("name: payroll-sync }", "name: web-server }")));
+        refusal(&rehearsal.plan().await.unwrap())
+    });
+    assert_eq!(found.reason, Reason::StoreNameManaged);
+}
+
+/// Mastered in the cloud, while the playbook only says who resets it elsewhere.
+#[test]
+fn nothing_delivered() {
+    let found = in_virtual_time(async {
+        let mut rehearsal = Rehearsal::new(&user("alice@agency.example"));
+        rehearsal.reads(&playbook("", "user: alice@agency.example\n    reset: { on_premises: ad-team }"));
+        refusal(&rehearsal.plan().await.unwrap())
+    });
+    assert_eq!(found.reason, Reason::NothingDelivered);
+}
+
 /// Roles can be given for single secrets: the vault answers, and this name does not.
 #[test]
 fn store_unreachable() {

@@ -181,7 +181,7 @@ fn seen(out: &mut String, observation: &Observation, target: &PlannedTarget) {
             span[0], span[1]
         );
     }
-    if let Some(StoreSeen { newest, newest_enabled: _, soft_deleted: _ }) = store {
+    if let Some(StoreSeen { managed: _, newest, newest_enabled: _, soft_deleted: _ }) = store {
         let newest = newest.as_deref().unwrap_or("nothing yet");
         let _ = writeln!(out, "      the store holds: {newest}");
     }

@@ -105,6 +105,7 @@ pub(super) fn need_store(seen: &Observation, place: &Place) -> Result<(), Refusa
     match &seen.store {
         None => Err(Refusal::new(Reason::StoreUnreachable, &*place.store)),
         Some(s) if s.soft_deleted => Err(Refusal::new(Reason::StoreNameDeleted, &*place.name)),
+        Some(s) if s.managed => Err(Refusal::new(Reason::StoreNameManaged, &*place.name)),
         Some(s) if s.newest.is_some() && !s.newest_enabled => {
             Err(Refusal::new(Reason::StoreNewestDisabled, &*place.name))
         }

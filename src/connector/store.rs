@@ -77,6 +77,7 @@ impl VaultStores {
             }
         };
         Ok(StoreSeen {
+            managed: newest.is_some_and(|v| v.managed),
             newest: newest.map(|v| v.version.clone()),
             newest_enabled: newest.is_none_or(|v| v.enabled),
             soft_deleted,

@@ -78,6 +78,9 @@ pub struct CredentialSeen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreSeen {
+    /// The name belongs to a certificate of the vault: nothing else can be written there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub managed: bool,
     /// None: the name is free.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest: Option<Text<64>>,

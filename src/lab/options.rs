@@ -115,8 +115,6 @@ pub struct LabOptions {
     pub quotas: bool,
     /// Life of an access token, in seconds.
     pub token_seconds: u64,
-    /// Whether an application can be disabled: false is a cloud that does not know the property.
-    pub knows_is_disabled: bool,
     /// The Azure subscription that the management routes show.
     pub subscription: String,
     /// Stands in every value and every token that the lab makes, so that a test finds them
@@ -137,7 +135,6 @@ impl Default for LabOptions {
             size: TenantSize::Large,
             quotas: true,
             token_seconds: 3599,
-            knows_is_disabled: true,
             subscription: "22222222-2222-4222-8222-222222222222".into(),
             mark: String::new(),
         }

@@ -3,8 +3,11 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
-use async_trait::async_trait;
+#[path = "mishaps.rs"]
+mod mishaps;
+
 use bytes::Bytes;
+pub(crate) use mishaps::{Frail, Mishap, Sent};
 use reissue::azure::Azure;
 use reissue::azure::credential::Identity;
 use reissue::connector::syntaxes;
@@ -31,7 +34,6 @@ use reissue::trail::inbox::Inbox;
 use reissue::trail::reader::Reader;
 use reissue::wire::budget::Start;
 use reissue::wire::in_process::InProcess;
-use reissue::wire::{Class, Kind, Reached, Wire, WireError};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -42,107 +44,6 @@ const HOME: &str = "/home";
 const AUTHOR: &str = "author@agency.example";
 const APPROVER: &str = "ann@agency.example";
 
-/// What happens to the n-th write, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mishap {
-    /// It is carried out, and its answer never comes.
-    ReplyLost,
-    /// It never arrives, and nobody knows.
-    RequestLost,
-    /// The service will not do it: 400.
-    Refused,
-    /// It is carried out, and the answer says that it was not.
-    Denied,
-    /// A PATCH of certificates arrives without this entry: another writer had read an older list.
-    Without(&'static str),
-    /// The process dies when it was carried out.
-    CrashAfter,
-    /// The process dies before it is sent.
-    CrashBefore,
-}
-
-/// A write that went out, for messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Sent {
-    pub(crate) method: String,
-    pub(crate) path: String,
-}
-
-type Answers = Box<dyn Fn(&http::Request<Bytes>) -> Option<http::Response<Bytes>> + Send + Sync>;
-
-/// The wire to the lab.
-pub(crate) struct Frail {
-    inner: Box<dyn Wire>,
-    pub(crate) plan: Mutex<Vec<(usize, Mishap)>>,
-    pub(crate) sent: Mutex<Vec<Sent>>,
-    /// Answers of its own for some requests, reads among them.
-    pub(crate) answers: Mutex<Option<Answers>>,
-    dead: Notify,
-}
-
-impl std::fmt::Debug for Frail {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Frail")
-    }
-}
-
-fn refusal() -> http::Response<Bytes> {
-    let body = r#"{"error":{"code":"Request_BadRequest","message":"This is refused."}}"#;
-    http::Response::builder().status(400).body(Bytes::from(body)).unwrap()
-}
-
-fn without(request: http::Request<Bytes>, name: &str) -> http::Request<Bytes> {
-    let (parts, body) = request.into_parts();
-    let mut json: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    let list = json["keyCredentials"].as_array_mut().unwrap();
-    let before = list.len();
-    list.retain(|entry| entry["displayName"] != name);
-    assert_eq!(list.len() + 1, before, "there is such an entry");
-    http::Request::from_parts(parts, Bytes::from(json.to_string()))
-}
-
-#[async_trait]
-impl Wire for Frail {
-    async fn call(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
-        let own = self.answers.lock().unwrap().as_ref().and_then(|answers| answers(&request));
-        if let Some(response) = own {
-            return Ok(response);
-        }
-        if Class::of(&request) != Class::Write {
-            return self.inner.call(request).await;
-        }
-        let n = {
-            let mut sent = self.sent.lock().unwrap();
-            let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-            sent.push(Sent { method, path });
-            sent.len()
-        };
-        let mishap = self.plan.lock().unwrap().iter().find(|(at, _)| *at == n).map(|(_, m)| *m);
-        let lost = WireError::new(Kind::Cut, Reached::Unknown, request.uri());
-        match mishap {
-            None => self.inner.call(request).await,
-            Some(Mishap::ReplyLost) => {
-                let _ = self.inner.call(request).await;
-                Err(lost)
-            }
-            Some(Mishap::RequestLost) => Err(lost),
-            Some(Mishap::Refused) => Ok(refusal()),
-            Some(Mishap::Denied) => {
-                let _ = self.inner.call(request).await;
-                Ok(refusal())
-            }
-            Some(Mishap::Without(name)) => self.inner.call(without(request, name)).await,
-            Some(crash) => {
-                if crash == Mishap::CrashAfter {
-                    let _ = self.inner.call(request).await;
-                }
-                self.dead.notify_one();
-                std::future::pending().await
-            }
-        }
-    }
-}
-
 /// Everything that a run needs, and what outlives a crash of it.
 pub(crate) struct Rehearsal {
     pub(crate) env: Env,
@@ -151,6 +52,8 @@ pub(crate) struct Rehearsal {
     pub(crate) scene: Scene,
     pub(crate) wire: Arc<Frail>,
     pub(crate) azure: Azure,
+    /// What is reset on premises shows here.
+    pub(crate) hashes_are_synchronised: bool,
 }
 
 impl Rehearsal {
@@ -184,7 +87,7 @@ impl Rehearsal {
             dead: Notify::new(),
         });
         let azure = session(&env, &playbook, &scene, &wire);
-        Self { env, disk, playbook, scene, wire, azure }
+        Self { env, disk, playbook, scene, wire, azure, hashes_are_synchronised: true }
     }
 
     pub(crate) fn go_wrong(&self, n: usize, mishap: Mishap) {
@@ -272,10 +175,14 @@ impl Rehearsal {
 
     /// What the log says of trouble, for messages.
     pub(crate) fn troubles(&self) -> String {
+        self.told(&["step.failed", "step.looked", "drift.seen", "target."])
+    }
+
+    /// The lines of the log that hold one of some words.
+    pub(crate) fn told(&self, words: &[&str]) -> String {
         let home = Home::open(&self.env, Path::new(HOME)).unwrap();
         let log = Reader::open(self.env.disk.as_ref(), &home.log()).unwrap();
         let lines = log.map(|read| String::from_utf8(read.unwrap().line.to_bytes().unwrap()).unwrap());
-        let words = ["step.failed", "step.looked", "drift.seen", "target."];
         let told = lines.filter(|l| words.iter().any(|w| l.contains(w)));
         told.map(|l| l[l.find("\"time\"").unwrap_or(0)..].to_owned() + "\n").collect()
     }
@@ -314,7 +221,10 @@ impl Rehearsal {
             let upn = self.playbook.targets[0].subject.name();
             match consumer.as_str() {
                 "disabled-on-premises" => self.scene.lab.disable_on_premises(upn),
-                reset => self.scene.lab.reset_on_premises(upn, &format!("On-premises {reset}")),
+                reset if self.hashes_are_synchronised => {
+                    self.scene.lab.reset_on_premises(upn, &format!("On-premises {reset}"));
+                }
+                _ => {}
             }
             let (by, how) = (Text::lossy("ad@agency.example"), Text::lossy("done there"));
             let note =

@@ -35,6 +35,8 @@ pub struct SecretVersion {
     pub content_type: Option<Text<255>>,
     pub created: Option<Timestamp>,
     pub expires: Option<Timestamp>,
+    /// It belongs to a certificate, and is written with that alone.
+    pub managed: bool,
 }
 
 impl SecretVersion {
@@ -80,6 +82,8 @@ struct Bundle {
     content_type: Option<String>,
     #[serde(default)]
     tags: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    managed: Option<bool>,
 }
 
 impl Bundle {
@@ -92,6 +96,7 @@ impl Bundle {
             content_type: self.content_type.as_deref().map(Text::lossy),
             created: self.attributes.created(),
             expires: self.attributes.expires(),
+            managed: self.managed == Some(true),
         };
         Some((value, version))
     }

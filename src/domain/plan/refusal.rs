@@ -59,6 +59,8 @@ refusals! {
         "Finish or abort that run first: two runs on one object lose credentials."
     StoreNameDeleted "store-name-deleted" "the name in the store is that of a deleted secret"
         "Recover or purge it, or publish under another name."
+    StoreNameManaged "store-name-managed" "the name in the store is that of a certificate: its secret is written by the vault alone"
+        "Publish under another name."
     StoreUnreachable "store-unreachable" "the store does not answer to this identity"
         "`reissue doctor` says which vaults it reaches, and with which rights."
     StoreNewestDisabled "store-newest-disabled" "the newest version in the store is disabled"

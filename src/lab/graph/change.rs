@@ -60,9 +60,6 @@ pub(super) fn patch(call: &mut Call<'_>, kind: Kind, id: &str) -> Outcome {
             properties.push(("KeyDescription".to_owned(), None, key_id.clone()));
             continue;
         }
-        if name == "isDisabled" && !call.state.options.knows_is_disabled {
-            return Err(error::bad_request("Invalid property 'isDisabled'."));
-        }
         check(kind, name, value)?;
         let old = object.fields.insert(name.clone(), value.clone());
         properties.push((name.clone(), old.map(|v| v.to_string()), Some(value.to_string())));
