@@ -42,12 +42,10 @@ pub(super) fn todos(run: &Run<'_>, home: &Path, now: Timestamp) -> Vec<Todo> {
     }
     approvals(run, &words, now, &mut todos);
     for (id, standing) in run.standings(now) {
-        if matches!(standing, Standing::AwaitingConfirmation { .. })
-            && let Some(todo) = gate(run, id)
-        {
-            todos.push(todo);
-        }
-        per_target(&words, &id.to_string(), &standing, &mut todos);
+        let gate = gate(run, id);
+        let by_hand_first = gate.is_some();
+        todos.extend(gate);
+        per_target(&words, &id.to_string(), &standing, by_hand_first, &mut todos);
         if matches!(standing, Standing::Stuck { .. })
             && let Some(todo) = todos.last_mut()
         {
@@ -108,16 +106,17 @@ fn approvals(run: &Run<'_>, words: &Words, now: Timestamp, todos: &mut Vec<Todo>
     }
 }
 
-fn per_target(words: &Words, target: &str, standing: &Standing, todos: &mut Vec<Todo>) {
+fn per_target(words: &Words, target: &str, standing: &Standing, by_hand: bool, todos: &mut Vec<Todo>) {
     let Words { home, run, .. } = words;
     match standing {
         Standing::AwaitingConfirmation { missing } => {
+            let what = if by_hand { "is done" } else { "has moved to the new credential" };
             for consumer in missing {
                 let name = quote(consumer);
                 let command =
                     format!("reissue confirm {run} {target} --consumer {name} --by NAME --how TEXT{home}");
                 todos.push(Todo {
-                    why: format!("{target} waits for {name}; when that is so"),
+                    why: format!("{target} waits until {name} {what}"),
                     commands: vec![command],
                 });
             }
@@ -137,7 +136,7 @@ fn per_target(words: &Words, target: &str, standing: &Standing, todos: &mut Vec<
 /// What somebody does by hand before the target goes on.
 fn gate(run: &Run<'_>, id: TargetId) -> Option<Todo> {
     let state = run.recovery.states.get(&id)?;
-    state.current().filter(|step| step.verb == Verb::Gate)?;
+    state.current().filter(|step| step.verb == Verb::Gate && state.hold().is_some())?;
     let who = state.plan.setting("on_premises").unwrap_or("a person");
     let why = format!("{id} waits for what {who} does by hand for {}", state.plan.name);
     Some(Todo { why, commands: by_hand(run, id) })
