@@ -53,7 +53,7 @@ fn main() -> Result<(), Failure> {
 }
 
 /// The pipeline, top to bottom.
-pub async fn run(text: &str, report_file: &Path) -> Result<Verdict, Failure> {
+pub(crate) async fn run(text: &str, report_file: &Path) -> Result<Verdict, Failure> {
     // 1. Check: text becomes a sound playbook, or all its mistakes at once. Nothing else is read.
     let playbook = check(text, &syntaxes()).map_err(|mistakes| mistakes.to_string())?;
     println!("1. checked   {}: {} targets", playbook.incident.id, playbook.targets.len());

@@ -35,7 +35,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 /// What is trusted comes from outside; what is judged comes from the folder.
-pub fn judge(log: &Path, key: &str, kept: &[String]) -> Result<Report, Box<dyn Error>> {
+pub(crate) fn judge(log: &Path, key: &str, kept: &[String]) -> Result<Report, Box<dyn Error>> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let key = key.trim().parse()?;
     let anchor = |path: &String| -> Result<Anchor, Box<dyn Error>> {
