@@ -11,6 +11,7 @@ mod completions;
 mod confirm;
 mod doctor;
 mod drill;
+mod drill_view;
 pub mod error;
 pub mod exit;
 mod explain;

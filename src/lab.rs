@@ -174,6 +174,10 @@ impl Lab {
     pub fn restart(&self, consumer: &str) {
         self.with(|state| people::restart(state, consumer));
     }
+    /// Edits the setting of a consumer that names one version: it names the newest from now on.
+    pub fn repoint(&self, consumer: &str) {
+        self.with(|state| people::repoint(state, consumer));
+    }
 
     /// Runs consumers and attackers on the lab's clock until dropped.
     pub async fn people(&self) {

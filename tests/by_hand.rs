@@ -34,7 +34,7 @@ fn sheet(name: &str, refused: usize) -> String {
 
 #[test]
 fn a_secret_that_was_taken_away_and_not_replaced() {
-    insta::assert_snapshot!(sheet("app-secret-contain", 5));
+    insta::assert_snapshot!(sheet("app-secret-contain", 6));
 }
 
 #[test]

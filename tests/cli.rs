@@ -95,7 +95,8 @@ fn listing(folder: &Path) -> BTreeMap<PathBuf, (u64, std::time::SystemTime)> {
 #[test]
 fn checking_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.yaml"), include_str!("../playbooks/midnight.yaml")).unwrap();
+    std::fs::write(folder.path().join("a.yaml"), include_str!("../playbooks/midnight-blizzard.yaml"))
+        .unwrap();
     std::fs::write(folder.path().join("b.yaml"), "reissue: 2\n").unwrap();
     let before = listing(folder.path());
     for arguments in [&["check", "a.yaml"][..], &["check", "b.yaml"], &["schema"], &["explain"]] {
@@ -118,7 +119,7 @@ fn what_is_no_regular_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::create_dir(at("folder")).unwrap();
-    std::fs::write(at("sound.yaml"), include_str!("../playbooks/midnight.yaml")).unwrap();
+    std::fs::write(at("sound.yaml"), include_str!("../playbooks/midnight-blizzard.yaml")).unwrap();
     symlink("sound.yaml", at("link.yaml")).unwrap();
     symlink("loop.yaml", at("loop.yaml")).unwrap();
     assert!(Command::new("mkfifo").arg(at("fifo")).status().unwrap().success());
@@ -139,7 +140,11 @@ fn what_is_no_regular_file_is_refused() {
 #[test]
 fn a_ten_megabyte_file_is_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let big = format!("{}\n{}", include_str!("../playbooks/midnight.yaml"), "# filler\n".repeat(1_200_000));
+    let big = format!(
+        "{}\n{}",
+        include_str!("../playbooks/midnight-blizzard.yaml"),
+        "# filler\n".repeat(1_200_000)
+    );
     std::fs::write(folder.path().join("big.yaml"), big).unwrap();
     let stderr = refused(folder.path(), "big.yaml");
     assert!(stderr.contains("PB002") && stderr.contains("1024 KiB"), "{stderr}");
@@ -216,6 +221,20 @@ fn every_playbook_code_has_a_case() {
         let elsewhere = ["PB002"]; // a_ten_megabyte_file_is_refused_at_once
         assert!(shown.contains(code.id()) || elsewhere.contains(&code.id()), "{code} is never shown");
     }
+}
+
+/// Forty targets are one line each and little beside: no wall of text at three in the morning.
+#[test]
+fn a_large_drill_is_told_shortly() {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = reissue(package, &["drill", "playbooks/midnight-blizzard.yaml"]);
+    assert_eq!(output.status.code(), Some(0));
+    let told = text(&output.stdout);
+    let targets = told.lines().filter(|l| l.ends_with("  done") || l.ends_with("  rotated, not evicted"));
+    assert_eq!(targets.clone().count(), 41);
+    assert!(targets.map(|l| l.chars().count()).max() <= Some(120));
+    assert!(told.lines().count() < 41 + 60, "{told}");
+    assert!(told.contains("feed-portal of partner-feed (t1)") && !told.contains("NOT FORETOLD"), "{told}");
 }
 
 #[test]

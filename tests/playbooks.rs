@@ -5,18 +5,20 @@
 use proptest::prelude::*;
 use reissue::connector::syntaxes;
 use reissue::domain::playbook::{
-    Diagnostics, Publication, Refresh, Selector, Setting, ValidPlaybook, check, check_bytes,
+    Diagnostics, Publication, Refresh, Selector, Setting, Target, ValidPlaybook, check, check_bytes,
 };
 use std::time::{Duration, Instant};
 
 const SHIPPED: [(&str, &str); 6] = [
     ("contain-first", include_str!("../playbooks/contain-first.yaml")),
     ("leaked-app-secret", include_str!("../playbooks/leaked-app-secret.yaml")),
-    ("leaked-certificate", include_str!("../playbooks/leaked-certificate.yaml")),
-    ("leaked-user-password", include_str!("../playbooks/leaked-user-password.yaml")),
-    ("midnight", include_str!("../playbooks/midnight.yaml")),
-    ("unused-application", include_str!("../playbooks/unused-application.yaml")),
+    ("expiring-certificates", include_str!("../playbooks/expiring-certificates.yaml")),
+    ("compromised-users", include_str!("../playbooks/compromised-users.yaml")),
+    ("unneeded-apps", include_str!("../playbooks/unneeded-apps.yaml")),
+    ("midnight-blizzard", include_str!("../playbooks/midnight-blizzard.yaml")),
 ];
+/// One target of each kind, and little else.
+const EVERY_KIND: &str = include_str!("playbooks/every-kind.yaml");
 
 fn read(text: &str) -> Result<ValidPlaybook, Diagnostics> {
     check(text, &syntaxes())
@@ -32,8 +34,8 @@ fn every_shipped_playbook_is_sound() {
 }
 
 #[test]
-fn the_midnight_playbook_means_what_it_says() {
-    let book = read(SHIPPED[4].1).unwrap();
+fn a_playbook_of_every_kind_means_what_it_says() {
+    let book = read(EVERY_KIND).unwrap();
     let kinds: Vec<&str> = book.targets.iter().map(|t| t.kind).collect();
     assert_eq!(kinds, ["app-secret", "app-certificate", "app-secret", "app-disable", "user-password"]);
     assert_eq!(book.stores.len(), 2);
@@ -57,9 +59,37 @@ fn the_midnight_playbook_means_what_it_says() {
     assert!(secret.at.0 > 40 && secret.at.1 == 5, "{:?}", secret.at);
 }
 
+/// The largest one has everything that a playbook can say.
+#[test]
+fn midnight_blizzard_has_it_all() {
+    let book = read(SHIPPED[5].1).unwrap();
+    assert!(book.targets.len() >= 40, "{}", book.targets.len());
+    for kind in syntaxes() {
+        let of_kind: Vec<_> = book.targets.iter().filter(|t| t.kind == kind.name()).collect();
+        assert!(of_kind.len() >= 5, "{}", kind.name());
+        if kind.form().rotates() {
+            assert!(of_kind.iter().any(|t| t.contain), "{} contained", kind.name());
+            assert!(of_kind.iter().any(|t| matches!(t.selector, Selector::All) && !t.contain));
+            assert!(of_kind.iter().any(|t| matches!(t.selector, Selector::KeyId(_))));
+            assert!(
+                of_kind.iter().any(|t| matches!(t.selector, Selector::Hint(_) | Selector::Thumbprint(_)))
+            );
+        }
+    }
+    let consumers: Vec<_> = book.targets.iter().flat_map(|t| &t.consumers).collect();
+    for habit in [Refresh::OnRestart, Refresh::Pinned, Refresh::Every(Duration::from_secs(86_400))] {
+        assert!(consumers.iter().any(|c| c.refresh == habit), "{habit:?}");
+    }
+    let holds = |time: bool, people: bool| {
+        let fits = |t: &&Target| (t.hold.time.is_some(), !t.hold.confirmed_by.is_empty()) == (time, people);
+        book.targets.iter().filter(fits).count()
+    };
+    assert!(holds(true, false) > 10 && holds(false, true) > 0 && holds(true, true) > 2);
+}
+
 #[test]
 fn all_mistakes_are_found_in_one_reading() {
-    let text = SHIPPED[4].1.replace("us_gov_high", "mars").replace("hint: x7Q", "hnit: x7Q");
+    let text = EVERY_KIND.replace("us_gov_high", "mars").replace("hint: x7Q", "hnit: x7Q");
     let text = text.replace("block: true", "block: yes").replace("quorum: 2", "quorum: two");
     let found = read(&text).unwrap_err();
     let ids: Vec<&str> = found.found().iter().map(|d| d.code.id()).collect();

@@ -27,7 +27,7 @@ impl Audience for Heard {
 }
 
 fn hold(playbook: &str, seed: u64) -> (Plan, Heard) {
-    let text = std::fs::read_to_string(format!("playbooks/{playbook}.yaml")).unwrap();
+    let text = std::fs::read_to_string(format!("{playbook}.yaml")).unwrap();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
@@ -93,32 +93,32 @@ fn every_prefix(playbook: &str, seed: u64) {
 
 #[test]
 fn a_secret_rotation() {
-    every_prefix("leaked-app-secret", 1);
-    every_prefix("leaked-app-secret", 2);
+    every_prefix("playbooks/leaked-app-secret", 1);
+    every_prefix("playbooks/leaked-app-secret", 2);
 }
 
 #[test]
 fn a_certificate() {
-    every_prefix("leaked-certificate", 1);
+    every_prefix("tests/playbooks/one-certificate", 1);
 }
 
 #[test]
 fn a_user_an_application_and_containment() {
-    for playbook in ["leaked-user-password", "unused-application", "contain-first"] {
+    for playbook in ["tests/playbooks/one-user", "tests/playbooks/one-disable", "playbooks/contain-first"] {
         every_prefix(playbook, 1);
     }
 }
 
 #[test]
 fn all_kinds_together() {
-    every_prefix("midnight", 3);
+    every_prefix("tests/playbooks/every-kind", 3);
 }
 
 /// The same seed gives the same log, byte for byte; another seed does not.
 #[test]
 fn the_same_seed_gives_the_same_log() {
     let bytes = |seed| -> Vec<Vec<u8>> {
-        hold("leaked-app-secret", seed).1.lines.iter().map(|l| l.to_bytes().unwrap()).collect()
+        hold("playbooks/leaked-app-secret", seed).1.lines.iter().map(|l| l.to_bytes().unwrap()).collect()
     };
     assert_eq!(bytes(7), bytes(7));
     assert_ne!(bytes(7), bytes(8));

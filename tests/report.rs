@@ -31,8 +31,10 @@ fn rehearsed(text: &str) -> (Env, Home) {
     })
 }
 
+const EVERY_KIND: &str = "tests/playbooks/every-kind";
+
 fn playbook(name: &str) -> String {
-    let bytes = RealDisk.read(Path::new(&format!("playbooks/{name}.yaml")), 1 << 20).unwrap();
+    let bytes = RealDisk.read(Path::new(&format!("{name}.yaml")), 1 << 20).unwrap();
     String::from_utf8(bytes).unwrap()
 }
 
@@ -81,12 +83,12 @@ fn told(model: &Model) -> String {
 
 #[test]
 fn a_rehearsal_is_told_as_it_was() {
-    insta::assert_snapshot!("midnight", told(&model(&playbook("midnight"))));
+    insta::assert_snapshot!("every_kind", told(&model(&playbook(EVERY_KIND))));
 }
 
 #[test]
 fn the_same_log_gives_the_same_bytes() {
-    let (env, home) = rehearsed(&playbook("contain-first"));
+    let (env, home) = rehearsed(&playbook("playbooks/contain-first"));
     let page = || match judged(&env, &home) {
         Judged::Sound(m) => {
             (html::page(&m), json::document(&m).unwrap(), csv::table(&m, "events.csv").unwrap())
@@ -98,7 +100,7 @@ fn the_same_log_gives_the_same_bytes() {
 
 #[test]
 fn the_page_runs_nothing_and_loads_nothing() {
-    let page = html::page(&model(&playbook("midnight")));
+    let page = html::page(&model(&playbook(EVERY_KIND)));
     let lower = page.to_lowercase();
     for bad in ["<script", "javascript:", "src=", "@import", "url(", "<link", "<iframe", "<form", "onerror="]
     {
@@ -124,7 +126,7 @@ fn the_page_runs_nothing_and_loads_nothing() {
 
 #[test]
 fn a_tampered_log_yields_only_what_is_wrong() {
-    let (env, home) = rehearsed(&playbook("leaked-app-secret"));
+    let (env, home) = rehearsed(&playbook("playbooks/leaked-app-secret"));
     let path = home.log().events();
     let text = String::from_utf8(env.disk.read(&path, 1 << 30).unwrap()).unwrap();
     env.disk.write_atomic(&path, text.replacen("\"attempt\":1", "\"attempt\":2", 1).as_bytes()).unwrap();
@@ -147,7 +149,7 @@ const HOSTILE: [&str; 6] = [
 
 #[test]
 fn no_name_does_harm() {
-    let good = model(&playbook("contain-first"));
+    let good = model(&playbook("playbooks/contain-first"));
     let long = format!("{}<b>", "x".repeat(1 << 20));
     for bad in HOSTILE.into_iter().chain([long.as_str()]) {
         let mut model = good.clone();
@@ -184,7 +186,7 @@ fn no_name_does_harm() {
 /// What a playbook may hold comes through the whole pipeline, and is text at its end.
 #[test]
 fn hostile_playbooks_are_reported_as_text() {
-    let text = playbook("midnight")
+    let text = playbook(EVERY_KIND)
         .replace("pasted into a support ticket", "\"<img src=x onerror=alert(1)>\"")
         .replace(
             "title: Credentials mailed to a vendor whose mailboxes were read",
@@ -201,7 +203,7 @@ fn hostile_playbooks_are_reported_as_text() {
 /// Base attributes that OCSF 1.8.0 requires, and those of each class that we use.
 #[test]
 fn siem_events_have_what_their_classes_require() {
-    let (env, home) = rehearsed(&playbook("midnight"));
+    let (env, home) = rehearsed(&playbook(EVERY_KIND));
     let trust = Trust { key: home.vkey().unwrap(), roster: None, anchors: Vec::new() };
     let text =
         report::siem(&env.disk, &home.log(), &trust, None).unwrap().unwrap_or_else(|_| panic!("tampered"));

@@ -159,6 +159,70 @@ fn no_two_kinds_look_alike() {
     }
 }
 
+/// Every key by its path: lists add nothing to it, and a name of one's own is `NAME`.
+fn paths(root: &Value, schema: &Value, at: &str, found: &mut BTreeSet<String>) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let definition = root.pointer(name.trim_start_matches('#')).unwrap_or_else(|| panic!("{name}"));
+        return paths(root, definition, at, found);
+    }
+    let below = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
+    for (key, inner) in schema["properties"].as_object().into_iter().flatten() {
+        found.insert(below(key));
+        paths(root, inner, &below(key), found);
+    }
+    if schema["additionalProperties"].is_object() {
+        found.insert(below("NAME"));
+        paths(root, &schema["additionalProperties"], &below("NAME"), found);
+    }
+    paths_of_any(root, schema, at, found);
+}
+
+fn paths_of_any(root: &Value, schema: &Value, at: &str, found: &mut BTreeSet<String>) {
+    let ways = schema["oneOf"].as_array().into_iter().flatten();
+    ways.chain(schema.get("items")).for_each(|inner| paths(root, inner, at, found));
+}
+
+/// What stands in backticks and is a key, in the guide's two parts: those of a target are written
+/// without `targets.`.
+fn keys_of_the_guide(known: &BTreeSet<String>) -> BTreeSet<String> {
+    let guide = include_str!("../docs/playbook.md");
+    let (head, rest) = guide.split_once("## Each of `targets`").expect("its second part");
+    let (targets, _) = rest.split_once("## Holds").expect("its third part");
+    let quoted =
+        |text: &'static str| text.split('`').skip(1).step_by(2).map(|q| q.split(':').next().unwrap());
+    let tops: BTreeSet<&str> = known.iter().filter_map(|k| k.split('.').next()).collect();
+    let of_target: BTreeSet<&str> =
+        known.iter().filter_map(|k| k.strip_prefix("targets.")?.split('.').next()).collect();
+    let first = |key: &str| key.split('.').next().unwrap_or_default().to_owned();
+    let of_head = quoted(head).filter(|key| tops.contains(&*first(key))).map(str::to_owned);
+    let of_targets = quoted(targets).filter(|key| of_target.contains(&*first(key)));
+    of_head.chain(of_targets.map(|key| format!("targets.{key}"))).collect()
+}
+
+/// The one-page guide knows every key, and no other.
+#[test]
+fn the_guide_and_the_schema_know_the_same_keys() {
+    let schema = schema(&syntaxes());
+    let mut known = BTreeSet::new();
+    paths(&schema, &schema, "", &mut known);
+    assert!(known.contains("targets.rotate.hold.confirmed_by") && known.len() > 50, "{known:#?}");
+    let mut told = keys_of_the_guide(&known);
+    // Whoever tells of a key tells of what it stands in.
+    let within: Vec<String> = told
+        .iter()
+        .flat_map(|k| k.match_indices('.').map(|(n, _)| k[..n].to_owned()).collect::<Vec<_>>())
+        .collect();
+    told.extend(within);
+    assert_eq!(known.difference(&told).collect::<Vec<_>>(), Vec::<&String>::new(), "missing in the guide");
+    assert_eq!(
+        told.difference(&known).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "unknown keys in the guide"
+    );
+    let lines = include_str!("../docs/playbook.md").lines().count();
+    assert!(lines <= 90, "one page, not {lines} lines");
+}
+
 /// YAML as plain values, read by the product's own parser settings but without its types.
 mod yaml {
     use granit_parser::{Event, Parser, ScalarStyle};

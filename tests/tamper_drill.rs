@@ -48,7 +48,7 @@ fn explain(report: &Report) -> String {
 /// A run that stands still has no end yet; nothing else may be wrong with it.
 #[test]
 fn rehearsals_are_intact() {
-    for playbook in ["leaked-app-secret", "contain-first", "unused-application", "leaked-user-password"] {
+    for playbook in ["leaked-app-secret", "contain-first", "unneeded-apps", "compromised-users"] {
         let (env, home) = rehearsed(playbook);
         let report = judge(&env, &home, true);
         let open = report.findings.iter().any(|f| f.what.contains("is not finished"));

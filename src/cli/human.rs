@@ -74,6 +74,12 @@ impl Output {
             self.raw("\n");
         }
     }
+    /// Several lines for people on stdout, with their ends.
+    pub fn text(&mut self, text: &str) {
+        if !self.json {
+            self.raw(text);
+        }
+    }
     /// What a command was asked to print, whatever the mode: a schema, completions.
     pub fn raw(&mut self, text: &str) {
         let written = self.stdout.write_all(text.as_bytes());

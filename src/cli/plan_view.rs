@@ -32,6 +32,22 @@ pub(crate) fn render(plan: &Plan, digest: &Digest) -> String {
     out
 }
 
+/// Who acts where, what is left alone, and how much it is: for a rehearsal.
+pub(crate) fn short(plan: &Plan, digest: &Digest) -> String {
+    let Plan { header, targets } = plan;
+    let mut out = String::new();
+    head(&mut out, header);
+    legend(&mut out, targets);
+    for target in targets {
+        if let Planned::Excepted(excepted) = target {
+            out.push('\n');
+            exception(&mut out, excepted);
+        }
+    }
+    foot(&mut out, header, digest);
+    out
+}
+
 fn seconds(s: u64) -> String {
     show_span(Duration::from_secs(s))
 }
@@ -84,6 +100,13 @@ fn symbol(target: &PlannedTarget) -> &'static str {
     }
 }
 
+pub(crate) fn symbol_of(target: &Planned) -> &'static str {
+    match target {
+        Planned::Change(target) => symbol(target),
+        Planned::Excepted(_) => "!",
+    }
+}
+
 fn legend(out: &mut String, targets: &[Planned]) {
     let explain = [
         ("+/-", "the new one is made, published and waited for before the old one goes"),
@@ -92,13 +115,7 @@ fn legend(out: &mut String, targets: &[Planned]) {
         ("-", "switched off, reversibly"),
         ("!", "left alone"),
     ];
-    let used: Vec<&str> = targets
-        .iter()
-        .map(|t| match t {
-            Planned::Change(t) => symbol(t),
-            Planned::Excepted(_) => "!",
-        })
-        .collect();
+    let used: Vec<&str> = targets.iter().map(symbol_of).collect();
     out.push('\n');
     for (symbol, meaning) in explain.iter().filter(|(s, _)| used.contains(s)) {
         let _ = writeln!(out, "  {symbol:<4}{meaning}");

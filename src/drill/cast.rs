@@ -5,7 +5,7 @@ use super::scene::Scene;
 use crate::domain::approval::{Signer, Statement};
 use crate::domain::approved::{ReadPlan, Says};
 use crate::domain::event::{Decision, Event, Line};
-use crate::domain::id::RunId;
+use crate::domain::id::{RunId, TargetId};
 use crate::domain::note::Note;
 use crate::domain::playbook::ValidPlaybook;
 use crate::domain::step::Phase;
@@ -14,7 +14,7 @@ use crate::env::Env;
 use crate::pipeline;
 use crate::trail::Home;
 use crate::trail::inbox::Inbox;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,10 +24,13 @@ use tokio::sync::mpsc::UnboundedReceiver;
 pub(super) const AUTHOR: &str = "operator@drill.example";
 /// How often a consumer's team looks whether it has moved.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
-/// How long after a hold has opened somebody restarts what does not follow by itself.
+/// How long after a target's hold has opened somebody tends what does not follow by itself.
 const RESTART_AFTER: Duration = Duration::from_secs(3_600);
 /// How long a person takes to read the hold's evidence and sign.
 const READING: Duration = Duration::from_secs(600);
+
+/// Who has to confirm which target.
+type Waiting = BTreeSet<(RunId, TargetId, Text<64>)>;
 
 pub(super) struct Cast {
     approvers: Vec<(String, Signer)>,
@@ -96,9 +99,9 @@ impl Cast {
         mut events: UnboundedReceiver<Arc<Line>>,
     ) -> Result<(), String> {
         let inbox = Inbox::new(env.disk.clone(), &home.log());
-        let mut waiting: BTreeSet<(RunId, crate::domain::id::TargetId, Text<64>)> = BTreeSet::new();
+        let mut waiting = Waiting::new();
         let mut signed_retire = false;
-        let (mut retire_due, mut restart_due) = (None, None);
+        let (mut retire_due, mut tend_due) = (None, BTreeMap::new());
         loop {
             tokio::select! {
                 biased;
@@ -106,7 +109,7 @@ impl Cast {
                     None => std::future::pending::<()>().await,
                     Some(line) => {
                         if let (Event::HoldOpened(e), Some(run), Some(target)) = (&line.event, &line.run, line.target) {
-                            restart_due = Some(env.clock.now().after(RESTART_AFTER));
+                            tend_due.insert(target, env.clock.now().after(RESTART_AFTER));
                             waiting.extend(e.confirm.iter().map(|c| (run.clone(), target, c.clone())));
                         }
                         let held = matches!(&line.event, Event::StepDone(e) if matches!(e.effect, crate::domain::step::Effect::Held { .. }));
@@ -121,23 +124,26 @@ impl Cast {
                 signed_retire = true;
                 self.sign(env, home, plan, Phase::Retire)?;
             }
-            if restart_due.is_some_and(|due| due <= env.clock.now()) {
-                restart_due = None;
-                scene.restart_the_idle();
-            }
+            tend_due.retain(|target, due| {
+                let is_due = *due <= env.clock.now();
+                if is_due {
+                    scene.tend(*target);
+                }
+                !is_due
+            });
             confirm_who_moved(&inbox, scene, &mut waiting)?;
         }
     }
 }
 
 /// A team confirms when its consumer signs in with the newest value, which the lab knows.
-fn confirm_who_moved(
-    inbox: &Inbox,
-    scene: &Scene,
-    waiting: &mut BTreeSet<(RunId, crate::domain::id::TargetId, Text<64>)>,
-) -> Result<(), String> {
-    let moved: Vec<_> =
-        waiting.iter().filter(|(_, _, consumer)| scene.has_moved(consumer)).cloned().collect();
+fn confirm_who_moved(inbox: &Inbox, scene: &Scene, waiting: &mut Waiting) -> Result<(), String> {
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let ledger = scene.lab.ledger();
+    let moved = waiting.iter().filter(|(_, target, who)| scene.has_moved(*target, who, &ledger));
+    let moved: Vec<_> = moved.cloned().collect();
     for (run, target, consumer) in moved {
         let by = Text::lossy(&format!("{consumer}@drill.example"));
         let how = Text::lossy("its sign-ins use the new credential");

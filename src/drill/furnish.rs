@@ -1,9 +1,9 @@
 //! What a target looks like in the lab before anything is done about it: one function per kind.
 
-use super::scene::{Held, Scene};
-use crate::domain::id::ClientId;
+use super::scene::{Attacker, Held, Scene};
+use crate::domain::id::{ClientId, KeyId};
 use crate::domain::playbook::model::{
-    Consumer, Publication, Refresh, Selector, Subject, Target, ValidPlaybook,
+    Consumer, Publication, Refresh, Selector, Setting, Subject, Target, ValidPlaybook,
 };
 use crate::lab::{
     AttackerSpec, ConsumerSpec, Habit, NewApplication, NewUser, Owner, SecretSpec, UserAttackerSpec,
@@ -33,38 +33,54 @@ pub(super) fn furnish(scene: &mut Scene, playbook: &ValidPlaybook, target: &Targ
     }
 }
 
-/// A secret by the hint that leaked, in the store that consumers read.
+/// The secrets that leaked, the first of them in the store that consumers read.
 fn app_secret(scene: &mut Scene, playbook: &ValidPlaybook, target: &Target) {
     let Some(app) = application(scene, target) else { return };
-    let hint = match &target.selector {
-        Selector::Hint(hint) => Some(hint.to_string()),
-        _ => None,
+    let named = |name: &str| SecretSpec { display_name: Some(name.into()), ..SecretSpec::default() };
+    let mailed = named("mailed to a vendor");
+    let leaked = match &target.selector {
+        Selector::Hint(hint) => vec![SecretSpec { hint: Some(hint.to_string()), ..mailed }],
+        // Whoever names a secret by its id does so because the portal shows no hint of it.
+        Selector::KeyId(id) => vec![SecretSpec { key_id: Some(id.clone()), null_hint: true, ..mailed }],
+        _ => vec![mailed, named("its predecessor")],
     };
-    let spec = SecretSpec { hint, display_name: Some("mailed to a vendor".into()), ..SecretSpec::default() };
-    let (key_id, value) = scene.lab.add_secret(&app, spec);
-    leak(scene, target, &app, &value);
-    move_in(scene, playbook, target, &app, (key_id.as_str(), &value));
+    let leaked: Vec<_> = leaked.into_iter().map(|spec| scene.lab.add_secret(&app, spec)).collect();
+    leaked.iter().for_each(|(_, value)| leak(scene, target, &app, value));
+    if let Some((key_id, value)) = leaked.first() {
+        move_in(scene, playbook, target, &app, (key_id.as_str(), value));
+    }
 }
 
-/// A certificate with the thumbprint that leaked, another one that did not, and the leaked key in
-/// the store that consumers read.
+/// The certificate that leaked, whose key is in the store that consumers read, and another one
+/// unless a single one is named by its id.
 fn app_certificate(scene: &mut Scene, playbook: &ValidPlaybook, target: &Target) {
     let Some(app) = application(scene, target) else { return };
-    let name = target.subject.name().to_owned();
-    let [Ok(leaked), Ok(other)] =
-        [&name, "partner"].map(|s| scene.lab.generate_certificate(&format!("CN={s}"), CERTIFICATE_LIFE))
-    else {
+    let Some((key_id, leaked)) = certificate(scene, &app, target.subject.name(), "on a public share") else {
         return;
     };
-    let key_id =
-        scene.lab.add_certificate(&app, Owner::Application, &leaked.cert_der, Some("on a public share"));
-    scene.lab.add_certificate(&app, Owner::Application, &other.cert_der, Some("partner's own"));
-    if let Selector::Thumbprint(thumbprint) = &target.selector {
-        scene.lab.set_key_identifier(&app, Owner::Application, &key_id, thumbprint);
+    let lab = &scene.lab;
+    match &target.selector {
+        Selector::KeyId(id) => lab.set_key_id(&app, Owner::Application, &key_id, id),
+        Selector::Thumbprint(wanted) => lab.set_key_identifier(&app, Owner::Application, &key_id, wanted),
+        _ => {}
     }
-    let value = leaked.pem();
-    leak(scene, target, &app, &value);
-    move_in(scene, playbook, target, &app, (key_id.as_str(), &value));
+    let key_id = if let Selector::KeyId(id) = &target.selector { id.clone() } else { key_id };
+    leak(scene, target, &app, &leaked);
+    match &target.selector {
+        Selector::KeyId(_) => {}
+        Selector::All => {
+            let other = certificate(scene, &app, target.subject.name(), "its predecessor");
+            other.iter().for_each(|(_, value)| leak(scene, target, &app, value));
+        }
+        _ => drop(certificate(scene, &app, "partner", "partner's own")),
+    }
+    move_in(scene, playbook, target, &app, (key_id.as_str(), &leaked));
+}
+
+/// A certificate on the application: its key id, and key and certificate as PEM.
+fn certificate(scene: &Scene, app: &ClientId, subject: &str, name: &str) -> Option<(KeyId, String)> {
+    let made = scene.lab.generate_certificate(&format!("CN={subject}"), CERTIFICATE_LIFE).ok()?;
+    Some((scene.lab.add_certificate(app, Owner::Application, &made.cert_der, Some(name)), made.pem()))
 }
 
 /// A person whose password somebody else has.
@@ -76,8 +92,8 @@ fn user_password(scene: &mut Scene, _: &ValidPlaybook, target: &Target) {
     scene.lab.create_user(user);
     let (user, password) = (upn.to_string(), LEAKED_PASSWORD.to_owned());
     scene.leaked.push((user.clone(), password.clone()));
-    let attacker = scene.lab.user_attacker(UserAttackerSpec { user, password, every: ATTACK_EVERY });
-    scene.attackers.push((upn.to_string(), attacker));
+    let in_lab = scene.lab.user_attacker(UserAttackerSpec { user, password, every: ATTACK_EVERY });
+    scene.attackers.push(Attacker { app: upn.to_string(), target: target.id, in_lab });
 }
 
 /// An application that only an attacker uses any more.
@@ -92,7 +108,9 @@ fn app_disable(scene: &mut Scene, _: &ValidPlaybook, target: &Target) {
 fn application(scene: &mut Scene, target: &Target) -> Option<ClientId> {
     let Subject::App { client_id, name } = &target.subject else { return None };
     if !scene.made.contains(client_id) {
-        scene.lab.create_application(NewApplication::new(client_id.clone(), name.to_string()));
+        let new = NewApplication::new(client_id.clone(), name.to_string());
+        let serves_others = target.settings.get("multi_tenant") == Some(&Setting::Flag(true));
+        scene.lab.create_application(if serves_others { new.multi_tenant() } else { new });
         scene.made.push(client_id.clone());
     }
     Some(client_id.clone())
@@ -100,9 +118,9 @@ fn application(scene: &mut Scene, target: &Target) -> Option<ClientId> {
 
 fn leak(scene: &mut Scene, target: &Target, app: &ClientId, value: &str) {
     let attacker = AttackerSpec { client_id: app.clone(), value: value.to_owned(), every: ATTACK_EVERY };
-    let name = target.subject.name().to_owned();
-    scene.attackers.push((name.clone(), scene.lab.attacker(attacker)));
-    scene.leaked.push((name, value.to_owned()));
+    let in_lab = scene.lab.attacker(attacker);
+    scene.attackers.push(Attacker { app: target.subject.name().to_owned(), target: target.id, in_lab });
+    scene.leaked.push((target.subject.name().to_owned(), value.to_owned()));
 }
 
 /// The store holds the leaked value, and the declared consumers read it there.
@@ -124,8 +142,9 @@ fn move_in(
         };
         let source =
             VaultSecret { vault: store.key_vault.to_string(), name: secret.to_string(), pinned_version };
+        let in_lab = format!("{} {name}", target.id);
         scene.lab.consumer(ConsumerSpec {
-            name: name.to_string(),
+            name: in_lab.clone(),
             client_id: app.clone(),
             source,
             refresh: habit,
@@ -133,10 +152,12 @@ fn move_in(
         });
         let held = Held {
             app: target.subject.name().to_owned(),
+            name: name.to_string(),
+            target: target.id,
             leaked_key_id: key_id.to_owned(),
             refresh: refresh.clone(),
             confirmed_by: target.hold.confirmed_by.iter().map(ToString::to_string).collect(),
         };
-        scene.consumers.insert(name.to_string(), held);
+        scene.consumers.insert(in_lab, held);
     }
 }

@@ -1,8 +1,9 @@
 //! How a drill went, by the lab's ledger and by the run's own outcome, side by side.
 
-use super::scene::Scene;
+use super::scene::{Attacker, Held, Scene};
+use crate::domain::id::TargetId;
 use crate::domain::plan::Plan;
-use crate::domain::playbook::ValidPlaybook;
+use crate::domain::playbook::model::{Refresh, ValidPlaybook};
 use crate::domain::time::Timestamp;
 use crate::engine::Outcome;
 use crate::lab::Lab;
@@ -13,7 +14,9 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct ConsumerResult {
     pub app: String,
+    pub target: TargetId,
     pub name: String,
+    pub refresh: Refresh,
     pub sign_ins: u64,
     pub outage: Duration,
     /// It cannot sign in now.
@@ -24,8 +27,11 @@ pub struct ConsumerResult {
 #[derive(Clone, Debug)]
 pub struct AttackerResult {
     pub app: String,
+    pub target: TargetId,
     pub last_success: Option<Timestamp>,
     pub successes: u64,
+    /// It got in at its last try.
+    pub is_in: bool,
 }
 
 /// A whole drill.
@@ -66,19 +72,28 @@ impl DrillResult {
         home: Home,
     ) -> Self {
         let ledger = scene.lab.ledger();
-        let consumers = ledger.consumers.iter().map(|(name, c)| ConsumerResult {
-            app: scene.consumers.get(name).map(|h| h.app.clone()).unwrap_or_default(),
-            name: name.clone(),
-            sign_ins: c.sign_ins,
-            outage: Duration::from_secs(c.outage_seconds),
-            is_down: c.outage_open_since.is_some(),
-        });
-        let attackers = scene.attackers.iter().map(|(app, name)| {
-            let record = ledger.attackers.get(name).cloned().unwrap_or_default();
+        let consumer = |(in_lab, held): (&String, &Held)| {
+            let record = ledger.consumers.get(in_lab).cloned().unwrap_or_default();
+            ConsumerResult {
+                app: held.app.clone(),
+                target: held.target,
+                name: held.name.clone(),
+                refresh: held.refresh.clone(),
+                sign_ins: record.sign_ins,
+                outage: Duration::from_secs(record.outage_seconds),
+                is_down: record.outage_open_since.is_some(),
+            }
+        };
+        let mut consumers: Vec<_> = scene.consumers.iter().map(consumer).collect();
+        consumers.sort_by(|a, b| (a.target, &a.name).cmp(&(b.target, &b.name)));
+        let attackers = scene.attackers.iter().map(|Attacker { app, target, in_lab }| {
+            let record = ledger.attackers.get(in_lab).cloned().unwrap_or_default();
             AttackerResult {
                 app: app.clone(),
+                target: *target,
                 last_success: record.last_success,
                 successes: record.successes,
+                is_in: record.last_success.is_some() && record.last_success == record.last_attempt,
             }
         });
         let ours = ledger.writes.iter().filter(|w| w.caller == scene.operator.as_str()).count();
@@ -87,7 +102,7 @@ impl DrillResult {
             outcome,
             began,
             ended,
-            consumers: consumers.collect(),
+            consumers,
             attackers: attackers.collect(),
             home,
             judge: Judge { lab: scene.lab.clone(), leaked: scene.leaked.clone() },

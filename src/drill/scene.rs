@@ -3,10 +3,10 @@
 //! [`super::furnish`].
 
 use super::furnish;
-use crate::domain::id::{ClientId, TenantId};
+use crate::domain::id::{ClientId, TargetId, TenantId};
 use crate::domain::playbook::model::{Refresh, ValidPlaybook};
 use crate::env::Env;
-use crate::lab::{Lab, LabOptions, NewApplication, NewUser, SecretSpec, VaultRole};
+use crate::lab::{Lab, LabOptions, Ledger, NewApplication, NewUser, SecretSpec, VaultRole};
 use std::collections::BTreeMap;
 
 /// The identity that acts in every drill.
@@ -36,9 +36,10 @@ pub struct Scene {
     pub lab: Lab,
     pub operator: ClientId,
     pub operator_secret: String,
-    /// The attacker in the ledger, by the name of the application whose value it holds.
-    pub attackers: Vec<(String, String)>,
-    /// What each consumer held at first, by its name.
+    /// One for each leaked value.
+    pub attackers: Vec<Attacker>,
+    /// What each consumer held at first, by its name in the lab: consumers of two targets may have
+    /// one name.
     pub consumers: BTreeMap<String, Held>,
     /// What leaked, by the name of its subject: known to the scene and the judge alone.
     pub leaked: Vec<(String, String)>,
@@ -46,9 +47,21 @@ pub struct Scene {
     pub(super) made: Vec<ClientId>,
 }
 
+/// Who holds a leaked value.
+pub struct Attacker {
+    /// The subject that the value opens.
+    pub app: String,
+    pub target: TargetId,
+    /// Its name in the lab.
+    pub in_lab: String,
+}
+
 /// What a consumer began with.
 pub struct Held {
     pub app: String,
+    /// As the playbook names it.
+    pub name: String,
+    pub target: TargetId,
     pub leaked_key_id: String,
     pub refresh: Refresh,
     /// Who confirms for it: its own name, or its target's teams.
@@ -103,29 +116,42 @@ fn bystanders(lab: &Lab, tenant: &TenantId) {
     }
 }
 
+impl Held {
+    /// Whether it signs in with another credential than the leaked one, as the lab saw it.
+    fn has_moved(&self, in_lab: &str, ledger: &Ledger) -> bool {
+        let used = ledger.consumers.get(in_lab).and_then(|c| c.last_key_id.as_ref());
+        used.is_some_and(|used| *used != self.leaked_key_id)
+    }
+    /// Somebody waits for this consumer by its own name.
+    fn is_waited_for(&self) -> bool {
+        self.confirmed_by.contains(&self.name)
+    }
+}
+
 impl Scene {
-    /// Whether a consumer signs in with another credential than the leaked one, as the lab saw it.
-    fn consumer_has_moved(&self, consumer: &str) -> bool {
-        let Some(held) = self.consumers.get(consumer) else { return false };
-        let ledger = self.lab.ledger();
-        let used = ledger.consumers.get(consumer).and_then(|c| c.last_key_id.as_ref());
-        used.is_some_and(|used| *used != held.leaked_key_id)
+    fn of(&self, target: TargetId) -> impl Iterator<Item = (&String, &Held)> {
+        self.consumers.iter().filter(move |(_, held)| held.target == target)
     }
 
-    /// Whether those for whom somebody speaks have moved: the consumer of that name, or every
-    /// consumer of the team's target that follows by itself or after a restart.
-    pub fn has_moved(&self, who: &str) -> bool {
-        if self.consumers.contains_key(who) {
-            return self.consumer_has_moved(who);
+    /// Whether those for whom somebody speaks have moved: the target's consumer of that name, or
+    /// every consumer of the target that follows by itself or after a restart.
+    pub fn has_moved(&self, target: TargetId, who: &str, ledger: &Ledger) -> bool {
+        if let Some((in_lab, held)) = self.of(target).find(|(_, held)| held.name == who) {
+            return held.has_moved(in_lab, ledger);
         }
-        let team = self.consumers.iter().filter(|(_, held)| held.confirmed_by.iter().any(|c| c == who));
-        let mut waits = team.filter(|(_, held)| held.refresh != Refresh::Pinned);
-        waits.all(|(name, _)| self.consumer_has_moved(name))
+        let mut waits = self.of(target).filter(|(_, held)| held.refresh != Refresh::Pinned);
+        waits.all(|(in_lab, held)| held.has_moved(in_lab, ledger))
     }
 
-    /// Somebody restarts what follows only a restart, as the plan's warning asks for.
-    pub fn restart_the_idle(&self) {
-        let idle = self.consumers.iter().filter(|(_, held)| held.refresh == Refresh::OnRestart);
-        idle.filter(|(name, _)| !self.consumer_has_moved(name)).for_each(|(name, _)| self.lab.restart(name));
+    /// Somebody does what the plan's warnings ask for: restarts what follows only a restart, and
+    /// edits the setting of what names one version and is waited for.
+    pub fn tend(&self, target: TargetId) {
+        for (in_lab, held) in self.of(target) {
+            match held.refresh {
+                Refresh::OnRestart => self.lab.restart(in_lab),
+                Refresh::Pinned if held.is_waited_for() => self.lab.repoint(in_lab),
+                Refresh::Pinned | Refresh::Every(_) => {}
+            }
+        }
     }
 }

@@ -44,6 +44,7 @@ pub struct AttackerRecord {
     pub attempts: u64,
     pub successes: u64,
     pub first_attempt: Option<Timestamp>,
+    pub last_attempt: Option<Timestamp>,
     pub last_success: Option<Timestamp>,
     /// From the first attempt to the last success.
     pub dwell_seconds: u64,
@@ -94,6 +95,7 @@ impl Ledger {
         let record = self.attackers.entry(name.to_owned()).or_default();
         record.attempts += 1;
         let first = *record.first_attempt.get_or_insert(now);
+        record.last_attempt = Some(now);
         match outcome {
             Ok(_) => {
                 record.successes += 1;

@@ -136,6 +136,22 @@ pub(super) fn restart(state: &mut State, name: &str) {
     }
 }
 
+/// Makes a consumer that names one version name the newest one, and start again.
+pub(super) fn repoint(state: &mut State, name: &str) {
+    let now = state.now();
+    let State { people, vaults, .. } = state;
+    for person in &mut people.members {
+        if let Person::Consumer { spec, read_at, .. } = person
+            && spec.name == name
+        {
+            let vault = vaults.get(vault_name(&spec.source.vault));
+            let newest = vault.and_then(|v| v.readable(&spec.source.name, None, now));
+            spec.source.pinned_version = newest.map(|found| found.id.clone());
+            *read_at = None;
+        }
+    }
+}
+
 /// Lets everyone act who is due; the answer is when the next one is.
 pub(super) fn run_due(state: &mut State) -> Option<Timestamp> {
     super::stranger::act(state);

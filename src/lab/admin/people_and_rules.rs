@@ -191,6 +191,15 @@ impl Lab {
         });
     }
 
+    /// Gives a certificate's entry this key id, as whoever registers it may.
+    pub fn set_key_id(&self, client_id: &ClientId, on: Owner, key: &KeyId, wanted: &KeyId) {
+        self.edit(client_id.as_str(), on, |_, object| {
+            if let Some(entry) = object.keys.iter_mut().find(|k| k.key_id == key.as_str()) {
+                entry.key_id = wanted.to_string();
+            }
+        });
+    }
+
     /// Sets the tenant's default app management policy.
     pub fn set_default_policy(&self, policy: &ManagementPolicy) {
         self.with(|state| {
