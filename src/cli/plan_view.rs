@@ -135,6 +135,7 @@ fn change(out: &mut String, target: &PlannedTarget) {
         observation,
         protocol: _,
         retire,
+        retired_elsewhere,
         settings,
         steps,
         subject,
@@ -165,6 +166,9 @@ fn change(out: &mut String, target: &PlannedTarget) {
             Refresh::Pinned => "names one version".into(),
         };
         let _ = writeln!(out, "      consumer {name}: {how}");
+    }
+    for credential in retired_elsewhere {
+        let _ = writeln!(out, "      {credential} there goes with another target of this plan");
     }
     for WayIn { id, name, object, what } in target.other_ways_in() {
         let _ = writeln!(out, "      also a way in, not touched: {what} \"{name}\" ({id}) on {object}");

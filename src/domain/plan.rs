@@ -126,6 +126,9 @@ pub struct PlannedTarget {
     pub protocol: Protocol,
     /// The credentials that leaked.
     pub retire: Vec<CredentialRef>,
+    /// Credentials on the same objects that other targets of this plan retire.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired_elsewhere: Vec<CredentialRef>,
     /// True if the target stands or falls with the whole list (`all`, certificates): a foreign
     /// new credential stops it.
     pub whole_list: bool,
@@ -163,7 +166,8 @@ impl PlannedTarget {
             .observation
             .credentials
             .iter()
-            .filter(move |c| is_open && !self.retire.contains(&c.credential));
+            .filter(move |c| is_open && !self.retire.contains(&c.credential))
+            .filter(|c| !self.retired_elsewhere.contains(&c.credential));
         let credentials = kept.map(|c| WayIn {
             id: c.credential.id.clone(),
             name: c.name.clone().unwrap_or_else(|| Text::lossy("(no name)")),

@@ -130,6 +130,16 @@ pub struct Illegal {
     pub why: &'static str,
 }
 
+impl<'a> OwnEffects<'a> {
+    /// Together with what the run did to the same objects for another target.
+    pub fn and(mut self, other: OwnEffects<'a>) -> Self {
+        self.gone.extend(other.gone);
+        self.ours.extend(other.ours);
+        self.switched.extend(other.switched);
+        self
+    }
+}
+
 impl TargetState {
     pub fn new(plan: Arc<PlannedTarget>) -> Self {
         let steps = vec![StepState::default(); plan.steps.len()];

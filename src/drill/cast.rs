@@ -146,7 +146,7 @@ fn confirm_who_moved(inbox: &Inbox, scene: &Scene, waiting: &mut Waiting) -> Res
     let moved: Vec<_> = moved.cloned().collect();
     for (run, target, consumer) in moved {
         let by = Text::lossy(&format!("{consumer}@drill.example"));
-        let how = Text::lossy("its sign-ins use the new credential");
+        let how = Text::lossy("seen in its sign-ins");
         waiting.remove(&(run.clone(), target, consumer.clone()));
         drop_note(inbox, &Note::Confirm { by, consumer, how, run, target })?;
     }

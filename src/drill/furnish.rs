@@ -89,6 +89,10 @@ fn user_password(scene: &mut Scene, _: &ValidPlaybook, target: &Target) {
     let mut user = NewUser::new(upn.to_string(), upn.split('@').next().unwrap_or_default());
     user.password = Some(LEAKED_PASSWORD.into());
     user.synced = target.settings.contains_key("on_premises");
+    if user.synced {
+        let disable = target.settings.get("block") == Some(&Setting::Flag(true));
+        scene.on_premises.insert(target.id, (upn.to_string(), disable));
+    }
     scene.lab.create_user(user);
     let (user, password) = (upn.to_string(), LEAKED_PASSWORD.to_owned());
     scene.leaked.push((user.clone(), password.clone()));

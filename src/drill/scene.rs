@@ -28,6 +28,9 @@ const PERMISSIONS: [&str; 9] = [
     "User.RevokeSessions.All",
 ];
 
+/// What the on-premises team sets, one after the other.
+const ON_PREMISES_PASSWORDS: [&str; 2] = ["First-on-premises", "Second-on-premises"];
+
 /// Others who live in the tenant, so that a percentage means something.
 const BYSTANDERS: u8 = 40;
 
@@ -43,6 +46,8 @@ pub struct Scene {
     pub consumers: BTreeMap<String, Held>,
     /// What leaked, by the name of its subject: known to the scene and the judge alone.
     pub leaked: Vec<(String, String)>,
+    /// Users who are mastered on premises, and whether they shall be disabled there.
+    pub(super) on_premises: BTreeMap<TargetId, (String, bool)>,
     /// Applications that exist already.
     pub(super) made: Vec<ClientId>,
 }
@@ -95,6 +100,7 @@ pub fn build_with(env: &Env, playbook: &ValidPlaybook, options: LabOptions) -> S
         attackers: Vec::new(),
         consumers: BTreeMap::new(),
         leaked: Vec::new(),
+        on_premises: BTreeMap::new(),
         made: Vec::new(),
     };
     for target in &playbook.targets {
@@ -139,13 +145,23 @@ impl Scene {
         if let Some((in_lab, held)) = self.of(target).find(|(_, held)| held.name == who) {
             return held.has_moved(in_lab, ledger);
         }
+        if let Some((upn, _)) = self.on_premises.get(&target) {
+            let leaked = self.leaked.iter().find(|(subject, _)| subject == upn);
+            return leaked.is_some_and(|(_, password)| self.lab.user_signs_in(upn, password).is_err());
+        }
         let mut waits = self.of(target).filter(|(_, held)| held.refresh != Refresh::Pinned);
         waits.all(|(in_lab, held)| held.has_moved(in_lab, ledger))
     }
 
     /// Somebody does what the plan's warnings ask for: restarts what follows only a restart, and
-    /// edits the setting of what names one version and is waited for.
+    /// edits the setting of what names one version and is waited for; resets on premises.
     pub fn tend(&self, target: TargetId) {
+        if let Some((upn, disable)) = self.on_premises.get(&target) {
+            ON_PREMISES_PASSWORDS.iter().for_each(|p| self.lab.reset_on_premises(upn, p));
+            if *disable {
+                self.lab.disable_on_premises(upn);
+            }
+        }
         for (in_lab, held) in self.of(target) {
             match held.refresh {
                 Refresh::OnRestart => self.lab.restart(in_lab),

@@ -9,6 +9,7 @@ use crate::domain::event::Event;
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::run::RunState;
 use crate::domain::target::{Next, Pause, TargetState};
+use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::env::Clock;
 use crate::trail::journal::{Entry, Journal};
@@ -38,6 +39,8 @@ pub struct Board {
     clock: Clock,
     run: Mutex<RunState>,
     slots: BTreeMap<TargetId, Slot>,
+    /// Targets about one subject, where there are several.
+    kin: BTreeMap<Text<128>, Vec<TargetId>>,
     idle: Mutex<BTreeMap<TargetId, Idle>>,
     /// Read-held by events of one target, write-held by events of the whole run.
     order: RwLock<()>,
@@ -59,11 +62,17 @@ impl Board {
         run: RunState,
         states: BTreeMap<TargetId, TargetState>,
     ) -> Self {
+        let mut kin: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (id, state) in &states {
+            kin.entry(state.plan.subject.clone()).or_default().push(*id);
+        }
+        kin.retain(|_, ids| ids.len() > 1);
         let slot = |state| Slot { state: Mutex::new(state), turn: tokio::sync::Mutex::new(()) };
         Self {
             journal,
             clock,
             run: Mutex::new(run),
+            kin,
             slots: states.into_iter().map(|(id, state)| (id, slot(state))).collect(),
             idle: Mutex::default(),
             order: RwLock::new(()),
@@ -146,6 +155,11 @@ impl Board {
     /// A copy of one target's state.
     pub fn state(&self, id: TargetId) -> Option<TargetState> {
         self.slots.get(&id).map(|s| locked(&s.state).clone())
+    }
+    /// Copies of the other targets about the same subject.
+    pub fn kin(&self, id: TargetId, subject: &Text<128>) -> Vec<TargetState> {
+        let ids = self.kin.get(subject).into_iter().flatten();
+        ids.filter(|k| **k != id).filter_map(|k| self.state(*k)).collect()
     }
     /// Looks at one target's state without copying it.
     pub fn with<T>(&self, id: TargetId, look: impl FnOnce(&TargetState) -> T) -> Option<T> {

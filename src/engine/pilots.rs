@@ -34,13 +34,15 @@ fn pilots(shared: &Shared) -> Vec<TargetId> {
     ids
 }
 
-/// Everything up to its hold is done; or, where nothing is held, it is at its end.
+/// Everything up to its hold is done, or all that it writes; or it waits for people.
 fn is_through(state: &TargetState) -> bool {
     let holds = state.current().is_some_and(|current| {
         let hold = state.plan.steps.iter().find(|s| s.verb == Verb::Hold);
         hold.is_some_and(|hold| current.no >= hold.no)
     });
-    state.ending().is_some() || state.stuck().is_some() || holds
+    let writes = state.plan.steps.iter().any(|s| s.verb.writes() && !state.is_done(s.no));
+    let at_gate = state.current().is_some_and(|s| s.verb == Verb::Gate) && state.hold().is_some();
+    state.ending().is_some() || state.stuck().is_some() || holds || !writes || at_gate
 }
 
 /// Pauses the run when more targets are stuck than it may have.

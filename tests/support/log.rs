@@ -49,6 +49,7 @@ fn target() -> PlannedTarget {
         name: Text::lossy("old-importer"),
         observation: Observation::default(),
         protocol: Protocol::Toggle,
+        retired_elsewhere: vec![],
         retire: vec![],
         whole_list: false,
         settings: [].into(),

@@ -10,7 +10,7 @@ use crate::connector::parts::{
     APP_TOKEN_LIFE, client, holder, holder_of, is_personal, look_for_version, minted, old, place, restore,
     store_changed, unexpected,
 };
-use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, agree};
+use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, Agreement, agree, as_proof};
 use crate::connector::registry::World;
 use crate::connector::sign_in::Presented;
 use crate::connector::store::{Label, VaultStores};
@@ -108,7 +108,7 @@ impl AppSecretEffects {
         };
         // Gone from the directory means gone: signing in would only be refused for a long time.
         if !self.is_listed_once(call, &credential).await?
-            && !self.is_listed(&call.state.plan, &credential).await?
+            && !self.is_listed(&call.state.plan, &credential, AS_PROOF).await?
         {
             return Err(Trouble::Drift { change: Drift::CredentialGone, object: credential.object.clone() });
         }
@@ -150,7 +150,7 @@ impl AppSecretEffects {
             .map(|first| self.azure.env().clock.now().since(first));
         let is_unknown = refused.message == MessageClass::NoSuchCredential;
         let is_late = tried_for.is_some_and(|span| span >= UNKNOWN_MEANS_GONE);
-        match is_unknown && is_late && !self.is_listed(&call.state.plan, credential).await? {
+        match is_unknown && is_late && !self.is_listed(&call.state.plan, credential, AS_PROOF).await? {
             true => Ok(()),
             false => Err(Fault::from(refused).into()),
         }
@@ -163,9 +163,14 @@ impl AppSecretEffects {
     }
 
     /// Whether a secret is listed, agreed on by several reads.
-    async fn is_listed(&self, plan: &PlannedTarget, credential: &CredentialRef) -> Result<bool, Fault> {
+    async fn is_listed(
+        &self,
+        plan: &PlannedTarget,
+        credential: &CredentialRef,
+        wanted: Agreement,
+    ) -> Result<bool, Fault> {
         let holder = holder_of(plan, &credential.object)?;
-        agree(self.azure.env().clock, AS_PROOF, || async {
+        agree(self.azure.env().clock, wanted, || async {
             Ok(self.secrets(&holder).await?.contains(credential))
         })
         .await
@@ -173,15 +178,16 @@ impl AppSecretEffects {
 
     async fn prove(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Effect, Trouble> {
         let credential = old(call)?;
-        if self.is_listed(&call.state.plan, &credential).await? {
-            return Err(fault(FaultClass::NotYet, "still_listed").into());
-        }
-        let (mut proof, mut times) = (Proof::Absent, AS_PROOF.times);
         if hand.witness.is_none()
             && let Some(published) = call.state.published()
         {
             hand.witness = self.witness(call, &published.place).await;
         }
+        let reads = as_proof(hand);
+        if self.is_listed(&call.state.plan, &credential, reads).await? {
+            return Err(fault(FaultClass::NotYet, "still_listed").into());
+        }
+        let (mut proof, mut times) = (Proof::Absent, reads.times);
         if let Some(old) = &hand.witness {
             times = sign_in::refused(&self.azure, &client(call)?, &Presented::Secret(old)).await?;
             proof = match call.state.old_was_accepted() {

@@ -3,12 +3,14 @@
 use super::guardrail::{Population, Use, measure};
 use super::refusal::Reason;
 use super::{Counts, Excepted, Identity, Planned, PlannedHold, PlannedTarget, Refusal, Warning};
-use crate::domain::id::RunId;
+use crate::domain::credential::CredentialRef;
+use crate::domain::id::{RunId, TargetId};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
 use crate::domain::observation::{ObjectRole, Observation};
 use crate::domain::playbook::model::{Protected, Refresh, Subject, Target, ValidPlaybook};
 use crate::domain::step::Verb;
 use crate::domain::text::Text;
+use std::collections::BTreeMap;
 
 /// One target with what was read about it, or why it could not be.
 #[derive(Clone, Debug)]
@@ -41,7 +43,7 @@ pub fn plan(
     kinds: &dyn Fn(&str) -> Option<&'static dyn Kind>,
     context: &PlanContext,
 ) -> Draft {
-    let targets: Vec<Planned> = observed
+    let mut targets: Vec<Planned> = observed
         .targets
         .iter()
         .map(|o| match plan_one(playbook, observed, o, kinds, context) {
@@ -54,7 +56,30 @@ pub fn plan(
             }),
         })
         .collect();
+    know_each_other(&mut targets);
     Draft { guardrails: measure(&playbook.guardrails, observed.population, &targets), targets }
+}
+
+/// What one target retires is no way in that another leaves open.
+fn know_each_other(targets: &mut [Planned]) {
+    let retired: Vec<(TargetId, CredentialRef)> = targets
+        .iter()
+        .filter_map(|t| match t {
+            Planned::Change(t) => Some(t.retire.iter().map(|c| (t.id, c.clone()))),
+            Planned::Excepted(_) => None,
+        })
+        .flatten()
+        .collect();
+    let mut by_object: BTreeMap<&Text<128>, Vec<&(TargetId, CredentialRef)>> = BTreeMap::new();
+    for entry in &retired {
+        by_object.entry(&entry.1.object).or_default().push(entry);
+    }
+    for planned in targets {
+        let Planned::Change(target) = planned else { continue };
+        let on = target.observation.objects.iter().filter_map(|o| by_object.get(&o.id)).flatten();
+        let elsewhere = on.filter(|(id, _)| *id != target.id);
+        target.retired_elsewhere = elsewhere.map(|(_, c)| c.clone()).collect();
+    }
 }
 
 fn plan_one(
@@ -95,6 +120,7 @@ fn assemble(target: &Target, seen: &Observation, kind: &dyn Kind, p: Proposal) -
         observation: seen.clone(),
         protocol: kind.protocol(),
         retire,
+        retired_elsewhere: Vec::new(),
         settings,
         steps,
         subject: match &target.subject {

@@ -52,6 +52,7 @@ fn rotation(contain: bool) -> PlannedTarget {
         observation: Observation::default(),
         protocol: Protocol::TheyChoose,
         retire: vec![credential("old")],
+        retired_elsewhere: vec![],
         whole_list: false,
         settings: BTreeMap::new(),
         steps: steps.collect(),
