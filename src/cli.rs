@@ -25,6 +25,7 @@ mod pause;
 mod plan;
 mod plan_view;
 mod progress;
+mod recording;
 mod report;
 mod resolve;
 mod run_view;

@@ -3,6 +3,7 @@
 use super::codes;
 use super::error::Failure;
 use super::human::Output;
+use super::recording::Recording;
 use super::{ExitCode, Session, plan_view, run_view};
 use crate::domain::event::Line;
 use crate::domain::id::Digest;
@@ -11,6 +12,7 @@ use crate::domain::time::{Timestamp, show_span};
 use crate::drill::{self, AttackerResult, Audience, ConsumerResult, DrillFailure, DrillResult};
 use crate::engine::Outcome;
 use crate::env::Disk;
+use crate::lab::Lab;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +26,10 @@ pub(super) struct Arguments {
     /// Keep the drill's log, key and objects in this new folder
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Append each exchange with the tenant, without its secrets, to this file, as one JSON object a
+    /// line; discovery and management are left out
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
@@ -38,7 +44,9 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime =
         runtime.map_err(|e| Failure::new(codes::MACHINE, e.to_string(), "free memory, try again"))?;
-    let mut shown = Shown { out: &mut session.out };
+    let recording = arguments.record.as_deref().map(|file| Recording::open(session.env.disk.as_ref(), file));
+    let recording = recording.transpose()?;
+    let mut shown = Shown { out: &mut session.out, recording: recording.as_ref() };
     let (result, disk) = runtime.block_on(async {
         let env = drill::environment(arguments.seed);
         (drill::hold(&env, &text, &mut shown).await, env.disk)
@@ -51,6 +59,10 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             .out
             .line(&format!("Kept in {}: look with `reissue audit verify --home` on it.", folder.display()));
     }
+    if let (Some(recording), Some(file)) = (&recording, &arguments.record) {
+        let count = recording.count()?;
+        session.out.line(&format!("Recorded {count} exchanges in {}.", file.display()));
+    }
     Ok(run_view::exit_code(&result.outcome))
 }
 
@@ -61,12 +73,18 @@ fn failed(file: &Path, e: DrillFailure) -> Failure {
     }
 }
 
-/// Shows the plan, then what is recorded.
+/// Shows the plan, then what the log says; records what the tenant was asked.
 struct Shown<'a> {
     out: &'a mut Output,
+    recording: Option<&'a Recording>,
 }
 
 impl Audience for Shown<'_> {
+    fn furnished(&mut self, lab: &Lab) {
+        if let Some(recording) = self.recording {
+            recording.follow(lab);
+        }
+    }
     fn planned(&mut self, plan: &Plan, digest: &Digest) {
         if !self.out.is_json() {
             self.out.raw(&plan_view::render(plan, digest));
