@@ -27,7 +27,7 @@ fi
 cd "$root"
 cargo build --quiet --example lab_server --bin reissue
 folder=$(mktemp -d)
-"$root/target/debug/examples/lab_server" "$folder" "${LAB_PORT:-8443}" &
+"$root/target/debug/examples/lab_server" "$folder" "${LAB_PORT:-0}" &
 server=$!
 trap 'kill "$server" 2>/dev/null; rm -rf "$folder"' EXIT INT TERM
 tries=0
