@@ -125,9 +125,9 @@ impl Graph {
         Pages::new(self, ask.with("$select", "id,displayName,userPrincipalName")).all().await
     }
 
-    /// Federated credentials on the service principal itself: in the v1.0 schema since 2026, meant
-    /// for managed identities. The service describes no list of them; they come with their object,
-    /// at most 20, which is all there can be. One that does not know them answers 400 or 404: none.
+    /// Federated credentials on the service principal itself, meant for managed identities. No page
+    /// describes a list of them; "servicePrincipal resource type" says "Supports $expand", which
+    /// shows at most 20: all there can be. A service that does not know them answers 400 or 404.
     pub async fn service_principal_federated_credentials(
         &self,
         id: &ObjectId,

@@ -108,8 +108,8 @@ fn matching_from(call: &Call<'_>, kind: Kind, query: &query::Query, after: &str)
     }
 }
 
-/// `$expand=owners` and `federatedIdentityCredentials`, which show at most 20. A service principal
-/// shows its federated credentials in no other way.
+/// `$expand=owners` and `federatedIdentityCredentials`, which show at most 20. No page describes
+/// another way to see the latter on a service principal.
 fn expand(call: &Call<'_>, object: &Object, query: &query::Query, fields: &mut Map<String, Value>) {
     let wanted = |what: &str| query.expand.iter().any(|e| e.split('(').next() == Some(what));
     if wanted("federatedIdentityCredentials") {
