@@ -15,3 +15,8 @@ drill playbook="playbooks/leaked-app-secret.yaml":
 # official clients against the lab (add --with-az for azure-cli)
 clients *flags:
     sh tests/clients/run.sh {{flags}}
+
+# everything the lab answered, against the official API descriptions (with ../shared)
+contract:
+    LAB_RECORDING=target/clients.jsonl sh tests/clients/run.sh --with-az
+    sh tests/clients/contract.sh target/clients.jsonl

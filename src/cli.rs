@@ -26,6 +26,7 @@ mod pause;
 mod plan;
 mod plan_view;
 mod progress;
+mod recording;
 mod report;
 mod resolve;
 mod run_view;

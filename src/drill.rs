@@ -23,7 +23,7 @@ use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::engine::Outcome;
 use crate::env::{Clock, Env};
-use crate::lab::LabDisconnect;
+use crate::lab::{Lab, LabDisconnect};
 use crate::pipeline::{self, ApplyFailure, ApplyOrder, PlanFailure, PlanOrder};
 use crate::trail::home::{Home, HomeError, Install};
 use crate::wire::budget::Start;
@@ -65,6 +65,8 @@ impl From<file::PlanError> for DrillFailure {
 
 /// What is shown while a drill goes on.
 pub trait Audience {
+    /// The tenant is there, and nothing was asked of it yet.
+    fn furnished(&mut self, _lab: &Lab) {}
     fn planned(&mut self, plan: &Plan, digest: &Digest);
     fn event(&mut self, line: &Line);
 }
@@ -80,6 +82,7 @@ pub fn environment(seed: u64) -> Env {
 pub async fn hold(env: &Env, text: &str, audience: &mut dyn Audience) -> Result<DrillResult, DrillFailure> {
     let playbook = check(text, &registry::syntaxes()).map_err(DrillFailure::Playbook)?;
     let scene = scene::build(env, &playbook);
+    audience.furnished(&scene.lab);
     let azure = session(env, &playbook, &scene);
     let cast = cast::Cast::new(&playbook).map_err(DrillFailure::Cast)?;
     let home = found(env, &playbook, &cast).await?;

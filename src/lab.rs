@@ -117,7 +117,8 @@ impl Lab {
             return Err(LabDisconnect { may_have_reached: true });
         }
         let response = answer.into_http();
-        if let Some(sink) = self.with(|state| state.recorder.clone()) {
+        let sink = self.with(|state| state.recorder.clone()).filter(|_| recorder::keeps(&surface, &ask));
+        if let Some(sink) = sink {
             sink(&recorder::line(&ask, &response));
         }
         Ok(response)
@@ -129,7 +130,8 @@ impl Lab {
         }
     }
 
-    /// Hands every exchange to `sink` as one JSON line, its secrets replaced.
+    /// Hands each exchange that an API description can judge to `sink` as one JSON line, its
+    /// secrets replaced.
     pub fn record(&self, sink: impl Fn(&str) + Send + Sync + 'static) {
         self.with(|state| state.recorder = Some(Arc::new(sink)));
     }

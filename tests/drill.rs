@@ -8,8 +8,6 @@ use reissue::domain::plan::{Plan, Warning};
 use reissue::domain::time::Timestamp;
 use reissue::drill::{self, Audience, ConsumerResult, DrillResult};
 use reissue::engine::Left;
-use reissue::lab::LabOptions;
-use std::time::Duration;
 
 #[derive(Default)]
 struct Heard {

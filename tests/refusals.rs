@@ -344,7 +344,13 @@ fn other_ways_in_are_listed_and_the_target_is_not_called_evicted() {
         let mut rehearsal = Rehearsal::with_scene(&app(APP, NAME, &short), |scene| {
             let bob = scene.lab.create_user(NewUser::new("bob@agency.example", "Bob"));
             scene.lab.add_owner(&client(APP), Owner::ServicePrincipal, &bob);
-            scene.lab.add_federated_credential(&client(APP), "ci", "https://ci.example", "repo:x");
+            scene.lab.add_federated_credential(
+                &client(APP),
+                Owner::ServicePrincipal,
+                "ci",
+                "https://ci.example",
+                "repo:x",
+            );
             let spec = SecretSpec {
                 on: Owner::ServicePrincipal,
                 display_name: Some("not in the portal".into()),

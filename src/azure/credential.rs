@@ -34,6 +34,9 @@ use tokio::sync::Mutex;
 /// The longest time before its end at which a token is replaced.
 const MARGIN: Duration = Duration::from_secs(300);
 
+/// The code of a failure to get a token from the Azure CLI.
+pub const AZURE_CLI_FAILED: &str = "azure_cli_failed";
+
 /// Who acts. Chosen explicitly: there is no chain that falls through to somebody else.
 pub enum Identity {
     Secret {
@@ -112,7 +115,7 @@ impl Door {
             executor: Some(Arc::new(Shell)),
             ..Default::default()
         };
-        let refused = ApiError::refused(Service::SignIn, "azure_cli_failed");
+        let refused = ApiError::refused(Service::SignIn, AZURE_CLI_FAILED);
         let failed = |e: Error| NotGiven::unheard(refused.clone().noting(&e.to_string()));
         let credential = AzureCliCredential::new(Some(options)).map_err(failed)?;
         let token = credential.get_token(&[scope], None).await.map_err(failed)?;

@@ -3,6 +3,7 @@
 use super::codes;
 use super::drill_view::Shown;
 use super::error::Failure;
+use super::recording::Recording;
 use super::{ExitCode, Session, run_view};
 use crate::drill::{self, DrillFailure};
 use crate::env::Disk;
@@ -21,6 +22,10 @@ pub(super) struct Arguments {
     /// Keep the drill's log, key and objects in this new folder
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Append each exchange with the tenant, without its secrets, to this file, as one JSON object a
+    /// line; discovery and management are left out
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
@@ -35,7 +40,9 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime =
         runtime.map_err(|e| Failure::new(codes::MACHINE, e.to_string(), "free memory, try again"))?;
-    let mut shown = Shown::new(&mut session.out, arguments.full);
+    let recording = arguments.record.as_deref().map(|file| Recording::open(session.env.disk.as_ref(), file));
+    let recording = recording.transpose()?;
+    let mut shown = Shown::new(&mut session.out, arguments.full, recording.as_ref());
     let (result, disk) = runtime.block_on(async {
         let env = drill::environment(arguments.seed);
         (drill::hold(&env, &text, &mut shown).await, env.disk)
@@ -47,6 +54,10 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         session
             .out
             .line(&format!("Kept in {}: look with `reissue audit verify --home` on it.", folder.display()));
+    }
+    if let (Some(recording), Some(file)) = (&recording, &arguments.record) {
+        let count = recording.count()?;
+        session.out.line(&format!("Recorded {count} exchanges in {}.", file.display()));
     }
     Ok(run_view::exit_code(&result.outcome))
 }

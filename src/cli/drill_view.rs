@@ -4,6 +4,7 @@
 
 use super::human::Output;
 use super::plan_view;
+use super::recording::Recording;
 use super::run_view;
 use super::standing::ending_words;
 use crate::domain::event::{Ending, Event, Line};
@@ -13,6 +14,7 @@ use crate::domain::playbook::model::Refresh;
 use crate::domain::step::Effect;
 use crate::domain::time::{Timestamp, show_span};
 use crate::drill::{AttackerResult, Audience, ConsumerResult, DrillResult};
+use crate::lab::Lab;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,20 +31,26 @@ struct Seen {
     stuck: bool,
 }
 
-/// Shows the plan, then what is recorded.
+/// Shows the plan, then what is recorded; keeps what the tenant was asked.
 pub(super) struct Shown<'a> {
     out: &'a mut Output,
     full: bool,
     seen: BTreeMap<TargetId, Seen>,
+    recording: Option<&'a Recording>,
 }
 
 impl<'a> Shown<'a> {
-    pub(super) fn new(out: &'a mut Output, full: bool) -> Self {
-        Self { out, full, seen: BTreeMap::new() }
+    pub(super) fn new(out: &'a mut Output, full: bool, recording: Option<&'a Recording>) -> Self {
+        Self { out, full, seen: BTreeMap::new(), recording }
     }
 }
 
 impl Audience for Shown<'_> {
+    fn furnished(&mut self, lab: &Lab) {
+        if let Some(recording) = self.recording {
+            recording.follow(lab);
+        }
+    }
     fn planned(&mut self, plan: &Plan, digest: &Digest) {
         let shown = if self.full { plan_view::render(plan, digest) } else { plan_view::short(plan, digest) };
         self.out.text(&format!("{shown}\n"));

@@ -2,26 +2,29 @@
 
 use super::codes;
 use super::error::Failure;
+use super::recording::Recording;
 use super::world::runtime;
 use super::{ExitCode, Session};
-use crate::drill::scene;
+use crate::drill::scene::{self, Scene};
+use crate::env::Env;
 use crate::lab::serve::serve;
-use crate::lab::{LabOptions, Lags};
+use crate::lab::{LabOptions, Lags, Owner};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The playbook whose tenant shall exist
     file: PathBuf,
-    /// Where `ca.pem`, `lab.json` and `operator.json` go
+    /// Where `ca.pem`, `lab.json`, `operator.json` and `operator.pem` go
     #[arg(long, value_name = "DIR", default_value = "lab")]
     dir: PathBuf,
     /// The port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Write each exchange, without its secrets, to this file
+    /// Append each exchange, without its secrets, to this file, as one JSON object a line; discovery
+    /// and management are left out
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// No lags; commands that use this lab look again after a shorter while
@@ -31,6 +34,8 @@ pub(super) struct Arguments {
 
 /// What a fast lab divides pauses by.
 const FAST: u32 = 20;
+/// How long the operator's certificate is good for: longer than a lab lives.
+const OPERATOR_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let playbook = super::check::load(&arguments.file, session)?;
@@ -41,23 +46,13 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     runtime.block_on(async {
         let lags = if arguments.fast { Lags::none() } else { Lags::default() };
         let scene = scene::build_with(&env, &playbook, LabOptions { lags, ..LabOptions::default() });
-        if let Some(file) = &arguments.record {
-            let file = env.disk.open_append(file).map_err(|e| failed(e.to_string()))?;
-            let file = Mutex::new(file);
-            scene.lab.record(move |line| {
-                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                // A recording that cannot be written ends; the lab goes on.
-                let _ = file.append(format!("{line}\n").as_bytes());
-            });
+        let recording = arguments.record.as_deref().map(|file| Recording::open(env.disk.as_ref(), file));
+        let recording = recording.transpose()?;
+        if let Some(recording) = &recording {
+            recording.follow(&scene.lab);
         }
-        env.disk.make_folder(&arguments.dir).map_err(|e| failed(e.to_string()))?;
         let haste = if arguments.fast { FAST } else { 1 };
-        let operator = serde_json::json!({
-            "client_id": scene.operator, "secret": scene.operator_secret, "haste": haste
-        });
-        let operator = format!("{operator:#}\n");
-        let path = arguments.dir.join("operator.json");
-        env.disk.write_atomic(&path, operator.as_bytes()).map_err(|e| failed(e.to_string()))?;
+        equip(&env, &scene, &arguments.dir, haste).map_err(failed)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
         let serving =
             serve(scene.lab.clone(), &arguments.dir, address).await.map_err(|e| failed(e.to_string()))?;
@@ -65,7 +60,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         out.object("lab", &serde_json::json!({ "addr": serving.addr, "dir": arguments.dir }));
         out.line(&format!("The lab tenant {} is at {}.", playbook.tenant.id, serving.addr));
         out.line(&format!(
-            "  use it with `--lab {}`; `operator.json` there signs in, in this lab only",
+            "  use it with `--lab {}`; `operator.json` and `operator.pem` there sign in, in this lab only",
             arguments.dir.display()
         ));
         out.line("  it lives in memory, and ends with Ctrl-C");
@@ -74,6 +69,25 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             () = serving.wait() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
+        if let Some(recording) = &recording {
+            recording.count()?;
+        }
         Ok(ExitCode::Done)
     })
+}
+
+/// Gives the operator what it signs in with, and writes it down: the secret in `operator.json`,
+/// a certificate with its key in `operator.pem`. Neither opens anything but this lab.
+fn equip(env: &Env, scene: &Scene, folder: &Path, haste: u32) -> Result<(), String> {
+    let certificate =
+        scene.lab.generate_certificate("CN=operator", OPERATOR_LIFE).map_err(|e| e.to_string())?;
+    scene.lab.add_certificate(&scene.operator, Owner::Application, &certificate.cert_der, None);
+    let operator = serde_json::json!({
+        "client_id": scene.operator, "secret": scene.operator_secret, "haste": haste
+    });
+    let disk = &env.disk;
+    disk.make_folder(folder).map_err(|e| e.to_string())?;
+    let write = |name: &str, text: &str| disk.write_atomic(&folder.join(name), text.as_bytes());
+    write("operator.json", &format!("{operator:#}\n")).map_err(|e| e.to_string())?;
+    write("operator.pem", &certificate.pem()).map_err(|e| e.to_string())
 }

@@ -1,9 +1,11 @@
 //! Recording exchanges as JSON lines, one an exchange, for judging against API descriptions:
 //! `{"method","url","request_headers","request_body","status","response_headers","response_body"}`.
 //!
-//! Secret fields are replaced by a fixed word before a line leaves this module.
+//! Secret fields are replaced by a fixed word before a line leaves this module. Left out is what no
+//! API description of ours covers: see [`keeps`].
 
 use super::ask::Ask;
+use super::hosts::Surface;
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
@@ -40,6 +42,17 @@ const SECRET: [&str; 19] = [
 ];
 /// Certificates are public, but long, and base64 must stay base64.
 const KEY_MATERIAL: [&str; 3] = ["key", "cer", "csr"];
+
+/// Whether an exchange is recorded: Graph, vaults and the token endpoint are. The rest of the
+/// login host (discovery, signing keys, user realm) and the management hosts are not: they answer
+/// what clients ask on their way, and nothing here can judge them.
+pub(super) fn keeps(surface: &Surface, ask: &Ask) -> bool {
+    match surface {
+        Surface::Graph | Surface::Vault(_) => true,
+        Surface::Login => matches!(ask.path_parts().as_slice(), [_, "oauth2", "v2.0", "token"]),
+        Surface::Management | Surface::Nowhere => false,
+    }
+}
 
 /// One exchange as a line.
 pub(super) fn line(ask: &Ask, response: &http::Response<Bytes>) -> String {
@@ -112,6 +125,25 @@ fn scrub_map(map: &mut Map<String, Value>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn discovery_keys_and_management_are_left_out() {
+        let kept = |surface: Surface, path: &str| {
+            let ask = Ask::new(http::Method::GET, String::new(), path, HeaderMap::new(), Bytes::new());
+            keeps(&surface, &ask)
+        };
+        assert!(kept(Surface::Login, "/11111111/oauth2/v2.0/token"));
+        assert!(kept(Surface::Graph, "/v1.0/$metadata") && kept(Surface::Vault("kv".into()), "/secrets"));
+        for path in [
+            "/common/discovery/instance?api-version=1.1",
+            "/11111111/discovery/v2.0/keys",
+            "/organizations/v2.0/.well-known/openid-configuration",
+            "/common/userrealm/a@lab.test",
+        ] {
+            assert!(!kept(Surface::Login, path), "{path}");
+        }
+        assert!(!kept(Surface::Management, "/subscriptions"));
+    }
 
     #[test]
     fn no_secret_reaches_a_line() {

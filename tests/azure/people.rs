@@ -156,7 +156,9 @@ async fn every_other_way_in_is_seen() {
     let graph = scene.azure.graph();
     let id = client(PAYROLL);
     scene.lab.add_owner(&id, Owner::Application, &scene.operator.service_principal_id);
-    scene.lab.add_federated_credential(&id, "github", "https://token.actions.example", "repo:a/b");
+    let add = |on, issuer| scene.lab.add_federated_credential(&id, on, "github", issuer, "repo:a/b");
+    add(Owner::Application, "https://token.actions.example");
+    add(Owner::ServicePrincipal, "https://oidc.intruder.example");
     scene.lab.add_secret(&id, SecretSpec { on: Owner::ServicePrincipal, ..SecretSpec::default() });
     let app = graph.application_by_client_id(&id).await.unwrap().unwrap();
     assert_eq!(app.audience(), Audience::MyOrg);
@@ -167,6 +169,9 @@ async fn every_other_way_in_is_seen() {
     let principal = graph.service_principal_by_client_id(&id).await.unwrap().unwrap();
     assert_eq!((app.passwords.len(), principal.passwords.len()), (0, 1));
     assert!(graph.service_principal_owners(&principal.id).await.unwrap().is_empty());
+    let federated = graph.service_principal_federated_credentials(&principal.id).await.unwrap();
+    assert_eq!(federated.len(), 1);
+    assert_eq!(federated[0].issuer().as_str(), "https://oidc.intruder.example");
     let operator = graph.service_principal_by_client_id(&client(OPERATOR)).await.unwrap().unwrap();
     assert!(!graph.app_role_assignments(&operator.id).await.unwrap().is_empty());
     let many = [Holder::Application(app.id), Holder::ServicePrincipal(principal.id)];

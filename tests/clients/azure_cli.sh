@@ -4,34 +4,11 @@
 set -eu
 folder=$1 az=$2
 here=$(cd "$(dirname "$0")" && pwd)
-field() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$folder/$1" "$2"; }
-port=$(field lab.json port)
 app=aaaaaaaa-0000-4000-8000-000000000002
+. "$here/az.sh"
 
-export PYTHONPATH="$here/site" REQUESTS_CA_BUNDLE="$folder/ca.pem" AZURE_CORE_INSTANCE_DISCOVERY=false
-export AZURE_CONFIG_DIR="$folder/azure" AZURE_CORE_COLLECT_TELEMETRY=false AZURE_CORE_OUTPUT=tsv AZURE_CORE_ONLY_SHOW_ERRORS=true PYTHONDONTWRITEBYTECODE=1
-
-checks=0
-check() {
-    if [ "$2" != "$3" ]; then
-        echo "FAILED: $1: expected '$3', got '$2'" >&2
-        exit 1
-    fi
-    checks=$((checks + 1))
-}
-
-"$az" cloud register -n Lab --endpoint-active-directory "https://login.lab.test:$port" \
-    --endpoint-active-directory-resource-id "https://management.lab.test:$port/" \
-    --endpoint-resource-manager "https://management.lab.test:$port" \
-    --endpoint-management "https://management.lab.test:$port/" \
-    --endpoint-microsoft-graph-resource-id "https://graph.lab.test:$port/" \
-    --endpoint-active-directory-graph-resource-id "https://graph.lab.test:$port/" \
-    --endpoint-gallery "https://gallery.lab.test:$port/" \
-    --suffix-keyvault-dns ".vault.lab.test:$port" --suffix-storage-endpoint "lab.test:$port"
-"$az" cloud set -n Lab
 if "$az" login --service-principal -u "$(field operator.json client_id)" -p wrong --tenant "$(field lab.json tenant)" 2>"$folder/az.err"; then
-    echo "FAILED: a wrong secret signed in" >&2
-    exit 1
+    fail "a wrong secret signed in"
 fi
 grep -q AADSTS7000215 "$folder/az.err"
 "$az" login --service-principal -u "$(field operator.json client_id)" -p "$(field operator.json client_secret)" \
@@ -47,8 +24,7 @@ old=$("$az" ad app credential list --id "$app" --query "[?displayName!='rot-1'].
 sleep 3
 check "secrets at the end" "$("$az" ad app credential list --id "$app" --query '[].displayName')" rot-1
 if "$az" ad app credential delete --id "$app" --key-id "$old" 2>"$folder/az.err"; then
-    echo "FAILED: an unknown key id was deleted" >&2
-    exit 1
+    fail "an unknown key id was deleted"
 fi
 check "service principal" "$("$az" ad sp show --id "$app" --query appId)" "$app"
 check "user" "$("$az" ad user show --id user1@lab.test --query userPrincipalName)" user1@lab.test

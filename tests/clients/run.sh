@@ -1,6 +1,7 @@
 #!/bin/sh
 # Judges the lab by the official clients: starts it on loopback and drives the Python SDKs
-# against it, and azure-cli too with --with-az (a large install).
+# against it; with --with-az (a large install) azure-cli too, and reissue with az's tokens.
+# Refusals are part of it, and recorded like the rest: they have described shapes as well.
 # The virtual environments are kept in target/clients and reused.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -24,9 +25,9 @@ if [ "${1:-}" = --with-az ]; then
 fi
 
 cd "$root"
-cargo build --quiet --example lab_server
+cargo build --quiet --example lab_server --bin reissue
 folder=$(mktemp -d)
-"$root/target/debug/examples/lab_server" "$folder" "${LAB_PORT:-8443}" &
+"$root/target/debug/examples/lab_server" "$folder" "${LAB_PORT:-0}" &
 server=$!
 trap 'kill "$server" 2>/dev/null; rm -rf "$folder"' EXIT INT TERM
 tries=0
@@ -39,6 +40,8 @@ done
 "$work/sdk/bin/python" -B "$here/sdk.py" "$folder"
 if [ "${1:-}" = --with-az ]; then
     sh "$here/azure_cli.sh" "$folder" "$work/az/bin/az"
+    sh "$here/as_azure_cli.sh" "$folder/desk" "$work/az/bin/az" "$root/target/debug/reissue" "$folder/desk.jsonl"
+    cat "$folder/desk.jsonl" >>"$folder/exchanges.jsonl"
 fi
 if [ -n "${LAB_RECORDING:-}" ]; then
     cp "$folder/exchanges.jsonl" "$LAB_RECORDING"

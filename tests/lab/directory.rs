@@ -208,7 +208,13 @@ async fn certificates_are_replaced_as_a_whole_list() {
 #[tokio::test(start_paused = true)]
 async fn federated_credentials_survive_rotation() {
     let scene = Scene::new(9, quick());
-    scene.lab.add_federated_credential(&client_id(PAYROLL), "gh", "https://token.actions.example", "repo:x");
+    scene.lab.add_federated_credential(
+        &client_id(PAYROLL),
+        Owner::Application,
+        "gh",
+        "https://token.actions.example",
+        "repo:x",
+    );
     let path = format!("/v1.0/applications/{}/federatedIdentityCredentials", scene.payroll.object_id);
     let twice = json!({"name": "gh", "issuer": "https://elsewhere.example", "subject": "y"});
     assert_eq!(scene.graph("POST", &path, Some(twice)).await.status, 409);

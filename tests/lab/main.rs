@@ -6,6 +6,7 @@ mod directory;
 mod hostile;
 mod requests;
 mod scene;
+mod shapes;
 mod slice;
 mod tokens;
 mod vaults;

@@ -113,7 +113,8 @@ async fn revoked_sessions_end_refresh_tokens() {
             form.append_pair(k, v);
         });
         let url = format!("https://login.microsoftonline.us/{TENANT}/oauth2/v2.0/token");
-        http::Request::post(url).body(Bytes::from(form.finish())).unwrap()
+        let form_type = ("content-type", "application/x-www-form-urlencoded");
+        http::Request::post(url).header(form_type.0, form_type.1).body(Bytes::from(form.finish())).unwrap()
     };
     let first = ask(vec![
         ("grant_type", "password".into()),

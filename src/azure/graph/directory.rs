@@ -146,9 +146,11 @@ impl Graph {
     }
 
     /// Names of the groups of a user that roles can be assigned to. Members of such a group may
-    /// only be reset by the most privileged roles, whatever the group is assigned to.
+    /// only be reset by the most privileged roles, whatever the group is assigned to. Direct
+    /// membership is all: no group can be a member of such a group (Microsoft Learn, "Use Microsoft
+    /// Entra groups to manage role assignments").
     pub async fn role_groups_of_user(&self, user: &ObjectId) -> Result<Vec<Text<256>>, GraphError> {
-        let ask = Ask::get(format!("/users/{user}/transitiveMemberOf"), Operation::ReadList)
+        let ask = Ask::get(format!("/users/{user}/memberOf"), Operation::ReadList)
             .with("$select", "id,displayName,isAssignableToRole");
         let all = Pages::<Membership>::new(self, ask).all().await?;
         let is_role_group = |m: &Membership| {

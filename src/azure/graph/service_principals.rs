@@ -79,6 +79,12 @@ impl AppRoleAssignment {
     }
 }
 
+#[derive(Deserialize)]
+struct Expanded {
+    #[serde(default, deserialize_with = "json::list", rename = "federatedIdentityCredentials")]
+    federated: Vec<FederatedCredential>,
+}
+
 impl Graph {
     pub async fn service_principal(&self, id: &ObjectId) -> Result<Option<ServicePrincipal>, GraphError> {
         self.find(&Ask::get(format!("/servicePrincipals/{id}"), Operation::ReadKeys).with("$select", SELECT))
@@ -119,16 +125,20 @@ impl Graph {
         Pages::new(self, ask.with("$select", "id,displayName,userPrincipalName")).all().await
     }
 
-    /// Federated credentials on the service principal itself: in the v1.0 schema since 2026, meant
-    /// for managed identities. A service that does not know them answers 400 or 404: none.
+    /// Federated credentials on the service principal itself, meant for managed identities. No page
+    /// describes a list of them; "servicePrincipal resource type" says "Supports $expand", which
+    /// shows at most 20: all there can be. A service that does not know them answers 400 or 404.
     pub async fn service_principal_federated_credentials(
         &self,
         id: &ObjectId,
     ) -> Result<Vec<FederatedCredential>, GraphError> {
-        let path = format!("/servicePrincipals/{id}/federatedIdentityCredentials");
-        match Pages::new(self, Ask::get(path, Operation::ReadList)).all().await {
+        let ask = Ask::get(format!("/servicePrincipals/{id}"), Operation::ReadList)
+            .with("$select", "id")
+            .with("$expand", "federatedIdentityCredentials");
+        match self.read::<Expanded>(&ask).await {
+            Ok(expanded) => Ok(expanded.federated),
             Err(e) if matches!(e.status, Some(400 | 404)) => Ok(Vec::new()),
-            other => other,
+            Err(e) => Err(e),
         }
     }
 

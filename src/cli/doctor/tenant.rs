@@ -3,6 +3,7 @@
 use super::{Check, Found, Place};
 use crate::azure::Azure;
 use crate::azure::claims::Claims;
+use crate::azure::credential::AZURE_CLI_FAILED;
 use crate::azure::permissions::{Action, Granted};
 use crate::connector::registry::Registry;
 use crate::domain::playbook::ValidPlaybook;
@@ -22,7 +23,12 @@ pub(super) async fn look(azure: &Azure, place: &Place) -> Vec<Check> {
     checks.extend(clock(azure));
     match who {
         Err(e) => {
-            checks.push(Check::missing("identity", format!("{:?}: {e}", azure.identity()), refused(&e)))
+            let mut what = format!("{:?}: {e}", azure.identity());
+            // What az says itself is the telling part, and for the terminal only.
+            if let Some(said) = e.terminal_note().filter(|_| e.code.as_str() == AZURE_CLI_FAILED) {
+                what.push_str(&format!(": {}", said.as_str().trim()));
+            }
+            checks.push(Check::missing("identity", what, refused(&e)));
         }
         Ok(None) => checks.push(Check::missing(
             "identity",
@@ -44,7 +50,7 @@ fn refused(e: &crate::azure::fault::ApiError) -> &'static str {
     match e.code.as_str() {
         "wrong_tenant" => "this identity signs in to another tenant: use one of the playbook's tenant",
         "connect" | "timeout" | "cut" => "check the network, the proxy, and that this is the right cloud",
-        "azure_cli_failed" => "run `az login --tenant TENANT`, and `az cloud set` for another cloud",
+        AZURE_CLI_FAILED => "run `az login --tenant TENANT`, and `az cloud set` for another cloud",
         "AADSTS7000215" | "AADSTS700027" => {
             "the secret or certificate is not one of this application's: renew it"
         }

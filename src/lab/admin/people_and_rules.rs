@@ -126,11 +126,12 @@ impl Lab {
     pub fn add_federated_credential(
         &self,
         client_id: &ClientId,
+        on: Owner,
         name: &str,
         issuer: &str,
         subject: &str,
     ) -> String {
-        self.edit(client_id.as_str(), Owner::Application, |state, object| {
+        self.edit(client_id.as_str(), on, |state, object| {
             let id = state.new_id();
             object.federated.push(fields(json!({"id": id, "name": name, "issuer": issuer, "subject": subject, "description": null, "audiences": ["api://AzureADTokenExchange"]})));
             id

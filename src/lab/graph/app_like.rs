@@ -26,7 +26,9 @@ pub(super) fn route(call: &mut Call<'_>, kind: Kind, key: Option<(&str, &str)>, 
         (&Method::PATCH, []) => change::patch(call, kind, &id),
         (&Method::DELETE, []) => change::delete(call, kind, &id),
         (_, ["owners", rest @ ..]) => relations::owners(call, kind, &id, rest),
-        (_, ["federatedIdentityCredentials", rest @ ..]) => relations::federated(call, kind, &id, rest),
+        (_, ["federatedIdentityCredentials", rest @ ..]) if kind == Kind::Application => {
+            relations::federated(call, &id, rest)
+        }
         (_, ["appManagementPolicies", rest @ ..]) => relations::policies(call, kind, &id, rest),
         (&Method::POST, ["addKey"]) => keys::add(call, kind, &id),
         (&Method::POST, ["removeKey"]) => keys::remove(call, kind, &id),
@@ -106,9 +108,15 @@ fn matching_from(call: &Call<'_>, kind: Kind, query: &query::Query, after: &str)
     }
 }
 
-/// `$expand=owners`, which shows at most 20.
+/// `$expand=owners` and `federatedIdentityCredentials`, which show at most 20. No page describes
+/// another way to see the latter on a service principal.
 fn expand(call: &Call<'_>, object: &Object, query: &query::Query, fields: &mut Map<String, Value>) {
-    if query.expand.iter().any(|e| e.split('(').next() == Some("owners")) {
+    let wanted = |what: &str| query.expand.iter().any(|e| e.split('(').next() == Some(what));
+    if wanted("federatedIdentityCredentials") {
+        let all = object.federated.iter().take(20).cloned().map(Value::Object).collect();
+        fields.insert("federatedIdentityCredentials".into(), Value::Array(all));
+    }
+    if wanted("owners") {
         let owners =
             object.owners.iter().take(20).filter_map(|id| principal(call, id)).map(Value::Object).collect();
         fields.insert("owners".into(), Value::Array(owners));

@@ -70,7 +70,9 @@ pub(super) fn owners(call: &mut Call<'_>, kind: Kind, id: &str, rest: &[&str]) -
     }
 }
 
-pub(super) fn federated(call: &mut Call<'_>, kind: Kind, id: &str, rest: &[&str]) -> Outcome {
+/// Those of an application: a service principal's can only be expanded.
+pub(super) fn federated(call: &mut Call<'_>, id: &str, rest: &[&str]) -> Outcome {
+    let kind = Kind::Application;
     let what = format!("{}('{id}')/federatedIdentityCredentials", collection(kind));
     match (&call.ask.method, rest) {
         (&Method::GET, []) => {
@@ -83,9 +85,9 @@ pub(super) fn federated(call: &mut Call<'_>, kind: Kind, id: &str, rest: &[&str]
             let found = object.federated.iter().find(|f| is_named(f, one));
             Ok(reply::entity(call.ask, &what, found.ok_or_else(|| error::not_found(one))?.clone()))
         }
-        (&Method::POST, []) => add_federated(call, kind, id, &what),
-        (&Method::PATCH, [one]) => change_federated(call, kind, id, one, false),
-        (&Method::DELETE, [one]) => change_federated(call, kind, id, one, true),
+        (&Method::POST, []) => add_federated(call, id, &what),
+        (&Method::PATCH, [one]) => change_federated(call, id, one, false),
+        (&Method::DELETE, [one]) => change_federated(call, id, one, true),
         _ => Err(error::bad_request("The method is not supported here.")),
     }
 }
@@ -96,11 +98,11 @@ fn is_named(credential: &Map<String, Value>, key: &str) -> bool {
     ["id", "name"].iter().any(|k| credential.get(*k).and_then(Value::as_str) == Some(bare))
 }
 
-fn add_federated(call: &mut Call<'_>, kind: Kind, id: &str, what: &str) -> Outcome {
+fn add_federated(call: &mut Call<'_>, id: &str, what: &str) -> Outcome {
     let body = call.body()?;
     let text = |k: &str| body.get(k).and_then(Value::as_str).unwrap_or("").to_owned();
     let (name, issuer, subject) = (text("name"), text("issuer"), text("subject"));
-    let mut object = writable(call, kind, id)?;
+    let mut object = writable(call, Kind::Application, id)?;
     if name.is_empty() || name.len() > 120 || issuer.is_empty() || issuer.len() > 600 {
         return Err(error::bad_request(
             "Property 'name' (at most 120 characters) and 'issuer' (at most 600) are required.",
@@ -139,9 +141,9 @@ fn add_federated(call: &mut Call<'_>, kind: Kind, id: &str, what: &str) -> Outco
     Ok(answer)
 }
 
-fn change_federated(call: &mut Call<'_>, kind: Kind, id: &str, one: &str, remove: bool) -> Outcome {
+fn change_federated(call: &mut Call<'_>, id: &str, one: &str, remove: bool) -> Outcome {
     let body = call.body()?;
-    let mut object = writable(call, kind, id)?;
+    let mut object = writable(call, Kind::Application, id)?;
     let at = object.federated.iter().position(|f| is_named(f, one)).ok_or_else(|| error::not_found(one))?;
     if remove {
         object.federated.remove(at);

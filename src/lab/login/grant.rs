@@ -16,7 +16,9 @@ pub(super) type Form = BTreeMap<String, String>;
 
 /// `POST /{tenant}/oauth2/v2.0/token`.
 pub(super) fn token(state: &mut State, ask: &Ask, tenant: &str) -> Outcome {
-    let mut form: Form = ask.form().into_iter().collect();
+    // What is not sent as a form is not read: every field of it is missing.
+    let is_form = ask.header("content-type").is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
+    let mut form: Form = if is_form { ask.form().into_iter().collect() } else { Form::new() };
     basic(ask, &mut form);
     let outcome = match form.get("grant_type").map(String::as_str) {
         Some("client_credentials") => client_credentials(state, ask, tenant, &form),
