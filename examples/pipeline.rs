@@ -18,6 +18,7 @@ use reissue::domain::event::{Decision, Environment};
 use reissue::domain::id::Digest;
 use reissue::domain::note::Note;
 use reissue::domain::plan::file;
+use reissue::domain::plan::make::Known;
 use reissue::domain::playbook::{ValidPlaybook, check};
 use reissue::domain::secret::Secret;
 use reissue::domain::step::Phase;
@@ -66,7 +67,7 @@ pub(crate) async fn run(text: &str, report_file: &Path) -> Result<Verdict, Failu
 
     // 2. Plan: reads the tenant, writes nothing. The plan's exact bytes are what people sign.
     let author = Text::lossy(AUTHOR);
-    let order = PlanOrder { author, environment: Environment::Lab, finished_runs: Vec::new() };
+    let order = PlanOrder { author, environment: Environment::Lab, known: Known::default() };
     let plan = file::write(&pipeline::make_plan(&env, &azure, &playbook, order).await?)?;
     println!("2. planned   {}", Digest::of(&plan));
 

@@ -9,6 +9,7 @@ pub mod app_disable;
 mod app_rules;
 pub mod app_secret;
 mod by_hand;
+pub mod enable;
 mod entra;
 pub mod observe;
 mod parts;

@@ -16,6 +16,7 @@ use crate::azure::credential::Identity;
 use crate::connector::registry;
 use crate::domain::event::{Environment, Line};
 use crate::domain::id::Digest;
+use crate::domain::plan::make::Known;
 use crate::domain::plan::{Plan, file};
 use crate::domain::playbook::{Diagnostics, ValidPlaybook, check};
 use crate::domain::secret::Secret;
@@ -89,7 +90,7 @@ pub async fn hold(env: &Env, text: &str, audience: &mut dyn Audience) -> Result<
     let order = PlanOrder {
         author: Text::lossy(cast::AUTHOR),
         environment: Environment::Lab,
-        finished_runs: Vec::new(),
+        known: Known { switched_off: scene.switched_off(), ..Known::default() },
     };
     let began = env.clock.now();
     // Everybody lives on while the team works.

@@ -14,7 +14,7 @@ use crate::domain::event::{Environment, RunStarted};
 use crate::domain::id::RunId;
 use crate::domain::kind::PlanContext;
 use crate::domain::note::Note;
-use crate::domain::plan::make::{count, plan};
+use crate::domain::plan::make::{Known, count, plan};
 use crate::domain::plan::{Identity, PLAN_VERSION, Plan, PlanHeader, cost, file};
 use crate::domain::playbook::ValidPlaybook;
 use crate::domain::run::RunState;
@@ -76,8 +76,7 @@ impl Acting {
 pub struct PlanOrder {
     pub author: Text<128>,
     pub environment: Environment,
-    /// Runs of this installation that are finished: their marks are no obstacle.
-    pub finished_runs: Vec<RunId>,
+    pub known: Known,
 }
 
 /// Reads the tenant and makes the plan. Writes nothing.
@@ -90,13 +89,16 @@ pub async fn make_plan(
     let acting = Acting::of(azure).await.map_err(PlanFailure::SignIn)?;
     let identity = acting.identity;
     let registry = Registry::new(azure.clone(), &playbook.stores);
-    let observed = observe(playbook, &registry, identity.clone(), order.finished_runs).await?;
+    let switched_off = order.known.switched_off.clone();
+    let observed = observe(playbook, &registry, identity.clone(), order.known).await?;
     let created = env.clock.now();
     let context = PlanContext {
         now: created,
         tenant: playbook.tenant.id.clone(),
         permissions: acting.permissions,
         retire_separately: playbook.approval.retire_separately,
+        switched_off,
+        can_adopt: azure.can_adopt(),
     };
     let draft = plan(playbook, &observed, &registry::kind, &context);
     let header = PlanHeader {

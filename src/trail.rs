@@ -22,8 +22,8 @@ pub mod home;
 pub mod inbox;
 pub mod journal;
 pub mod key;
+pub mod known;
 pub mod lines;
-
 pub mod note;
 pub mod objects;
 pub mod proof;

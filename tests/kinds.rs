@@ -133,6 +133,68 @@ fn a_disable_that_the_cloud_takes_in_part_is_partial() {
     });
 }
 
+/// What the log says that we switched off is switched on again, in a plan of its own; what the
+/// first run left alone is not.
+#[test]
+fn a_disabled_application_is_restored_from_the_recorded_snapshot() {
+    in_virtual_time(async {
+        let mut rehearsal = Rehearsal::new(&saga("app-disable"));
+        let before = Slate::of(&rehearsal).await;
+        assert!(is_done(&rehearsal.run().await.unwrap()));
+        rehearsal.known = rehearsal.known_from_the_log();
+        assert_eq!(rehearsal.known.switched_off.len(), 2);
+        rehearsal.reads(&saga("app-enable"));
+        let plan = rehearsal.plan().await.unwrap();
+        assert!(is_done(&rehearsal.carry_on_with(&plan).await.unwrap()), "{}", rehearsal.troubles());
+        assert_eq!(Slate::of(&rehearsal).await, before);
+        assert!(rehearsal.known_from_the_log().switched_off.is_empty());
+    });
+}
+
+fn own_secret_last() -> String {
+    let own = "  - app: 0e155ed0-0000-4000-8000-00000000a11e\n    name: reissue-operator\n    self: last\n    \
+               rotate: { secret: { hint: own }, publish: { store: ir, name: reissue-operator }, hold: { time: 10m } }\n";
+    let (head, targets) =
+        saga("app-secret").split_once("targets:\n").map(|(h, t)| (h.to_owned(), t.to_owned())).unwrap();
+    format!("{head}targets:\n{own}{targets}")
+}
+
+/// The identity in use is its own last target: it begins when everything else is over, and from the
+/// moment that its old secret goes the run acts with the new one.
+#[test]
+fn our_own_secret_goes_last_and_the_new_one_is_adopted() {
+    in_virtual_time(async {
+        let mut rehearsal = Rehearsal::new(&own_secret_last());
+        let outcome = rehearsal.run().await.unwrap();
+        assert_eq!(outcome.done + outcome.not_evicted, 2, "{outcome:?}\n{}", rehearsal.troubles());
+        let events = rehearsal.told(&["target.started", "target.ended"]);
+        let at = |part: &str| events.lines().position(|l| l.contains(part)).unwrap();
+        assert!(at("reissue-operator") > at("\"ending\""), "{events}");
+        // A token of its own, long after every old one has ended.
+        rehearsal.env.clock.sleep(std::time::Duration::from_secs(3 * 3_600)).await;
+        rehearsal.azure.who_am_i().await.unwrap();
+    });
+}
+
+/// A process that was started with the old secret, after the new one was adopted by another, takes
+/// the new one from the store before it takes the old one away.
+#[test]
+fn a_crash_does_not_make_us_saw_off_our_own_branch() {
+    let writes = in_virtual_time(async {
+        let mut rehearsal = Rehearsal::new(&own_secret_last());
+        rehearsal.run().await.unwrap();
+        rehearsal.sent().len()
+    });
+    in_virtual_time(async {
+        let mut rehearsal = Rehearsal::new(&own_secret_last());
+        rehearsal.go_wrong(writes, Mishap::CrashBefore);
+        let outcome = rehearsal.run().await.unwrap();
+        assert_eq!(outcome.done + outcome.not_evicted, 2, "{outcome:?}\n{}", rehearsal.troubles());
+        rehearsal.env.clock.sleep(std::time::Duration::from_secs(3 * 3_600)).await;
+        rehearsal.azure.who_am_i().await.unwrap();
+    });
+}
+
 /// Lost lines, throttling, conflicts, stale replicas: the end is the same as in calm weather.
 #[test]
 fn every_kind_weathers_a_hostile_tenant() {

@@ -7,11 +7,14 @@
 mod refused;
 #[path = "support/rehearsal.rs"]
 mod rehearsal;
+#[path = "refusals/switches.rs"]
+mod switches;
 
 use refused::*;
 use rehearsal::{Rehearsal, in_virtual_time};
 use reissue::domain::observation::Way;
 use reissue::domain::plan::refusal::Reason;
+use reissue::domain::text::Text;
 use reissue::drill::scene::{OPERATOR, OPERATOR_NAME};
 use reissue::lab::{ManagementPolicy, NewApplication, NewUser, Owner, SecretSpec};
 use serde_json::json;
@@ -19,7 +22,7 @@ use std::time::Duration;
 
 #[test]
 fn every_reason_has_its_test_here() {
-    let here = include_str!("refusals.rs");
+    let here = [include_str!("refusals.rs"), include_str!("refusals/switches.rs")].concat();
     for reason in Reason::ALL {
         assert!(here.contains(&format!("Reason::{reason:?}")), "{reason:?}");
     }
@@ -296,33 +299,6 @@ fn unreadable() {
 }
 
 #[test]
-fn multi_tenant() {
-    let change = |scene: &reissue::drill::scene::Scene| {
-        set(scene, Owner::Application, json!({ "signInAudience": "AzureADMultipleOrgs" }));
-    };
-    assert_eq!(refused(&app(APP, NAME, DISABLE), change).reason, Reason::MultiTenant);
-}
-
-#[test]
-fn already_off() {
-    let found = refused(&app(APP, NAME, DISABLE), |scene| {
-        set(scene, Owner::Application, json!({ "isDisabled": true }));
-        set(scene, Owner::ServicePrincipal, json!({ "accountEnabled": false }));
-    });
-    assert_eq!(found.reason, Reason::AlreadyOff);
-}
-
-#[test]
-fn switched_off() {
-    for what in [SECRET, CERTIFICATE] {
-        let found = refused(&app(APP, NAME, what), |scene| {
-            set(scene, Owner::ServicePrincipal, json!({ "accountEnabled": false }));
-        });
-        assert_eq!(found.reason, Reason::SwitchedOff);
-    }
-}
-
-#[test]
 fn credential_locked() {
     let found = in_virtual_time(async {
         let mut rehearsal = Rehearsal::new(&app(APP, NAME, SECRET));
@@ -334,6 +310,24 @@ fn credential_locked() {
         refusal(&rehearsal.plan().await.unwrap())
     });
     assert_eq!(found.reason, Reason::CredentialLocked);
+}
+
+#[test]
+fn not_own_identity() {
+    let last = format!("self: last\n    {SECRET}");
+    let found = refused(&app(APP, NAME, &last), |_| {});
+    assert_eq!(found.reason, Reason::NotOwnIdentity);
+}
+
+/// Whoever decides on a plan is not its object, however the name is written.
+#[test]
+fn approver() {
+    let found = in_virtual_time(async {
+        let mut rehearsal = Rehearsal::new(&user("alice@agency.example"));
+        rehearsal.known.approvers = vec![Text::lossy("Alice@Agency.example")];
+        refusal(&rehearsal.plan().await.unwrap())
+    });
+    assert_eq!(found.reason, Reason::Approver);
 }
 
 /// What replacing one secret does not close is shown before, and said after.

@@ -27,7 +27,7 @@ use azure_identity::{
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -222,7 +222,7 @@ pub struct Tokens(Arc<TokensInner>);
 
 struct TokensInner {
     door: Door,
-    identity: Identity,
+    identity: std::sync::Mutex<Arc<Identity>>,
     held: Mutex<BTreeMap<String, Held>>,
 }
 
@@ -233,11 +233,19 @@ struct Held {
 
 impl Tokens {
     pub(crate) fn new(door: Door, identity: Identity) -> Self {
+        let identity = std::sync::Mutex::new(Arc::new(identity));
         Self(Arc::new(TokensInner { door, identity, held: Mutex::default() }))
     }
 
-    pub fn identity(&self) -> &Identity {
-        &self.0.identity
+    pub fn identity(&self) -> Arc<Identity> {
+        self.0.identity.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Acts with another credential from now on; tokens that the old one got are not used again.
+    pub(crate) async fn adopt(&self, identity: Identity) {
+        let mut held = self.0.held.lock().await;
+        *self.0.identity.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
+        held.clear();
     }
 
     /// A token for `scope` that is good for a while yet.
@@ -264,7 +272,7 @@ impl Tokens {
 
     async fn ask(&self, scope: &str) -> Result<(Secret, Option<(Timestamp, Duration)>), ApiError> {
         let door = &self.0.door;
-        let asked = match &self.0.identity {
+        let asked = match &*self.identity() {
             Identity::Secret { client_id, secret } => door.ask_by_secret(client_id, secret, scope).await,
             Identity::Certificate { client_id, key } => {
                 let assertion = door.assertion(client_id, key)?;
@@ -278,7 +286,7 @@ impl Tokens {
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Tokens").field(&self.0.identity).finish()
+        f.debug_tuple("Tokens").field(&self.identity()).finish()
     }
 }
 

@@ -74,8 +74,26 @@ impl Azure {
     pub fn clock_difference_ms(&self) -> Option<i64> {
         self.0.difference.get()
     }
-    pub fn identity(&self) -> &Identity {
+    pub fn identity(&self) -> Arc<Identity> {
         self.0.tokens.identity()
+    }
+
+    /// Whether a new secret of our own identity leaves us able to act: we sign in with a secret that
+    /// we can change, or with something else that stays.
+    pub fn can_adopt(&self) -> bool {
+        !matches!(*self.identity(), Identity::AzureCli)
+    }
+    /// Signs in with this secret from now on, if we act as this application by secret. A certificate
+    /// of ours stays what it is.
+    pub async fn adopt(&self, client: &ClientId, secret: Secret) -> Result<(), ApiError> {
+        match &*self.identity() {
+            Identity::Secret { client_id, .. } if client_id == client => {
+                self.0.tokens.adopt(Identity::Secret { client_id: client.clone(), secret }).await;
+                self.who_am_i().await.map(drop)
+            }
+            Identity::Secret { .. } | Identity::Certificate { .. } => Ok(()),
+            Identity::AzureCli => Err(ApiError::refused(Service::SignIn, "cannot_adopt")),
+        }
     }
 
     /// Waits for the right to do `operation` once.
@@ -119,7 +137,7 @@ impl fmt::Debug for Azure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Azure")
             .field("tenant", self.tenant())
-            .field("identity", self.identity())
+            .field("identity", &self.identity())
             .finish_non_exhaustive()
     }
 }

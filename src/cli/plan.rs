@@ -4,13 +4,12 @@ use super::codes;
 use super::error::Failure;
 use super::world::{ActingArguments, HomeArguments, runtime};
 use super::{ExitCode, Session, plan_view};
-use crate::domain::event::Event;
-use crate::domain::id::{Digest, RunId};
+use crate::domain::id::Digest;
+use crate::domain::plan::make::Known;
 use crate::domain::plan::{Plan, Planned, file};
 use crate::domain::text::Text;
-use crate::env::Env;
-use crate::pipeline::{PlanFailure, PlanOrder, make_plan};
-use crate::trail::{Home, Reader};
+use crate::pipeline::{self, PlanFailure, PlanOrder, make_plan};
+use crate::trail::{Home, known};
 use crate::wire::budget::Start;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -53,11 +52,8 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         return Err(Failure::new(codes::EXISTS, "there is a file already", next).at(&arguments.out));
     }
     let azure = arguments.acting.session(session, playbook.tenant.cloud, &playbook.tenant.id, Start::Full)?;
-    let order = PlanOrder {
-        author,
-        environment: arguments.acting.environment(),
-        finished_runs: finished_runs(&session.env, &home),
-    };
+    let order =
+        PlanOrder { author, environment: arguments.acting.environment(), known: known(session, &home)? };
     let plan = runtime()?.block_on(make_plan(&session.env, &azure, &playbook, order));
     let plan = plan.map_err(|e| no_plan(&arguments, &e))?;
     let bytes = file::write(&plan).map_err(|e| no_plan(&arguments, &e.into()))?;
@@ -134,11 +130,16 @@ fn belongs(
     Ok(())
 }
 
-/// Runs that this installation has finished: their marks in the directory are no obstacle.
-fn finished_runs(env: &Env, home: &Home) -> Vec<RunId> {
-    let Ok(reader) = Reader::open(env.disk.as_ref(), &home.log()) else { return Vec::new() };
-    let lines = reader.flatten().map(|r| r.line);
-    lines.filter(|l| matches!(l.event, Event::RunFinished(_))).filter_map(|l| l.run).collect()
+/// What the log and the roster of this installation say.
+fn known(session: &Session, home: &Home) -> Result<Known, Failure> {
+    let next = "run `reissue audit verify`: it says what is wrong with the log";
+    let log = known::known(&session.env.disk, &home.log());
+    let log = log.map_err(|e| Failure::new(codes::LOG, e.to_string(), next).at(home.root()))?;
+    let roster = pipeline::here(home).map(|here| here.roster);
+    let roster = roster.map_err(|e| {
+        Failure::new(codes::ROSTER, e.to_string(), "restore the roster from a copy").at(home.root())
+    })?;
+    Ok(Known { approvers: roster.people().iter().map(|p| p.name.clone()).collect(), ..log })
 }
 
 fn no_plan(arguments: &Arguments, e: &PlanFailure) -> Failure {

@@ -130,6 +130,7 @@ fn change(out: &mut String, target: &PlannedTarget) {
         hold,
         id,
         kind,
+        last,
         lifetime_s,
         name,
         observation,
@@ -150,6 +151,9 @@ fn change(out: &mut String, target: &PlannedTarget) {
     }
     for (key, value) in settings {
         let _ = writeln!(out, "      {key}: {value}");
+    }
+    if *last {
+        let _ = writeln!(out, "      last: it begins when everything else is over");
     }
     seen(out, observation, target);
     let mut shown = false;

@@ -5,7 +5,7 @@ use super::{Depth, Sight};
 use crate::domain::credential::Place;
 use crate::domain::event::{Fault, FaultClass};
 use crate::domain::plan::guardrail::Population;
-use crate::domain::plan::make::{Observed, ObservedTarget};
+use crate::domain::plan::make::{Known, Observed, ObservedTarget};
 use crate::domain::plan::refusal::Reason;
 use crate::domain::plan::{Identity, Refusal};
 use crate::domain::playbook::model::{Subject, Target, ValidPlaybook};
@@ -29,7 +29,7 @@ pub async fn observe(
     playbook: &ValidPlaybook,
     registry: &Registry,
     identity: Identity,
-    finished_runs: Vec<crate::domain::id::RunId>,
+    known: Known,
 ) -> Result<Observed, ObserveError> {
     for (store, named) in &playbook.stores {
         if let Err(fault) = registry.stores().reach(store).await {
@@ -40,7 +40,7 @@ pub async fn observe(
     let population = registry.population().await.map_err(|f| ObserveError::Directory { code: f.code })?;
     let reads = playbook.targets.iter().cloned().map(|target| read(registry, target));
     let targets = futures::stream::iter(reads).buffered(AT_ONCE).collect().await;
-    Ok(Observed { identity, population, targets, finished_runs })
+    Ok(Observed { identity, population, targets, known })
 }
 
 async fn read(registry: &Registry, target: Target) -> ObservedTarget {

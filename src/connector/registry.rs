@@ -3,6 +3,7 @@
 use super::app_certificate::{AppCertificate, AppCertificateEffects};
 use super::app_disable::{AppDisable, AppDisableEffects};
 use super::app_secret::{AppSecret, AppSecretEffects};
+use super::enable::{AppEnable, EnableEffects, UserEnable};
 use super::store::VaultStores;
 use super::user_password::{UserPassword, UserPasswordEffects};
 use super::{Effects, Stores};
@@ -33,6 +34,8 @@ static ROWS: &[Row] = &[
     Row { kind: &AppSecret, effects: |w| Arc::new(AppSecretEffects::new(w)) },
     Row { kind: &AppCertificate, effects: |w| Arc::new(AppCertificateEffects::new(w)) },
     Row { kind: &UserPassword, effects: |w| Arc::new(UserPasswordEffects::new(w)) },
+    Row { kind: &AppEnable, effects: |w| Arc::new(EnableEffects::of_apps(w)) },
+    Row { kind: &UserEnable, effects: |w| Arc::new(EnableEffects::of_users(w)) },
     Row { kind: &AppDisable, effects: |w| Arc::new(AppDisableEffects::new(w)) },
 ];
 

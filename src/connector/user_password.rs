@@ -9,4 +9,5 @@ mod plan;
 pub mod syntax;
 
 pub use effects::UserPasswordEffects;
+pub(super) use effects::seen_of;
 pub use syntax::UserPassword;

@@ -20,7 +20,7 @@ pub mod statement;
 pub use facts::PlanFacts;
 pub use quorum::{Quorum, QuorumMet, QuorumShort, Recorded};
 pub use refusal::ApprovalRefusal;
-pub use roster::{Person, Roster, RosterError};
+pub use roster::{Person, Roster, RosterError, same_person};
 pub use signed::{Approval, SignedApproval};
 pub use signer::Signer;
 pub use statement::{LogHead, Statement, StatementError, Summary};

@@ -11,7 +11,7 @@ use super::step::{Protocol, Step};
 use super::target::TargetState;
 use super::text::Text;
 use super::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What planning may know besides the target and its observation.
 #[derive(Clone, Debug)]
@@ -21,6 +21,10 @@ pub struct PlanContext {
     /// Graph permissions of the acting identity; empty if they cannot be told.
     pub permissions: Vec<String>,
     pub retire_separately: bool,
+    /// Objects that this installation switched off, and that were on before.
+    pub switched_off: BTreeSet<Text<128>>,
+    /// Whether the run can go on with another credential of its own identity.
+    pub can_adopt: bool,
 }
 
 /// A kind's proposal for one target.

@@ -119,6 +119,9 @@ pub struct PlannedTarget {
     pub hold: PlannedHold,
     pub id: TargetId,
     pub kind: Text<32>,
+    /// It is the identity that acts: it begins when everything else is over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub last: bool,
     /// How long the new credential shall live, in seconds.
     pub lifetime_s: u64,
     pub name: Text<120>,

@@ -5,6 +5,7 @@ use crate::domain::id::{ClientId, KeyId};
 use crate::domain::playbook::model::{
     Consumer, Publication, Refresh, Selector, Setting, Subject, Target, ValidPlaybook,
 };
+use crate::domain::text::Text;
 use crate::lab::{
     AttackerSpec, ConsumerSpec, Habit, NewApplication, NewUser, Owner, SecretSpec, UserAttackerSpec,
     VaultSecret,
@@ -20,11 +21,13 @@ const LEAKED_PASSWORD: &str = "Summer-2023-agency";
 type Furnish = fn(&mut Scene, &ValidPlaybook, &Target);
 
 /// One line per kind.
-const KINDS: [(&str, Furnish); 4] = [
+const KINDS: [(&str, Furnish); 6] = [
     ("app-secret", app_secret),
     ("app-certificate", app_certificate),
     ("user-password", user_password),
     ("app-disable", app_disable),
+    ("app-enable", app_enable),
+    ("user-enable", user_enable),
 ];
 
 pub(super) fn furnish(scene: &mut Scene, playbook: &ValidPlaybook, target: &Target) {
@@ -46,6 +49,9 @@ fn app_secret(scene: &mut Scene, playbook: &ValidPlaybook, target: &Target) {
     };
     let leaked: Vec<_> = leaked.into_iter().map(|spec| scene.lab.add_secret(&app, spec)).collect();
     leaked.iter().for_each(|(_, value)| leak(scene, target, &app, value));
+    if let (true, Some((_, value))) = (app == scene.operator, leaked.first()) {
+        scene.operator_secret = value.clone();
+    }
     if let Some((key_id, value)) = leaked.first() {
         move_in(scene, playbook, target, &app, (key_id.as_str(), value));
     }
@@ -106,6 +112,28 @@ fn app_disable(scene: &mut Scene, _: &ValidPlaybook, target: &Target) {
     let spec = SecretSpec { display_name: Some("in an old repository".into()), ..SecretSpec::default() };
     let (_, value) = scene.lab.add_secret(&app, spec);
     leak(scene, target, &app, &value);
+}
+
+/// An application that was switched off in an earlier run, with a credential that did not leak.
+fn app_enable(scene: &mut Scene, _: &ValidPlaybook, target: &Target) {
+    let Some(app) = application(scene, target) else { return };
+    scene.lab.add_secret(&app, SecretSpec::default());
+    for (on, name, value) in
+        [(Owner::Application, "isDisabled", true), (Owner::ServicePrincipal, "accountEnabled", false)]
+    {
+        let off = serde_json::Map::from_iter([(name.to_owned(), value.into())]);
+        scene.lab.set_properties(&app, on, off);
+        let id = scene.lab.properties(&app, on).get("id").and_then(|id| id.as_str().map(Text::lossy));
+        scene.switched_off.extend(id);
+    }
+}
+
+/// A user who was blocked in an earlier run.
+fn user_enable(scene: &mut Scene, _: &ValidPlaybook, target: &Target) {
+    let Subject::User { upn } = &target.subject else { return };
+    let user = NewUser::new(upn.to_string(), upn.split('@').next().unwrap_or_default());
+    let id = scene.lab.create_user(NewUser { enabled: false, ..user });
+    scene.switched_off.insert(Text::lossy(id.as_str()));
 }
 
 /// The target's application, made at its first target.

@@ -5,9 +5,10 @@
 use super::furnish;
 use crate::domain::id::{ClientId, TargetId, TenantId};
 use crate::domain::playbook::model::{Refresh, ValidPlaybook};
+use crate::domain::text::Text;
 use crate::env::Env;
 use crate::lab::{Lab, LabOptions, Ledger, NewApplication, NewUser, SecretSpec, VaultRole};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The identity that acts in every drill.
 pub const OPERATOR: &str = "0e155ed0-0000-4000-8000-00000000a11e";
@@ -48,6 +49,8 @@ pub struct Scene {
     pub leaked: Vec<(String, String)>,
     /// Users who are mastered on premises, and whether they shall be disabled there.
     pub(super) on_premises: BTreeMap<TargetId, (String, bool)>,
+    /// Objects that this installation is taken to have switched off.
+    pub(super) switched_off: BTreeSet<Text<128>>,
     /// Applications that exist already.
     pub(super) made: Vec<ClientId>,
 }
@@ -95,13 +98,14 @@ pub fn build_with(env: &Env, playbook: &ValidPlaybook, options: LabOptions) -> S
     bystanders(&lab, &playbook.tenant.id);
     let mut scene = Scene {
         lab,
-        operator,
+        operator: operator.clone(),
         operator_secret,
         attackers: Vec::new(),
         consumers: BTreeMap::new(),
         leaked: Vec::new(),
         on_premises: BTreeMap::new(),
-        made: Vec::new(),
+        switched_off: BTreeSet::new(),
+        made: vec![operator.clone()],
     };
     for target in &playbook.targets {
         furnish::furnish(&mut scene, playbook, target);
@@ -135,6 +139,10 @@ impl Held {
 }
 
 impl Scene {
+    /// What the log of this installation would say: the drill begins after it.
+    pub fn switched_off(&self) -> BTreeSet<Text<128>> {
+        self.switched_off.clone()
+    }
     fn of(&self, target: TargetId) -> impl Iterator<Item = (&String, &Held)> {
         self.consumers.iter().filter(move |(_, held)| held.target == target)
     }

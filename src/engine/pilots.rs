@@ -18,8 +18,16 @@ pub(super) fn may_go(shared: &Shared, id: TargetId) -> bool {
     if shared.board.with(id, TargetState::is_started) == Some(true) {
         return true;
     }
+    if shared.board.with(id, |s| s.plan.last) == Some(true) {
+        return others_are_over(shared);
+    }
     let pilots = pilots(shared);
     pilots.contains(&id) || pilots.iter().all(|p| shared.board.with(*p, is_through).unwrap_or(true))
+}
+
+/// Nothing is left that our own sign-in is needed for, but its own replacement.
+fn others_are_over(shared: &Shared) -> bool {
+    shared.board.count(|s| !s.plan.last && s.ending().is_none() && s.stuck().is_none()) == 0
 }
 
 /// The first in the playbook's order, those first that stop the leaked value at once.
@@ -28,7 +36,9 @@ fn pilots(shared: &Shared) -> Vec<TargetId> {
         let first = shared.board.with(*id, |s| s.plan.steps.first().map(|s| s.verb)).flatten();
         matches!(first, Some(Verb::Block | Verb::Snapshot))
     };
-    let (mut ids, others): (Vec<_>, Vec<_>) = shared.board.ids().partition(stops_at_once);
+    let is_last = |id: &TargetId| shared.board.with(*id, |s| s.plan.last) == Some(true);
+    let (mut ids, others): (Vec<_>, Vec<_>) =
+        shared.board.ids().filter(|id| !is_last(id)).partition(stops_at_once);
     ids.extend(others);
     ids.truncate(PILOTS);
     ids

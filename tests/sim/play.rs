@@ -7,6 +7,7 @@ use crate::world::{AUTHOR, World};
 use reissue::domain::event::Environment;
 use reissue::domain::id::Digest;
 use reissue::domain::plan::file;
+use reissue::domain::plan::make::Known;
 use reissue::domain::text::Text;
 use reissue::domain::time::Timestamp;
 use reissue::engine::recovery::Recovery;
@@ -79,11 +80,8 @@ async fn plan(world: &World) -> Option<Vec<u8>> {
     }
     for _ in 0..5 {
         let azure = world.session(world.machine.start(None));
-        let order = PlanOrder {
-            author: Text::lossy(AUTHOR),
-            environment: Environment::Lab,
-            finished_runs: Vec::new(),
-        };
+        let order =
+            PlanOrder { author: Text::lossy(AUTHOR), environment: Environment::Lab, known: Known::default() };
         match pipeline::make_plan(&world.env, &azure, &world.playbook, order).await {
             Ok(plan) => {
                 let bytes = file::write(&plan).unwrap();

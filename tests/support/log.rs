@@ -45,6 +45,7 @@ fn target() -> PlannedTarget {
         hold: PlannedHold::default(),
         id: TargetId(1),
         kind: Text::lossy("app-disable"),
+        last: false,
         lifetime_s: 0,
         name: Text::lossy("old-importer"),
         observation: Observation::default(),

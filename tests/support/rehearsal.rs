@@ -16,6 +16,7 @@ use reissue::domain::approved::{ReadPlan, Says};
 use reissue::domain::event::{Decision, Environment};
 use reissue::domain::id::{ClientId, Digest};
 use reissue::domain::note::Note;
+use reissue::domain::plan::make::Known;
 use reissue::domain::plan::{Plan, file};
 use reissue::domain::playbook::{ValidPlaybook, check};
 use reissue::domain::secret::Secret;
@@ -52,6 +53,8 @@ pub(crate) struct Rehearsal {
     pub(crate) scene: Scene,
     pub(crate) wire: Arc<Frail>,
     pub(crate) azure: Azure,
+    /// What the installation knows when it plans.
+    pub(crate) known: Known,
     /// What is reset on premises shows here.
     pub(crate) hashes_are_synchronised: bool,
 }
@@ -87,7 +90,16 @@ impl Rehearsal {
             dead: Notify::new(),
         });
         let azure = session(&env, &playbook, &scene, &wire);
-        Self { env, disk, playbook, scene, wire, azure, hashes_are_synchronised: true }
+        Self {
+            env,
+            disk,
+            playbook,
+            scene,
+            wire,
+            azure,
+            known: Known::default(),
+            hashes_are_synchronised: true,
+        }
     }
 
     pub(crate) fn go_wrong(&self, n: usize, mishap: Mishap) {
@@ -146,7 +158,9 @@ impl Rehearsal {
 
     pub(crate) async fn plan(&self) -> Result<Plan, PlanFailure> {
         let environment = Environment::Lab;
-        let order = PlanOrder { author: Text::lossy(AUTHOR), environment, finished_runs: Vec::new() };
+        let mut known = self.known.clone();
+        known.switched_off.extend(self.scene.switched_off());
+        let order = PlanOrder { author: Text::lossy(AUTHOR), environment, known };
         pipeline::make_plan(&self.env, &self.azure, &self.playbook, order).await
     }
 
@@ -188,8 +202,14 @@ impl Rehearsal {
     }
 
     pub(crate) async fn carry_out(&mut self, plan: &Plan) -> Result<Outcome, ApplyFailure> {
+        self.found().await;
+        self.carry_on_with(plan).await
+    }
+
+    /// The same, in an installation that is there already.
+    pub(crate) async fn carry_on_with(&mut self, plan: &Plan) -> Result<Outcome, ApplyFailure> {
         let plan = file::write(plan).unwrap();
-        let home = self.found().await;
+        let home = Home::open(&self.env, Path::new(HOME)).unwrap();
         self.approve(&home, &plan);
         let mut resume = false;
         loop {
@@ -232,6 +252,12 @@ impl Rehearsal {
             inbox.hand_in(note.word(), &serde_json::to_vec(&note).unwrap()).unwrap();
         }
         !confirm.is_empty()
+    }
+
+    /// What the next plan knows of this installation.
+    pub(crate) fn known_from_the_log(&self) -> Known {
+        let home = Home::open(&self.env, Path::new(HOME)).unwrap();
+        reissue::trail::known::known(&self.env.disk, &home.log()).unwrap()
     }
 
     async fn apply(&self, home: &Home, plan: &[u8], resume: bool) -> Result<Outcome, ApplyFailure> {

@@ -74,7 +74,7 @@ impl Slate {
     fn of_user(rehearsal: &Rehearsal, target: &Target, upn: &str) -> Self {
         let lab = &rehearsal.scene.lab;
         let user = lab.user_properties(upn).unwrap();
-        let leaked = &rehearsal.scene.leaked[0].1;
+        let leaked = rehearsal.scene.leaked.first().map_or("none", |(_, value)| value.as_str());
         let delivered = newest(rehearsal, target);
         Self::User {
             enabled: user.get("accountEnabled").and_then(serde_json::Value::as_bool) != Some(false),

@@ -114,6 +114,7 @@ impl AppSecretEffects {
         }
         let client = client(call)?;
         let series = sign_in::accepted(&self.azure, &client, &Presented::Secret(&stored.value)).await?;
+        self.adopt(call, stored.value).await?;
         hand.witness = self.witness(call, place).await;
         let old_accepted = match &hand.witness {
             Some(old) => {
@@ -123,6 +124,24 @@ impl AppSecretEffects {
         };
         let version = stored.version.version.clone();
         Ok(Effect::Rechecked { credential, old_accepted, times: series.times, version })
+    }
+
+    /// If the target is our own identity: from here on this run signs in with the new secret.
+    async fn adopt(&self, call: &Call<'_>, value: Secret) -> Result<(), Fault> {
+        match call.state.plan.last {
+            true => self.azure.adopt(&client(call)?, value).await.map_err(Fault::from),
+            false => Ok(()),
+        }
+    }
+
+    /// Our own old secret goes only while we act with the new one, also in a process that was
+    /// started with the old.
+    async fn act_with_the_new(&self, call: &Call<'_>) -> Result<(), Trouble> {
+        let (true, Some(published)) = (call.state.plan.last, call.state.published()) else { return Ok(()) };
+        let minted = minted(call)?;
+        let stored = self.stores.newest_of(&published.place, call.run, &minted.id).await?;
+        let stored = stored.ok_or_else(|| store_changed(&published.place))?;
+        Ok(self.adopt(call, stored.value).await?)
     }
 
     /// The leaked value, if the version before ours holds it: Entra's hint tells.
@@ -251,6 +270,7 @@ impl Effects for AppSecretEffects {
             (Verb::Recheck, _) => self.recheck(call, hand).await,
             (Verb::Retire, Warrant::Retire(_, _licence)) => {
                 let credential = old(call)?;
+                self.act_with_the_new(call).await?;
                 self.remove(call, &credential).await?;
                 Ok(Effect::Retired { credential })
             }
@@ -263,6 +283,10 @@ impl Effects for AppSecretEffects {
 
     async fn undo(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
         match call.step.verb {
+            // We may be signed in with it: taking it away could saw off our own branch.
+            Verb::Mint if call.state.plan.last && call.state.published().is_some() => {
+                Err(fault(FaultClass::Refused, "own_sign_in").into())
+            }
             Verb::Mint => {
                 let credential = minted(call)?;
                 self.discard(call, &credential).await

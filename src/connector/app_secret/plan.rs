@@ -30,6 +30,10 @@ impl Kind for AppSecret {
         context: &PlanContext,
     ) -> Result<Proposal, Refusal> {
         let app = own_app(target, seen, context)?;
+        if target.last && !context.can_adopt {
+            let why = "the Azure CLI keeps a copy of its own, which this run cannot replace";
+            return Err(Refusal::new(Reason::OwnIdentity, why));
+        }
         need_permission(context, &APP_WRITERS)?;
         need_switched_on(&app)?;
         need_policy(seen, SECRET_RESTRICTIONS, target.lifetime)?;
@@ -47,6 +51,9 @@ impl Kind for AppSecret {
         let place = place_of(target).ok_or_else(|| Refusal::new(Reason::StoreUnreachable, "no store"))?;
         need_store(seen, &place)?;
         let mut warnings = vec![Warning::StoreUnproved { store: place.store.clone() }];
+        if target.last {
+            warnings.insert(0, Warning::OwnSignIn);
+        }
         if seen.store.as_ref().is_some_and(|s| s.newest.is_none()) {
             warnings.push(Warning::NoPreviousValue);
             warnings.push(Warning::ProvedByAbsence);

@@ -20,6 +20,9 @@ impl KindSyntax for AppSecret {
     fn form(&self) -> Form {
         Form { subject: SubjectWord::App, path: &["rotate", "secret"] }
     }
+    fn may_be_self(&self) -> bool {
+        true
+    }
     fn keys(&self) -> &'static [&'static str] {
         &["secret", "publish", "hold", "lifetime"]
     }

@@ -218,7 +218,8 @@ fn user_id(call: &Call<'_>) -> Result<ObjectId, Fault> {
     call.step.object.parse().map_err(|_| fault(FaultClass::Refused, "not_an_object_id"))
 }
 
-fn seen_of(user: &User) -> Observation {
+/// What is there of a user, apart from roles.
+pub(in crate::connector) fn seen_of(user: &User) -> Observation {
     let mut seen = Observation::default();
     seen.objects.push(ObjectSeen {
         enabled: user.account_enabled.unwrap_or(true),

@@ -3,6 +3,7 @@
 use super::guardrail::{Population, Use, measure};
 use super::refusal::Reason;
 use super::{Counts, Excepted, Identity, Planned, PlannedHold, PlannedTarget, Refusal, Warning};
+use crate::domain::approval::same_person;
 use crate::domain::credential::CredentialRef;
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
@@ -10,7 +11,7 @@ use crate::domain::observation::{ObjectRole, Observation};
 use crate::domain::playbook::model::{Protected, Refresh, Subject, Target, ValidPlaybook};
 use crate::domain::step::Verb;
 use crate::domain::text::Text;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One target with what was read about it, or why it could not be.
 #[derive(Clone, Debug)]
@@ -25,8 +26,18 @@ pub struct Observed {
     pub identity: Identity,
     pub population: Population,
     pub targets: Vec<ObservedTarget>,
+    pub known: Known,
+}
+
+/// What the installation knows that makes the plan.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
     /// Marks of runs that are this installation's own and finished: not "another run".
     pub finished_runs: Vec<RunId>,
+    /// Who may approve: their own accounts are not for a plan that they decide on.
+    pub approvers: Vec<Text<128>>,
+    /// Objects that this installation switched off, and that were on before.
+    pub switched_off: BTreeSet<Text<128>>,
 }
 
 /// The planned targets and the guardrails beside their use.
@@ -115,6 +126,7 @@ fn assemble(target: &Target, seen: &Observation, kind: &dyn Kind, p: Proposal) -
         hold,
         id: target.id,
         kind: Text::lossy(target.kind),
+        last: target.last,
         lifetime_s: target.lifetime.as_secs(),
         name: Text::lossy(target.subject.name()),
         observation: seen.clone(),
@@ -182,8 +194,16 @@ fn refuse_untouchable(
         Subject::App { client_id, .. } => client_id.as_str() == own.client_id.as_str(),
         Subject::User { .. } => false,
     };
-    if is_own || seen.objects.iter().any(|o| o.id == own.object) {
-        return Err(Refusal::new(Reason::OwnIdentity, &*own.name));
+    let is_own = is_own || seen.objects.iter().any(|o| o.id == own.object);
+    match (is_own, target.last) {
+        (true, false) => return Err(Refusal::new(Reason::OwnIdentity, &*own.name)),
+        (false, true) => return Err(Refusal::new(Reason::NotOwnIdentity, &*own.name)),
+        _ => {}
+    }
+    if let Subject::User { upn } = &target.subject
+        && observed.known.approvers.iter().any(|a| same_person(a, upn))
+    {
+        return Err(Refusal::new(Reason::Approver, &**upn));
     }
     let protects = |p: &Protected| match (p, &target.subject) {
         (Protected::App(id), Subject::App { client_id, .. }) => id == client_id,
@@ -202,7 +222,7 @@ fn refuse_untouchable(
 
 /// A credential that bears another run's mark is somebody's work in progress.
 fn refuse_marks(observed: &Observed, seen: &Observation) -> Result<(), Refusal> {
-    let finished: Vec<String> = observed.finished_runs.iter().map(RunId::mark).collect();
+    let finished: Vec<String> = observed.known.finished_runs.iter().map(RunId::mark).collect();
     let marked = seen.credentials.iter().find_map(|c| {
         let name = c.name.as_deref()?;
         let mark = name.split_whitespace().find(|w| w.starts_with("reissue-"))?;

@@ -31,6 +31,10 @@ pub enum Warning {
     ByHand { who: Text<64> },
     /// Owners can switch a disabled application back on.
     OwnersCanReenable { owners: u32 },
+    /// What is on the application can be used again.
+    WorksAgain { credentials: u32 },
+    /// The run's own sign-in changes at its end.
+    OwnSignIn,
     /// The old value is not known to this run: death is proved by absence only.
     ProvedByAbsence,
 }
@@ -78,6 +82,15 @@ impl fmt::Display for Warning {
             Warning::OwnersCanReenable { owners } => {
                 write!(f, "{owners} owner(s) can switch it on again: review them")
             }
+            Warning::WorksAgain { credentials } => write!(
+                f,
+                "{credentials} credential(s) on it can be used again: be sure that none of them leaked"
+            ),
+            Warning::OwnSignIn => write!(
+                f,
+                "this is what the run signs in with: it is replaced when everything else is over, and adopted before the \
+                 old one goes; sign in with what the store holds from then on"
+            ),
             Warning::ProvedByAbsence => {
                 write!(
                     f,

@@ -119,6 +119,8 @@ pub struct Target {
     pub evidence: Vec<Evidence>,
     /// Retire and block first: a declared outage.
     pub contain: bool,
+    /// It is the identity that acts: done when everything else is over.
+    pub last: bool,
     pub publish: Option<Publication>,
     pub hold: Hold,
     /// How long the new credential shall live.

@@ -125,6 +125,15 @@ fn target(kind: &dyn KindSyntax) -> Value {
                 "description": "Take the old credential away first, then restore service: a declared outage."
             }),
         );
+        if kind.may_be_self() {
+            properties.insert(
+                "self".into(),
+                json!({
+                    "const": "last",
+                    "description": "It is the identity that acts: replaced when everything else is over, and adopted."
+                }),
+            );
+        }
         properties.insert("consumers".into(), json!({ "$ref": "#/$defs/consumers" }));
     }
     let mut action = json!({ "type": "object", "additionalProperties": false });

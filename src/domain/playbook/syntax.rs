@@ -16,6 +16,10 @@ pub trait KindSyntax: Sync {
     fn title(&self) -> &'static str;
     /// What announces it.
     fn form(&self) -> Form;
+    /// Whether it can replace the credential that reissue itself signs in with, at the very end.
+    fn may_be_self(&self) -> bool {
+        false
+    }
     /// Every key of the action's mapping.
     fn keys(&self) -> &'static [&'static str];
     /// Reads the action's mapping. What is wrong is reported through `fields`.

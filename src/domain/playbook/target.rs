@@ -19,7 +19,7 @@ pub(super) struct Draft {
 }
 
 /// The keys of a target beside its action.
-const COMMON: [&str; 6] = ["app", "user", "name", "evidence", "contain", "consumers"];
+const COMMON: [&str; 7] = ["app", "user", "name", "evidence", "contain", "consumers", "self"];
 
 /// The action words of all kinds, each once.
 fn verbs(kinds: &[&dyn KindSyntax]) -> Vec<&'static str> {
@@ -48,6 +48,7 @@ pub(super) fn read(
     let contain = fields.optional("contain").map_or(Some(false), |i| i.flag());
     let (kind, _) = kind?;
     only_rotations(&fields, kind.form());
+    let last = last(&fields, kind, contain == Some(true));
     let (subject, action) = (subject?, action?);
     let hold = action.hold.as_ref().and_then(|h| Some(At { value: h.value.time?, at: h.at }));
     let at = item.key_at;
@@ -59,6 +60,7 @@ pub(super) fn read(
         selector: action.selector,
         evidence: evidence?,
         contain: contain?,
+        last: last?,
         publish: action.publish.as_ref().map(|p| p.value.clone()),
         hold: action.hold.map_or(Hold { time: None, confirmed_by: Vec::new() }, |h| h.value),
         lifetime: action.lifetime,
@@ -188,6 +190,25 @@ fn only_rotations(fields: &Fields<'_>, form: Form) {
             let finding = Diagnostic::new(Code::OnlyRotations, item.key_at, message);
             fields.report().push(finding.hint("remove it"));
         }
+    }
+}
+
+/// `self: last`: the identity in use is its own target, after everything else.
+fn last(fields: &Fields<'_>, kind: &dyn KindSyntax, contain: bool) -> Option<bool> {
+    let Some(item) = fields.optional("self") else { return Some(false) };
+    if !kind.may_be_self() {
+        let message = "`self` belongs to the rotation of a secret alone";
+        let hint = "replace this credential with another identity, and remove the line";
+        return item.wrong(Code::OnlyRotations, message, hint);
+    }
+    if contain {
+        let message = "what signs in for this run cannot be taken away first";
+        return item.wrong(Code::OnlyRotations, message, "remove `contain` or `self`");
+    }
+    let word = item.scalar("the word last", "write `self: last`, or leave it out")?;
+    match word.text.as_str() {
+        "last" => Some(true),
+        _ => item.wrong(Code::WrongType, "`self` is not understood", "write `self: last`, or leave it out"),
     }
 }
 

@@ -47,6 +47,7 @@ fn rotation(contain: bool) -> PlannedTarget {
         hold: PlannedHold { confirmed_by: vec![], time_s: Some(3600) },
         id: TargetId(1),
         kind: Text::lossy("app-secret"),
+        last: false,
         lifetime_s: 86_400,
         name: Text::lossy("payroll-sync"),
         observation: Observation::default(),

@@ -1,0 +1,59 @@
+//! What the log says of the tenant that makes the next plan: which runs are over, and what they
+//! switched off and left off.
+
+use super::reader::ReadError;
+use super::{Folder, Objects, Reader};
+use crate::domain::event::{Event, Line, Sighting};
+use crate::domain::id::{Digest, TargetId};
+use crate::domain::plan::make::Known;
+use crate::domain::plan::{Plan, file};
+use crate::domain::step::Effect;
+use crate::domain::text::Text;
+use crate::env::Disk;
+use std::sync::Arc;
+
+/// Reads the whole log once. Who may approve is not in it.
+pub fn known(disk: &Arc<dyn Disk>, log: &Folder) -> Result<Known, ReadError> {
+    let objects = Objects::new(disk.clone(), log);
+    let (mut known, mut plan) = (Known::default(), None);
+    for read in Reader::open(disk.as_ref(), log)? {
+        let line = read?.line;
+        match &line.event {
+            Event::RunStarted(e) => plan = plan_of(&objects, &e.plan),
+            Event::RunFinished(_) => known.finished_runs.extend(line.run.clone()),
+            _ => {}
+        }
+        let Some((target, step, undo, effect)) = effect_of(&line) else { continue };
+        let Some(object) = plan.as_ref().and_then(|p| object_of(p, target, step)) else { continue };
+        match effect {
+            Effect::Switched { was_enabled: true } | Effect::Blocked { was_enabled: true } if !undo => {
+                known.switched_off.insert(object);
+            }
+            Effect::Unblocked => drop(known.switched_off.remove(&object)),
+            _ => {}
+        }
+    }
+    Ok(known)
+}
+
+/// A plan that cannot be read has no objects: nothing is restored because of it.
+fn plan_of(objects: &Objects, digest: &Digest) -> Option<Plan> {
+    let bytes = objects.get(digest, file::MAX_BYTES).ok()?;
+    Some(file::read(&bytes).ok()?.0)
+}
+
+fn effect_of(line: &Line) -> Option<(TargetId, u16, bool, &Effect)> {
+    match &line.event {
+        Event::StepDone(e) => Some((line.target?, e.step, e.undo, &e.effect)),
+        Event::StepLooked(e) => match &e.sighting {
+            Sighting::Done { effect } => Some((line.target?, e.step, e.undo, effect)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn object_of(plan: &Plan, target: TargetId, step: u16) -> Option<Text<128>> {
+    let target = plan.changes().find(|t| t.id == target)?;
+    target.step(step).map(|s| s.object.clone())
+}
