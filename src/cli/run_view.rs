@@ -3,6 +3,7 @@
 use super::ExitCode;
 use super::human::Output;
 use crate::domain::event::{Cause, Decision, Event, Happened, Line, Sighting, StepLooked};
+use crate::domain::retry::CUT_SHORT;
 use crate::domain::step::{Effect, Release};
 use crate::domain::time::show_span;
 use crate::engine::{Left, Outcome};
@@ -63,6 +64,9 @@ fn of_target(event: &Event) -> Option<String> {
         Event::TargetStarted(e) => format!("{}: {} begins, {} steps", e.name, e.kind, e.steps),
         Event::TargetExcepted(e) => format!("{}: left alone [{}]", e.name, e.code),
         Event::StepDone(e) => effect(&e.effect),
+        Event::StepFailed(e) if e.fault.code.as_str() == CUT_SHORT => {
+            format!("step {} was cut short with nothing sent: it begins again on resume", e.step)
+        }
         Event::StepFailed(e) => {
             let doubt = if e.fault.happened == Happened::Unknown { ", its effect is in doubt" } else { "" };
             let again = e.retry_at.map(|at| format!(", again at {}", at.short())).unwrap_or_default();

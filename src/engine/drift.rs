@@ -25,9 +25,10 @@ pub(super) async fn check(
     let sight = Sight { subject: &state.plan.subject, place, depth: Depth::Drift };
     let mut reads: Vec<Vec<Difference>> = Vec::new();
     while reads.len() < READS {
-        let seen = match effects.observe(sight).await {
-            Ok(seen) => seen,
-            Err(fault) => return Ok(Some(Went::Unreadable(fault))),
+        let seen = match shared.unless_leaving(course.id, effects.observe(sight)).await {
+            None => return Ok(Some(Went::On)),
+            Some(Ok(seen)) => seen,
+            Some(Err(fault)) => return Ok(Some(Went::Unreadable(fault))),
         };
         let differences = compare(&state.plan, &state.own_effects(), &seen);
         if differences.is_empty() {
@@ -39,7 +40,10 @@ pub(super) async fn check(
             return Ok(None);
         }
         if reads.len() < READS {
-            shared.env.clock.pause_between_looks(APART).await;
+            let pause = shared.env.clock.pause_between_looks(APART);
+            if shared.unless_leaving(course.id, pause).await.is_none() {
+                return Ok(Some(Went::On));
+            }
         }
     }
     let mut stopped = false;
