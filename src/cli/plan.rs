@@ -59,7 +59,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         finished_runs: finished_runs(&session.env, &home),
     };
     let plan = runtime()?.block_on(make_plan(&session.env, &azure, &playbook, order));
-    let plan = plan.map_err(|e| no_plan(&arguments, &e))?;
+    let plan = plan.map_err(|e| session.line.explain(no_plan(&arguments, &e)))?;
     let bytes = file::write(&plan).map_err(|e| no_plan(&arguments, &e.into()))?;
     let digest = Digest::of(&bytes);
     show(session, &plan, &digest);

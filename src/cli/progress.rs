@@ -2,9 +2,11 @@
 //! nothing at all with `--json`. Both say what the log says, folded as `status` folds it.
 
 use super::human::Output;
-use super::standing::Tally;
+use super::standing::{Standing, Tally};
 use crate::domain::event::Line;
+use crate::domain::id::TargetId;
 use crate::domain::plan::Plan;
+use crate::domain::target::TargetState;
 use crate::engine::recovery::Recovery;
 use crate::env::Env;
 use crate::trail::{Home, Reader};
@@ -49,6 +51,16 @@ impl<'p> Progress<'p> {
             None => show(),
         }
         self.draw();
+    }
+
+    /// Targets that go on although the run was asked to leave: their values are nowhere else.
+    pub(super) fn only_in_memory(&self) -> Vec<TargetId> {
+        let now = self.env.clock.now();
+        let held = self.recovery.states.iter().filter(|(_, s)| s.value_in_memory());
+        let works = |s: &TargetState| {
+            matches!(Standing::of(s, now), Standing::Working { .. } | Standing::Retrying { .. })
+        };
+        held.filter(|(_, s)| works(s)).map(|(id, _)| *id).collect()
     }
 
     /// After this long without a line, [`Progress::silent`] is due.

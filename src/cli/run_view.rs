@@ -83,7 +83,10 @@ fn of_target(event: &Event) -> Option<String> {
                 if who.is_empty() { String::new() } else { format!(", waiting for {}", who.join(", ")) };
             format!("hold{until}{who}")
         }
-        Event::ConsumerConfirmed(e) => format!("{} has moved, says {} ({})", e.consumer, e.by, e.how),
+        Event::ConsumerConfirmed(e) => {
+            let who = if e.unlisted { ", who is not on the roster" } else { "" };
+            format!("{} has moved, says {}{who} ({})", e.consumer, e.by, e.how)
+        }
         Event::DriftSeen(e) => {
             let stops = if e.stops { ", this target stops" } else { "" };
             format!("the world moved: {:?} on {}{stops}", e.change, e.object)
@@ -183,21 +186,19 @@ pub(crate) fn outcome(out: &mut Output, outcome: &Outcome) {
         ));
     }
     match left {
-        Left::Finished if *stuck > 0 => out.line("Stuck targets wait for a person: see `reissue status`, then `reissue resolve`."),
+        Left::Finished if *stuck > 0 => out.line("Stuck targets wait for a person."),
         Left::Finished => {}
         Left::Holding { until, confirm } => {
             if let Some(until) = until {
-                out.line(&format!("Holding until {}. Then: `reissue apply --resume`.", until.short()));
+                out.line(&format!("Holding until {}.", until.short()));
             }
             for (target, consumer) in confirm {
-                out.line(&format!("Waiting for {consumer} of {target}: `reissue confirm`, then `reissue apply --resume`."));
+                out.line(&format!("Waiting for {consumer} of {target}."));
             }
         }
-        Left::Approval(phase) => out.line(&format!(
-            "The {phase} phase needs approvals: `reissue approve --phase {phase}`, then `reissue apply --resume`."
-        )),
-        Left::Paused => out.line("Paused. `reissue pause --continue`, then `reissue apply --resume`."),
-        Left::Interrupted => out.line("Interrupted at a safe place. `reissue apply --resume` goes on."),
+        Left::Approval(phase) => out.line(&format!("The {phase} phase needs approvals.")),
+        Left::Paused => out.line("Paused."),
+        Left::Interrupted => out.line("Interrupted at a safe place."),
     }
 }
 

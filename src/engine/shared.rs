@@ -86,11 +86,7 @@ impl Shared {
         }
     }
     /// The same for a target's work, which is never cut off while a value lives only in memory …
-    pub(super) async fn unless_leaving<T>(
-        &self,
-        id: TargetId,
-        work: impl Future<Output = T>,
-    ) -> Option<T> {
+    pub(super) async fn unless_leaving<T>(&self, id: TargetId, work: impl Future<Output = T>) -> Option<T> {
         self.until_sent(id, None, work).await
     }
     /// … nor once its write is on the way.

@@ -132,7 +132,10 @@ fn of_target(event: &Event) -> Option<String> {
                 if who.is_empty() { String::new() } else { format!(", waiting for {}", who.join(", ")) };
             format!("hold{until}{who}")
         }
-        Event::ConsumerConfirmed(e) => format!("{} has moved, says {} ({})", e.consumer, e.by, e.how),
+        Event::ConsumerConfirmed(e) => {
+            let who = if e.unlisted { ", who is not on the roster" } else { "" };
+            format!("{} has moved, says {}{who} ({})", e.consumer, e.by, e.how)
+        }
         Event::DriftSeen(e) => {
             let stops = if e.stops { "; this target stops" } else { "" };
             let subject = e.subject.as_ref().map(|s| format!(" ({s})")).unwrap_or_default();

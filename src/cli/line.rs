@@ -1,0 +1,131 @@
+//! The line to the services as the person at the terminal meets it: a host that does not answer is
+//! named at once, with the reason, while it is tried again; and once more when a command fails
+//! because of it.
+
+use super::error::Failure;
+use super::human::Notices;
+use crate::wire::metered::CONNECT_MAX;
+use crate::wire::net::TIMEOUT;
+use crate::wire::{Class, Kind, Wire, WireError};
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Silence of a host that makes people wonder.
+const SILENCE: Duration = Duration::from_secs(8);
+
+/// What is known of the hosts that were asked. Copies share it.
+#[derive(Clone)]
+pub(crate) struct Line(Arc<Inner>);
+
+struct Inner {
+    notices: Notices,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Hosts whose last request got no answer, and why.
+    silent: BTreeMap<String, &'static str>,
+    lab: Option<PathBuf>,
+}
+
+impl Line {
+    pub(crate) fn new(notices: Notices) -> Self {
+        Self(Arc::new(Inner { notices, state: Mutex::default() }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The wire, listened to. With `lab`, its hosts are those of a lab on this machine.
+    pub(crate) fn around(&self, wire: impl Wire + 'static, lab: Option<&Path>) -> Arc<dyn Wire> {
+        self.state().lab = lab.map(Path::to_owned);
+        Arc::new(Listened { inner: wire, line: self.clone() })
+    }
+
+    fn is_silent(&self, e: &WireError, class: Class) {
+        let why = e.why();
+        if self.state().silent.insert(e.host.to_string(), why).is_some() {
+            return;
+        }
+        let then = match (class, e.kind) {
+            (Class::Write, _) => "it was a change, so it is not sent again before a look".to_owned(),
+            (_, Kind::Connect) => format!("trying again for {} s", CONNECT_MAX.as_secs()),
+            _ => "trying again".to_owned(),
+        };
+        self.0.notices.say(&format!("{} does not answer ({why}): {then}", e.host));
+    }
+
+    fn answers(&self, host: &str) {
+        if self.state().silent.remove(host).is_some() {
+            self.0.notices.say(&format!("{host} answers again"));
+        }
+    }
+
+    /// A failure that came while a host did not answer says so, and what to check.
+    pub(crate) fn explain(&self, failure: Failure) -> Failure {
+        let Some((what, next)) = self.trouble() else { return failure };
+        Failure { what: format!("{what}: {}", failure.what), next, ..failure }
+    }
+
+    /// What does not answer, and what to check; none if everything answered when last asked.
+    pub(crate) fn trouble(&self) -> Option<(String, String)> {
+        let state = self.state();
+        let (host, why) = state.silent.first_key_value()?;
+        let next = match &state.lab {
+            Some(lab) => format!(
+                "start the lab again with `reissue lab PLAYBOOK --dir {}`, and leave it running",
+                lab.display()
+            ),
+            None => format!(
+                "check that this machine reaches https://{host}: name resolution, firewall, proxy \
+                 (HTTPS_PROXY), a proxy's own certificate authority; and that the cloud is the right one"
+            ),
+        };
+        Some((format!("{host} does not answer ({why})"), next))
+    }
+}
+
+struct Listened<W> {
+    inner: W,
+    line: Line,
+}
+
+impl<W> fmt::Debug for Listened<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listened")
+    }
+}
+
+#[async_trait]
+impl<W: Wire> Wire for Listened<W> {
+    async fn call(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
+        let class = Class::of(&request);
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let mut call = std::pin::pin!(self.inner.call(request));
+        let result = tokio::select! {
+            biased;
+            result = &mut call => result,
+            () = tokio::time::sleep(SILENCE) => {
+                let (waited, most) = (SILENCE.as_secs(), TIMEOUT.as_secs());
+                let notices = &self.line.0.notices;
+                notices.say(&format!("{host} has not answered for {waited} s: waiting up to {most} s"));
+                call.await
+            }
+        };
+        match &result {
+            Ok(_) => self.line.answers(&host),
+            Err(e) if matches!(e.kind, Kind::Connect | Kind::Timeout | Kind::Cut) => {
+                self.line.is_silent(e, class);
+            }
+            Err(_) => {}
+        }
+        result
+    }
+}
