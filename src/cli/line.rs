@@ -129,3 +129,80 @@ impl<W: Wire> Wire for Listened<W> {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::codes;
+    use crate::cli::human::{Output, tests::Kept};
+    use crate::env::Env;
+    use crate::wire::budget::{Budget, Start};
+    use crate::wire::metered::Metered;
+    use crate::wire::{Cause, Reached};
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Does not answer before the nth try, or only after a while.
+    struct Stub {
+        tries: AtomicU32,
+        answers_at: u32,
+        takes: Duration,
+    }
+
+    impl fmt::Debug for Stub {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Stub")
+        }
+    }
+
+    #[async_trait]
+    impl Wire for Stub {
+        async fn call(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
+            tokio::time::sleep(self.takes).await;
+            match self.tries.fetch_add(1, Ordering::Relaxed) + 1 >= self.answers_at {
+                true => Ok(http::Response::new(Bytes::new())),
+                false => {
+                    let e = WireError::new(Kind::Connect, Reached::No, request.uri());
+                    Err(e.because(Cause::Refused))
+                }
+            }
+        }
+    }
+
+    /// What is said, how long it took, and the line afterwards.
+    async fn ask(answers_at: u32, takes: u64) -> (String, Duration, Line) {
+        let (kept, stderr) = Kept::new();
+        let out = Output::to(Box::new(std::io::sink()), Box::new(stderr), false);
+        let line = Line::new(out.notices());
+        let stub = Stub { tries: AtomicU32::new(0), answers_at, takes: Duration::from_secs(takes) };
+        let env = Env::simulated(crate::env::Clock::starting_at("2026-01-05T03:00:00Z".parse().unwrap()), 1);
+        let budget = Budget::new(&env, &[], 70, Start::Full);
+        let wire = Metered::new(line.around(stub, None), budget, &env);
+        let mut request = http::Request::get("https://graph.example/v1.0").body(Bytes::new()).unwrap();
+        request.extensions_mut().insert(Class::Read);
+        let _ = wire.call(request).await;
+        (kept.text(), env.clock.elapsed(), line)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_does_not_answer_is_named_once_and_then_given_up() {
+        let (said, took, line) = ask(u32::MAX, 0).await;
+        assert_eq!(said, "graph.example does not answer (connection refused): trying again for 60 s\n");
+        assert!(took < Duration::from_secs(60), "{took:?}");
+        let failure = line.explain(Failure::new(codes::NO_PLAN, "no plan was made", "look"));
+        assert_eq!(failure.what, "graph.example does not answer (connection refused): no plan was made");
+        assert!(failure.next.contains("https://graph.example") && failure.next.contains("firewall"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_comes_back_is_told_too_and_explains_nothing() {
+        let (said, _, line) = ask(3, 0).await;
+        assert!(said.ends_with("graph.example answers again\n"), "{said}");
+        assert_eq!(line.trouble(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_one_is_named_while_it_is_waited_for() {
+        let (said, _, _) = ask(1, 30).await;
+        assert_eq!(said, "graph.example has not answered for 8 s: waiting up to 100 s\n");
+    }
+}
