@@ -76,8 +76,13 @@ impl Line {
 
     /// What does not answer, and what to check; none if everything answered when last asked.
     pub(crate) fn trouble(&self) -> Option<(String, String)> {
+        let host = self.state().silent.keys().next().cloned()?;
+        self.trouble_with(&host)
+    }
+
+    pub(crate) fn trouble_with(&self, host: &str) -> Option<(String, String)> {
         let state = self.state();
-        let (host, why) = state.silent.first_key_value()?;
+        let why = state.silent.get(host)?;
         let next = match &state.lab {
             Some(lab) => format!(
                 "start the lab again with `reissue lab PLAYBOOK --dir {}`, and leave it running",

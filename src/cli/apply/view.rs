@@ -1,6 +1,9 @@
 //! What is seen of a run while it goes on, and how a person at the terminal stops it: the first
 //! Ctrl-C asks it to leave at the next safe place, the second stops it at once.
 
+#[cfg(test)]
+mod tests;
+
 use crate::cli::human::Output;
 use crate::cli::progress::Progress;
 use crate::cli::run_view;

@@ -21,7 +21,7 @@ pub(super) fn read(acting: &ActingArguments) -> Result<Secret, Failure> {
     let (bytes, source) = match (&acting.secret_file, acting.secret_fd) {
         (Some(file), _) => {
             let read = read_private(file, KEY_BYTES_MAX).map_err(|e| match e {
-                NotPrivate::Disk(e) => unreadable(file, &e, "a file with one secret"),
+                NotPrivate::Disk(e) => unreadable(file, &e, "the file with the secret"),
                 NotPrivate::Shared(mode) => Failure {
                     next: format!(
                         "run `chmod 600 {}`, and replace the secret if others may have read it",
