@@ -7,6 +7,7 @@ use super::{ExitCode, Session, plan_view, run_view};
 use crate::domain::event::Line;
 use crate::domain::id::Digest;
 use crate::domain::plan::Plan;
+use crate::domain::text::count;
 use crate::domain::time::{Timestamp, show_span};
 use crate::drill::{self, AttackerResult, Audience, ConsumerResult, DrillFailure, DrillResult};
 use crate::engine::Outcome;
@@ -115,7 +116,10 @@ fn report(result: &DrillResult, out: &mut Output) {
         );
         let last =
             last_success.map_or("never got in".to_owned(), |at| format!("last got in at {}", at.short()));
-        out.line(&format!("  attacker with the leaked value of {app}: {last} ({successes} times)"));
+        out.line(&format!(
+            "  attacker with the leaked value of {app}: {last} ({})",
+            count(*successes, "time", "times")
+        ));
     }
     out.line(&format!(
         "  writes in the tenant: {} by us, {} by others",

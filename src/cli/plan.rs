@@ -7,7 +7,7 @@ use super::{ExitCode, Session, plan_view};
 use crate::domain::event::Event;
 use crate::domain::id::{Digest, RunId};
 use crate::domain::plan::{Plan, Planned, file};
-use crate::domain::text::Text;
+use crate::domain::text::{Text, count};
 use crate::env::Env;
 use crate::pipeline::{PlanFailure, PlanOrder, make_plan};
 use crate::trail::{Home, Reader};
@@ -83,8 +83,10 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     };
     session.out.object("plan", &object);
     session.out.line(&format!(
-        "Written to {}. Nothing was changed. Next: {} people run `reissue approve {}`.",
-        object.file, plan.header.approval.quorum, object.file
+        "Written to {}. Nothing was changed. Next: {} `reissue approve {}`.",
+        object.file,
+        count(plan.header.approval.quorum, "person runs", "people run"),
+        object.file
     ));
     let changes = plan.targets.iter().any(|t| matches!(t, Planned::Change(_)));
     Ok(if changes && arguments.detailed_exitcode { ExitCode::ChangesPresent } else { ExitCode::Done })

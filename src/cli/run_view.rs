@@ -5,6 +5,7 @@ use super::human::Output;
 use crate::domain::event::{Cause, Decision, Event, Happened, Line, Sighting, StepLooked};
 use crate::domain::retry::CUT_SHORT;
 use crate::domain::step::{Effect, Release};
+use crate::domain::text::count;
 use crate::domain::time::show_span;
 use crate::engine::{Left, Outcome};
 use std::time::Duration;
@@ -31,7 +32,9 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
 /// Events of the log and of the whole run.
 fn of_run(event: &Event) -> Option<String> {
     Some(match event {
-        Event::LogTornTail(e) => format!("a torn last line of {} bytes was set aside", e.bytes),
+        Event::LogTornTail(e) => {
+            format!("a torn last line of {} was set aside", count(e.bytes, "byte", "bytes"))
+        }
         Event::ApprovalRecorded(e) => {
             let does = match e.decision {
                 Decision::Approve => "approves",
@@ -43,13 +46,19 @@ fn of_run(event: &Event) -> Option<String> {
         Event::NoteRefused(e) => format!("a note was not taken: {}", e.reason),
         Event::ApprovalRefused(e) => format!("an approval was not taken: {}", e.reason),
         Event::PhaseOpened(e) => format!("{} phase open until {}", e.phase, e.expires.short()),
-        Event::RunStarted(e) => format!("run started: {} targets, by {}", e.targets, e.operator),
+        Event::RunStarted(e) => {
+            format!("run started: {}, by {}", count(e.targets, "target", "targets"), e.operator)
+        }
         Event::RunResumed(e) => format!("run resumed by {}", e.operator),
         Event::RunPaused(e) => format!("PAUSED by {}: {}", e.by, e.reason),
         Event::RunContinued(e) => format!("continued by {}", e.by),
         Event::RunAborted(e) => format!("ABORTED by {}: {}", e.by, e.reason),
         Event::StoreProbed(e) => format!("store {} can be written and read", e.place.store),
-        Event::RunSwept(e) => format!("sweep: {} objects, {} forgotten credentials", e.looked_at, e.found),
+        Event::RunSwept(e) => format!(
+            "sweep: {}, {}",
+            count(e.looked_at, "object", "objects"),
+            count(e.found, "forgotten credential", "forgotten credentials")
+        ),
         Event::RunFinished(e) => format!(
             "run finished: {} done, {} stuck, {} undone, {} left alone",
             e.done, e.stuck, e.undone, e.excepted
@@ -61,7 +70,9 @@ fn of_run(event: &Event) -> Option<String> {
 /// Events of one target.
 fn of_target(event: &Event) -> Option<String> {
     Some(match event {
-        Event::TargetStarted(e) => format!("{}: {} begins, {} steps", e.name, e.kind, e.steps),
+        Event::TargetStarted(e) => {
+            format!("{}: {} begins, {}", e.name, e.kind, count(e.steps, "step", "steps"))
+        }
         Event::TargetExcepted(e) => format!("{}: left alone [{}]", e.name, e.code),
         Event::StepDone(e) => effect(&e.effect),
         Event::StepFailed(e) if e.fault.code.as_str() == CUT_SHORT => {
@@ -142,14 +153,15 @@ fn effect(effect: &Effect) -> String {
         Effect::Proved { credential, horizon, proof, times } => {
             let what = credential.as_ref().map_or("it".to_owned(), ToString::to_string);
             format!(
-                "{what} is dead: {proof}, {times} times; tokens issued with it may live until {}",
+                "{what} is dead: {proof}, {}; tokens issued with it may live until {}",
+                count(*times, "time", "times"),
                 horizon.short()
             )
         }
         Effect::Published { place, .. } => format!("published to {place}"),
         Effect::Rechecked { old_accepted, times, .. } => {
             let old = if *old_accepted { "; the old one is still accepted" } else { "" };
-            format!("the store holds the new value, accepted {times} times{old}")
+            format!("the store holds the new value, accepted {}{old}", count(*times, "time", "times"))
         }
         Effect::Reset { changed_at } => format!("password reset, changed at {}", changed_at.short()),
         Effect::Restored { place, .. } => format!("{place} holds its previous value again"),
@@ -162,11 +174,12 @@ fn effect(effect: &Effect) -> String {
         Effect::Unblocked => "sign-in possible again".into(),
         Effect::Verified { times, window_s, .. } => {
             format!(
-                "the new one was accepted {times} times over {}",
+                "the new one was accepted {} over {}",
+                count(*times, "time", "times"),
                 show_span(Duration::from_secs((*window_s).into()))
             )
         }
-        Effect::Watched { times } => format!("stays off, in {times} reads"),
+        Effect::Watched { times } => format!("stays off, in {}", count(*times, "read", "reads")),
     }
 }
 

@@ -4,6 +4,7 @@ use super::model::{ExceptedReport, Fate, Open, Standing, TargetReport, Tone, Tro
 use super::record::Record;
 use super::words;
 use crate::domain::event::{Event, Line};
+use crate::domain::text::count;
 
 /// Deviations, failures, retries, undo, manual resolutions, in the order of the log.
 pub(super) fn list(record: &Record) -> Vec<Trouble> {
@@ -132,15 +133,17 @@ fn of_target(record: &Record, target: &TargetReport, open: &mut Vec<Open>) {
     }
     if target.standing == Standing::DoneNotEvicted {
         let ways = target.other_ways_in.len();
-        let what =
-            format!("rotated, not evicted: {ways} other way(s) in were seen there that nobody has reviewed");
+        let what = format!(
+            "rotated, not evicted: {} seen there that nobody has reviewed",
+            count(ways, "other way in was", "other ways in were")
+        );
         add(Tone::Caution, what, "review each with its owner; replace or remove what is not needed");
     }
     let unknown = record.states.get(&target.id).map_or(0, |s| s.unresolved());
     if unknown > 0 {
         add(
             Tone::Bad,
-            format!("the outcome of {unknown} step(s) is not known"),
+            format!("the outcome of {} is not known", count(unknown, "step", "steps")),
             "look at the object before anything else",
         );
     }

@@ -9,6 +9,7 @@ use crate::cli::standing::{Tally, when};
 use crate::domain::id::TargetId;
 use crate::domain::plan::PlannedTarget;
 use crate::domain::step::Phase;
+use crate::domain::text::count;
 use crate::domain::time::Timestamp;
 use crate::trail::Home;
 use serde::Serialize;
@@ -128,8 +129,8 @@ pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) {
     }
     let tally = Tally::of(run.recovery.states.values(), now);
     let excepted = run.plan.header.counts.excepted;
-    let targets = if tally.targets == 1 { "target" } else { "targets" };
-    session.out.line(&format!("\n{} {targets}: {}; {excepted} left alone.", tally.targets, tally.say()));
+    let targets = count(tally.targets, "target", "targets");
+    session.out.line(&format!("\n{targets}: {}; {excepted} left alone.", tally.say()));
     session.out.object("status_tally", &TallyObject { run: run.head.state.id.as_str(), excepted, tally });
     handed_in(session, home);
     next(session, home, run, &Known::default());
