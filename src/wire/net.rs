@@ -144,13 +144,20 @@ fn cause(e: &reqwest::Error) -> Cause {
             match io.kind() {
                 ErrorKind::ConnectionRefused => return Cause::Refused,
                 ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => return Cause::Unreachable,
-                _ if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => return Cause::Tls,
+                _ if is_tls(io) => return Cause::Tls,
                 _ => {}
             }
         }
         next = e.source();
     }
     Cause::Unsaid
+}
+
+/// An I/O error may wrap another one, which the chain of sources skips.
+fn is_tls(e: &std::io::Error) -> bool {
+    e.get_ref().is_some_and(|inner| {
+        inner.is::<rustls::Error>() || inner.downcast_ref::<std::io::Error>().is_some_and(is_tls)
+    })
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<reqwest::Certificate>, NetError> {
