@@ -332,7 +332,9 @@ async fn begin(
         false => ApplyFailure::NotCounted { why, passed: not_counted.join("; ") },
     })?;
     let header = &approved.plan().header;
-    let statements = notes.iter().map(|(_, _, signed)| signed.statement_bytes.as_slice());
+    // Whatever needs new files is written before the run begins: the log itself has its space.
+    let statements =
+        notes.iter().flat_map(|(_, _, s)| [s.statement_bytes.as_slice(), s.sshsig_armored.as_bytes()]);
     for bytes in statements.chain([order.plan.as_slice()]) {
         journal.objects().put(bytes).map_err(|e| ApplyFailure::Unwritable(e.into()))?;
     }
