@@ -21,6 +21,7 @@ pub mod json;
 mod lab;
 #[cfg(feature = "leak")]
 mod leak;
+mod line;
 mod notes;
 mod pause;
 mod plan;
@@ -118,19 +119,20 @@ commands! {
 pub struct Session {
     pub env: Env,
     pub out: Output,
+    line: line::Line,
 }
 
 /// Runs the command that `arguments` name and returns how it ended.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     human::hide_panic_values();
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let given: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&given) {
         Ok(arguments) => arguments,
-        Err(e) => {
-            let asked_for = !e.use_stderr();
-            return if e.print().is_ok() && asked_for { ExitCode::Done } else { ExitCode::Usage };
-        }
+        Err(e) => return not_understood(&e, &given),
     };
-    let mut session = Session { env: Env::real(), out: Output::real(arguments.json) };
+    let out = Output::real(arguments.json);
+    let line = line::Line::new(out.notices());
+    let mut session = Session { env: Env::real(), out, line };
     let ended = arguments.command.run(&mut session).unwrap_or_else(|failure| {
         error::show(&failure, &mut session.out);
         failure.code.exit()
@@ -138,8 +140,38 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     session.out.finish(ended)
 }
 
-/// The command line as clap knows it, for completions.
-fn clap_command() -> clap::Command {
+/// Help that was asked for, or wrong usage: told as every other failure is.
+fn not_understood(e: &clap::Error, given: &[OsString]) -> ExitCode {
+    let asked_for = !e.use_stderr();
+    if asked_for || !given.iter().any(|a| a == "--json") {
+        return if e.print().is_ok() && asked_for { ExitCode::Done } else { ExitCode::Usage };
+    }
+    let mut out = Output::real(true);
+    error::show(&usage(e), &mut out);
+    out.finish(ExitCode::Usage)
+}
+
+/// What clap says, in the parts of our own failures.
+fn usage(e: &clap::Error) -> Failure {
+    let text = e.to_string();
+    let told = text.lines().map(str::trim).filter(|l| !l.is_empty());
+    // First what is wrong, then clap's tips; the usage and the pointer to the help end it.
+    let told = told.take_while(|l| !l.starts_with("Usage:") && !l.starts_with("For more information"));
+    let what: Vec<&str> = told.map(|l| l.strip_prefix("error: ").unwrap_or(l)).collect();
+    let what = match what.as_slice() {
+        [] => "no command was named".to_owned(),
+        lines => lines.join(" "),
+    };
+    let usage = text.lines().find_map(|l| l.trim().strip_prefix("Usage: "));
+    let next = match usage {
+        Some(usage) => format!("{usage}; `--help` tells more"),
+        None => "see `reissue --help`".to_owned(),
+    };
+    Failure::new(codes::ARGUMENT, what, next)
+}
+
+/// The command line as clap knows it: for completions, and for tests that go through all of it.
+pub fn clap_command() -> clap::Command {
     <Arguments as clap::CommandFactory>::command()
 }
 

@@ -147,6 +147,9 @@ pub enum ApplyFailure {
     Roster(String),
     #[error(transparent)]
     Home(#[from] HomeError),
+    /// Noticed before anything was begun.
+    #[error("{0}")]
+    Unwritable(JournalError),
     #[error(transparent)]
     Halt(#[from] Halt),
     #[error("the identity cannot sign in: {0}")]
@@ -190,14 +193,17 @@ pub async fn apply(
     let stores = header.stores.clone();
     let plan = read.plan.clone();
     let mut recovery = Recovery::new(&plan, read.facts.plan);
-    let (journal, _) = home.open_log("apply", order.process.clone(), &mut |line| recovery.fold(line))?;
+    let opened = home.open_log("apply", order.process.clone(), &mut |line| recovery.fold(line));
+    let (journal, _) = opened.map_err(not_opened)?;
+    journal.make_room().await.map_err(ApplyFailure::Unwritable)?;
     watch(&journal);
     let inbox = Inbox::new(env.disk.clone(), &home.log());
     let opened = open_run(env, read, recovery, &journal, &inbox, &order).await;
     let (approved, board) = match opened {
         Ok(opened) => opened,
         Err(e) => {
-            journal.close().await?;
+            // What it could not begin with matters more than how it ends.
+            let _ = journal.close().await;
             return Err(e);
         }
     };
@@ -216,6 +222,17 @@ pub async fn apply(
     Ok((run, outcome))
 }
 
+/// A disk that does not take the log is a trouble of its own; the rest is about the installation.
+fn not_opened(e: HomeError) -> ApplyFailure {
+    use JournalError as J;
+    match e {
+        HomeError::Journal(e @ (J::Disk(_) | J::Object(_) | J::Full(_) | J::Broken(_))) => {
+            ApplyFailure::Unwritable(e)
+        }
+        e => ApplyFailure::Home(e),
+    }
+}
+
 /// What this installation is, for approvals.
 pub fn here(home: &Home) -> Result<Here, ApplyFailure> {
     let roster = Roster::from_yaml(&home.roster()?).map_err(|e| ApplyFailure::Roster(e.to_string()))?;
@@ -225,6 +242,14 @@ pub fn here(home: &Home) -> Result<Here, ApplyFailure> {
         roster,
         tenant: home.install.tenant.clone(),
     })
+}
+
+/// Before the first event of this process nothing was sent: no halt of a run under way.
+fn not_begun(e: Halt) -> ApplyFailure {
+    match e {
+        Halt::Log(e) => ApplyFailure::Unwritable(e),
+        e => ApplyFailure::Halt(e),
+    }
 }
 
 type Opened = (crate::domain::approved::ApprovedPlan, Board);
@@ -255,7 +280,7 @@ async fn open_run(
                 process: order.process.clone(),
             };
             let board = Board::new(journal.clone(), env.clock, run, recovery.states);
-            board.record_run(resumed.into()).await?;
+            board.record_run(resumed.into()).await.map_err(not_begun)?;
             Ok((read.resume(recorded), board))
         }
         (None, false) => begin(env, read, journal, inbox, order).await,
@@ -309,7 +334,12 @@ async fn begin(
         false => ApplyFailure::NotCounted { why, passed: not_counted.join("; ") },
     })?;
     let header = &approved.plan().header;
-    journal.objects().put(&order.plan).map_err(JournalError::from)?;
+    // Whatever needs new files is written before the run begins: the log itself has its space.
+    let statements =
+        notes.iter().flat_map(|(_, _, s)| [s.statement_bytes.as_slice(), s.sshsig_armored.as_bytes()]);
+    for bytes in statements.chain([order.plan.as_slice()]) {
+        journal.objects().put(bytes).map_err(|e| ApplyFailure::Unwritable(e.into()))?;
+    }
     let started = RunStarted {
         identity: header.identity.object.clone(),
         operator: order.operator.clone(),
@@ -318,10 +348,10 @@ async fn begin(
         targets: header.counts.targets,
     };
     let id = env.new_run_id();
-    let line = journal.append_one(Entry::of_run(&id, started.clone())).await?.line;
+    let begun = journal.append_one(Entry::of_run(&id, started.clone())).await;
+    let line = begun.map_err(ApplyFailure::Unwritable)?.line;
     let board = Board::new(journal.clone(), env.clock, RunState::new(id, started, line.time), states);
     for (name, approval, signed) in notes {
-        journal.objects().put(&signed.statement_bytes).map_err(JournalError::from)?;
         let signature =
             journal.objects().put(signed.sshsig_armored.as_bytes()).map_err(JournalError::from)?;
         board.record_run(approval.event(signature).into()).await?;

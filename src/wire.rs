@@ -84,6 +84,19 @@ impl Kind {
     }
 }
 
+/// Why there was no connection, as far as the machine tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// The name has no address.
+    NoName,
+    Refused,
+    Unreachable,
+    /// Its certificate is not trusted, or it does not speak TLS.
+    Tls,
+    #[default]
+    Unsaid,
+}
+
 /// A request that got no response. Holds the host alone: paths, queries and bodies may name or
 /// contain what must not be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,10 +108,29 @@ pub struct WireError {
     pub kind: Kind,
     pub reached: Reached,
     pub host: Text<128>,
+    pub cause: Cause,
 }
 
 impl WireError {
     pub fn new(kind: Kind, reached: Reached, uri: &http::Uri) -> Self {
-        Self { kind, reached, host: Text::lossy(uri.host().unwrap_or("")) }
+        let host = Text::lossy(uri.host().unwrap_or(""));
+        Self { kind, reached, host, cause: Cause::Unsaid }
+    }
+    pub fn because(self, cause: Cause) -> Self {
+        Self { cause, ..self }
+    }
+    /// For people: how the host did not answer.
+    pub fn why(&self) -> &'static str {
+        match (self.cause, self.kind) {
+            (Cause::NoName, _) => "its name cannot be resolved",
+            (Cause::Refused, _) => "connection refused",
+            (Cause::Unreachable, _) => "no route to it",
+            (Cause::Tls, _) => "its TLS certificate is not accepted",
+            (Cause::Unsaid, Kind::Connect) => "no connection",
+            (Cause::Unsaid, Kind::Timeout) => "no whole answer in time",
+            (Cause::Unsaid, Kind::Cut) => "the connection broke",
+            (Cause::Unsaid, Kind::TooLarge) => "its answer is too large",
+            (Cause::Unsaid, Kind::Unpermitted | Kind::Invalid) => "the request cannot be sent",
+        }
     }
 }

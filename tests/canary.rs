@@ -12,6 +12,7 @@ mod team;
 
 use desk::{Desk, told};
 use reissue::lab::Faults;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use team::TENANT;
 
@@ -25,7 +26,13 @@ fn no_secret_escapes() {
     wrong_secret(&mut desk);
     killed_and_resumed(&mut desk);
     after_the_run(&mut desk);
+    commands_about_nothing(&mut desk);
+    a_lab(&mut desk);
     what_the_run_made(&mut desk);
+    let missed: Vec<_> = desk::all_commands().difference(&desk.exercised).cloned().collect();
+    assert!(missed.is_empty(), "not exercised, so not scanned: {missed:?}");
+    let children = std::fs::read_dir(desk.team.path("children")).unwrap().count();
+    assert!(children >= 10, "ssh-keygen and az were watched: {children}");
     let found = desk.findings();
     assert!(found.is_empty(), "{} leaks:\n{}", found.len(), told(&found));
 }
@@ -76,6 +83,7 @@ fn killed_and_resumed(desk: &mut Desk) {
     apply.wait().unwrap();
     desk.must(0, &["status"]);
     desk.must(0, &["status", "--json"]);
+    people_speak(desk);
     // Writes that may or may not have happened, told in the words of the request.
     desk.scene.lab.set_faults(Faults { echo: 30, ..Faults::default() });
     let ended = desk.run(&RESUME);
@@ -97,6 +105,8 @@ fn after_the_run(desk: &mut Desk) {
         &["audit", "show", "--json"],
         &["report", "--out", "reports"],
         &["report", "--out", "reports-again", "--json"],
+        &["audit", "export", "--out", "bundle.tar"],
+        &["audit", "verify", "--bundle", "bundle.tar"],
         &["confirm", "latest", "t1", "--consumer", "payroll-worker", "--by", "kim", "--how", "x"],
         &["apply", "2.jsonl", "--operator", "op", "--lab", "lab"],
         &["show", "lab/operator.json"],
@@ -107,6 +117,60 @@ fn after_the_run(desk: &mut Desk) {
         desk.run(arguments);
     }
     assert!(std::fs::read_dir(desk.team.path("reports")).unwrap().count() > 0, "there is a report to scan");
+}
+
+/// What people say about a run that is open.
+fn people_speak(desk: &mut Desk) {
+    let by = ["--by", "ann@agency.example"];
+    for arguments in [&["pause", "latest", "--reason", "lunch"][..], &["pause", "latest", "--continue"]] {
+        desk.must(0, &[arguments, &by].concat());
+    }
+    desk.must(1, &[&["resolve", "latest", "t1", "--done", "--reason", "x"][..], &by].concat());
+    // On a copy: the run itself goes on.
+    let mut copy = std::process::Command::new("cp");
+    let copied = copy.arg("-r").args([desk.team.path(".reissue"), desk.team.path("copy")]).status();
+    assert!(copied.unwrap().success());
+    desk.must(0, &[&["abort", "latest", "--reason", "x", "--home", "copy"][..], &by].concat());
+    // Identities that sign in otherwise.
+    let secret = desk.scene.operator_secret.clone();
+    let file = desk.team.path("own-secret");
+    std::fs::write(&file, secret).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let id = desk.scene.operator.to_string();
+    let own = ["doctor", "--lab", "lab", "--as", "secret", "--client-id", &id, "--secret-file", "own-secret"];
+    desk.must(0, &own);
+    desk.must(1, &["doctor", "--lab", "lab", "--as", "azure-cli"]);
+}
+
+/// Commands that need no installation.
+fn commands_about_nothing(desk: &mut Desk) {
+    for arguments in [
+        &["schema"][..],
+        &["explain"],
+        &["explain", "RI001", "--json"],
+        &["completions", "bash"],
+        &["drill", "playbook.yaml", "--json"],
+    ] {
+        let ended = desk.run(arguments);
+        assert!([0, 7].contains(&ended), "{arguments:?}: {ended}");
+    }
+}
+
+/// A lab of its own: its operator's secret is known only when it is there.
+fn a_lab(desk: &mut Desk) {
+    let arguments = ["lab", "playbook.yaml", "--dir", "served", "--fast", "--record", "served.jsonl"];
+    desk.note(&arguments);
+    let mut lab =
+        desk.team.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    desk.team.wait_for("the lab", || desk.team.path("served/lab.json").exists());
+    let operator = std::fs::read(desk.team.path("served/operator.json")).unwrap();
+    let operator: serde_json::Value = serde_json::from_slice(&operator).unwrap();
+    desk.canaries.add("the served lab's operator", operator["secret"].as_str().unwrap());
+    desk.must(0, &["doctor", "--lab", "served", "--playbook", "playbook.yaml"]);
+    lab.kill().unwrap();
+    let output = lab.wait_with_output().unwrap();
+    desk.printed.push(("stdout of lab".into(), output.stdout));
+    desk.printed.push(("stderr of lab".into(), output.stderr));
 }
 
 /// Values that only the run itself made are canaries after the fact.

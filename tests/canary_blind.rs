@@ -1,5 +1,5 @@
-//! The canary scan is not blind: a build that leaks on purpose is caught at each sink. Needs
-//! `--features leak`.
+//! The canary scan is not blind: a build that leaks on purpose is caught at each sink and in each
+//! shape. Needs `--features leak`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -14,42 +14,75 @@ use desk::{Desk, told};
 use team::TENANT;
 
 const PLAYBOOK: &str = include_str!("cases/desk.yaml");
+const APPLY: [&str; 8] = ["apply", "plan.jsonl", "--operator", "op", "--lab", "lab", "--patience", "1s"];
 
-/// Where each deliberate leak must be found.
-const SINKS: [(&str, &str); 5] = [
+/// Where each deliberate leak must be found. All of them happen before the run begins.
+const SINKS: [(&str, &str); 13] = [
     ("stdout", "stdout of apply"),
     ("debug", "stderr of apply"),
     ("error", "stderr of apply"),
-    ("event", "events.jsonl"),
+    ("base64", "stdout of apply"),
+    ("base64-one-off", "stdout of apply"),
+    ("base64-two-off", "stdout of apply"),
+    ("hex", "stdout of apply"),
+    ("url", "stdout of apply"),
+    ("json", "stdout of apply"),
     ("object", "objects/sha256-"),
+    ("file", ".reissue/cache.json"),
+    ("argv", ".argv"),
+    ("environ", ".environ"),
 ];
 
-fn applied(sink: &str) -> Desk {
+fn planned() -> Desk {
     let mut desk = Desk::new(PLAYBOOK);
     let init = ["init", "--tenant", TENANT, "--cloud", "us_gov_high", "--roster", "roster.yaml", "--lab"];
     desk.must(0, &init);
     desk.must(0, &["plan", "playbook.yaml", "--author", "op", "--lab", "lab"]);
+    desk
+}
+
+fn approve(desk: &mut Desk) {
     for who in ["ann", "ben"] {
         let by = format!("{who}@agency.example");
         desk.must(0, &["approve", "plan.jsonl", "--by", &by, "--key", who]);
     }
-    let apply = ["apply", "plan.jsonl", "--operator", "op", "--lab", "lab", "--patience", "1s"];
-    desk.run_with(&apply, &[("REISSUE_LEAK", sink)], None);
-    desk
 }
 
 #[test]
 fn every_deliberate_leak_is_found() {
+    let mut desk = planned();
     for (sink, place) in SINKS {
-        let found = applied(sink).findings();
-        assert!(found.iter().any(|f| f.contains(place)), "{sink} is not seen at {place}:\n{}", told(&found));
+        desk.printed.clear();
+        let seen = |desk: &Desk| desk.findings().into_iter().filter(|f| f.contains(place)).count();
+        let before = seen(&desk);
+        // Without approvals it ends before the run, whatever it has leaked.
+        desk.run_with(&APPLY, &[("REISSUE_LEAK", sink)], None);
+        assert!(seen(&desk) > before, "{sink} is not seen at {place}:\n{}", told(&desk.findings()));
+    }
+}
+
+/// What is in an event is in the log, and in everything that is made of it.
+#[test]
+fn a_leak_into_an_event_is_found_wherever_the_log_goes() {
+    let mut desk = planned();
+    approve(&mut desk);
+    desk.run_with(&APPLY, &[("REISSUE_LEAK", "event")], None);
+    desk.run(&["status", "latest"]);
+    desk.run(&["audit", "show"]);
+    desk.run(&["report", "--out", "reports"]);
+    desk.run(&["audit", "export", "--out", "bundle.tar"]);
+    let found = desk.findings();
+    for place in ["events.jsonl", "stdout of status", "stdout of audit show", "reports/", "bundle.tar"] {
+        assert!(found.iter().any(|f| f.contains(place)), "not seen at {place}:\n{}", told(&found));
     }
 }
 
 #[test]
 fn without_a_leak_nothing_is_found_and_a_panic_hides_its_words() {
     for sink in ["nowhere", "panic"] {
-        let desk = applied(sink);
+        let mut desk = planned();
+        approve(&mut desk);
+        desk.run_with(&APPLY, &[("REISSUE_LEAK", sink)], None);
         let found = desk.findings();
         assert!(found.is_empty(), "{sink}:\n{}", told(&found));
         assert_eq!(desk.last().contains("a fault in reissue itself"), sink == "panic", "{}", desk.last());

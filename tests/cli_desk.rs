@@ -11,6 +11,8 @@
 mod team;
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use team::{TENANT, Team};
 
@@ -65,6 +67,11 @@ fn desk() -> Team {
             std::process::Command::new("cp").arg("-r").args([team.path(from), team.path(to)]).status();
         assert!(copied.unwrap().success());
     }
+    for (name, text, mode) in [("shared-secret", "no real one", 0o640), ("empty-secret", "\n", 0o600)] {
+        std::fs::write(team.path(name), text).unwrap();
+        std::fs::set_permissions(team.path(name), Permissions::from_mode(mode)).unwrap();
+    }
+    std::os::unix::fs::symlink("empty-secret", team.path("linked-secret")).unwrap();
     let events = team.path("tampered/log/events.jsonl");
     let text = std::fs::read_to_string(&events).unwrap();
     std::fs::write(events, text.replace("\"how\":\"time\"", "\"how\":\"confirmed\"")).unwrap();

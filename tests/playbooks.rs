@@ -9,13 +9,14 @@ use reissue::domain::playbook::{
 };
 use std::time::{Duration, Instant};
 
-const SHIPPED: [(&str, &str); 6] = [
+const SHIPPED: [(&str, &str); 7] = [
     ("contain-first", include_str!("../playbooks/contain-first.yaml")),
     ("leaked-app-secret", include_str!("../playbooks/leaked-app-secret.yaml")),
     ("expiring-certificates", include_str!("../playbooks/expiring-certificates.yaml")),
     ("compromised-users", include_str!("../playbooks/compromised-users.yaml")),
     ("unneeded-apps", include_str!("../playbooks/unneeded-apps.yaml")),
     ("midnight-blizzard", include_str!("../playbooks/midnight-blizzard.yaml")),
+    ("switch-on-again", include_str!("../playbooks/switch-on-again.yaml")),
 ];
 /// One target of each kind, and little else.
 const EVERY_KIND: &str = include_str!("playbooks/every-kind.yaml");
@@ -64,7 +65,8 @@ fn a_playbook_of_every_kind_means_what_it_says() {
 fn midnight_blizzard_has_it_all() {
     let book = read(SHIPPED[5].1).unwrap();
     assert!(book.targets.len() >= 40, "{}", book.targets.len());
-    for kind in syntaxes() {
+    // Switching on again is a plan of its own, after the night.
+    for kind in syntaxes().into_iter().filter(|k| k.form().verb() != "enable") {
         let of_kind: Vec<_> = book.targets.iter().filter(|t| t.kind == kind.name()).collect();
         assert!(of_kind.len() >= 5, "{}", kind.name());
         if kind.form().rotates() {

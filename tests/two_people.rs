@@ -72,6 +72,7 @@ fn judged(team: &Team) {
     team.must(0, &["audit", "verify", "--anchor", "kept"]);
     let shown = team.must(0, &["audit", "show", "--person", "kim"]);
     assert!(shown.contains("run resumed by kim") && shown.contains("seen in its log"), "{shown}");
+    assert!(shown.contains("says kim, who is not on the roster"), "{shown}");
     let lost = team.must(0, &["audit", "show", "--code", "value.lost", "--json"]);
     assert_eq!(lost.lines().count(), 1, "the value that died with the process: {lost}");
 }

@@ -24,6 +24,8 @@ pub enum Action {
 #[derive(Clone, Copy, Debug)]
 pub struct Need {
     pub action: Action,
+    /// Which actions of a playbook need it.
+    pub used_for: &'static str,
     /// For people: what the action is.
     pub what: &'static str,
     /// One of these; the first is the least.
@@ -37,6 +39,7 @@ pub struct Need {
 const TABLE: [Need; 9] = [
     Need {
         action: Action::ReadApplications,
+        used_for: "rotate, disable",
         what: "read applications and their credentials",
         any_of: &[
             "Application.Read.All",
@@ -50,13 +53,15 @@ const TABLE: [Need; 9] = [
     },
     Need {
         action: Action::ChangeApplications,
-        what: "add and remove credentials of applications, switch them off",
+        used_for: "rotate, disable",
+        what: "change credentials of applications, switch them off",
         any_of: &["Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"],
         role: "Cloud Application Administrator",
         required: true,
     },
     Need {
         action: Action::ReadUsers,
+        used_for: "reset",
         what: "read users, their state and synchronisation",
         any_of: &["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
         role: "Directory Readers",
@@ -64,6 +69,7 @@ const TABLE: [Need; 9] = [
     },
     Need {
         action: Action::ResetPasswords,
+        used_for: "reset",
         what: "reset passwords",
         any_of: &["User-PasswordProfile.ReadWrite.All"],
         role: "Privileged Authentication Administrator",
@@ -71,6 +77,7 @@ const TABLE: [Need; 9] = [
     },
     Need {
         action: Action::SwitchUsers,
+        used_for: "reset with block",
         what: "block users and let them in again",
         any_of: &["User.EnableDisableAccount.All", "User.ReadWrite.All"],
         role: "User Administrator",
@@ -78,6 +85,7 @@ const TABLE: [Need; 9] = [
     },
     Need {
         action: Action::RevokeSessions,
+        used_for: "reset",
         what: "end users' sessions",
         any_of: &["User.RevokeSessions.All", "User.ReadWrite.All"],
         role: "User Administrator",
@@ -85,20 +93,23 @@ const TABLE: [Need; 9] = [
     },
     Need {
         action: Action::ReadPolicies,
-        what: "read app management policies, so that a forbidden credential is refused in the plan",
+        used_for: "rotate, in the plan",
+        what: "read policies that forbid credentials",
         any_of: &["Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration"],
         role: "Application Administrator",
         required: false,
     },
     Need {
         action: Action::ReadRoles,
-        what: "read directory roles, so that privileged users are seen in the plan",
+        used_for: "reset, in the plan",
+        what: "see which users are privileged",
         any_of: &["RoleManagement.Read.Directory", "RoleManagement.Read.All", "Directory.Read.All"],
         role: "Directory Readers",
         required: false,
     },
     Need {
         action: Action::ReadLogs,
+        used_for: "evidence",
         what: "read sign-in and audit logs",
         any_of: &["AuditLog.Read.All"],
         role: "Reports Reader",

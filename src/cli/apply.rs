@@ -1,23 +1,24 @@
 //! `reissue apply PLAN`: carries out exactly that plan, if enough people have approved it.
 
+mod failed;
+mod view;
+
 use super::codes;
 use super::error::Failure;
 use super::progress::Progress;
+use super::status::{self, Known};
 use super::world::{ActingArguments, HomeArguments, process, runtime};
 use super::{ExitCode, Session, run_view};
-use crate::domain::approved::NotApproved;
-use crate::domain::event::Line;
 use crate::domain::plan::Plan;
 use crate::domain::text::Text;
 use crate::domain::time::parse_span;
-use crate::engine::{Halt, Outcome};
-use crate::pipeline::{self, ApplyFailure, ApplyOrder};
+use crate::engine::Left;
+use crate::pipeline::{self, ApplyOrder};
 use crate::trail::{Home, Objects};
 use crate::wire::budget::Start;
 use std::path::PathBuf;
-use std::sync::Arc;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
+use view::{Seen, View};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -53,7 +54,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     super::leak::through(session, &home)?;
     #[cfg(feature = "leak")]
     let operator = super::leak::name(operator);
-    let (stop_tx, stop) = watch::channel(false);
+    let (leave, stop) = watch::channel(false);
     let env = arguments.acting.in_time(&session.env)?;
     let progress = Progress::new(&env, &home, &read, &plan, &session.out);
     let order = ApplyOrder { plan, operator, process: process(), resume, patience: Some(patience), stop };
@@ -64,80 +65,47 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             let _ = to_view.send(journal.subscribe());
         });
         let mut apply = std::pin::pin!(apply);
-        let mut view = std::pin::pin!(view(out, progress, from_run, stop_tx));
+        let view = View { out, progress, interrupts: view::interrupts(), stop: leave };
+        let mut view = std::pin::pin!(view.show(from_run));
         tokio::select! {
             biased;
             result = &mut apply => {
                 // What was recorded last is still in the channel.
                 view.await;
-                Some(result)
+                Ok(result)
             }
             seen = &mut view => match seen {
-                Seen::Everything => Some(apply.await),
-                Seen::Enough => None,
+                Seen::Everything => Ok(apply.await),
+                seen => Err(seen),
             },
         }
     });
-    let Some(result) = result else {
-        session
-            .out
-            .line("Stopped at once. What was under way is in doubt; `reissue apply --resume` looks for it.");
-        return Ok(ExitCode::Interrupted);
+    let result = match result {
+        Ok(result) => result,
+        Err(seen) => return Ok(stopped(session, &seen)),
     };
-    let (run, outcome) = result.map_err(|e| failed(&arguments, &e))?;
-    let outcome: &Outcome = &outcome;
+    let failed = |e| session.line.explain(failed::failed(&arguments, &home, &e));
+    let (run, outcome) = result.map_err(failed)?;
     session.out.line(&format!("Run {run}."));
-    run_view::outcome(&mut session.out, outcome);
-    Ok(run_view::exit_code(outcome))
-}
-
-/// Why the view ended.
-enum Seen {
-    /// The log was closed.
-    Everything,
-    /// The second interrupt: stop at once, as a crash would.
-    Enough,
-}
-
-/// Shows what is recorded until the log is closed; the first interrupt asks the run to leave.
-async fn view(
-    out: &mut super::human::Output,
-    mut progress: Progress<'_>,
-    from_run: tokio::sync::oneshot::Receiver<UnboundedReceiver<Arc<Line>>>,
-    stop: watch::Sender<bool>,
-) -> Seen {
-    let Ok(mut lines) = from_run.await else { return Seen::Everything };
-    let mut asked = false;
-    loop {
-        tokio::select! {
-            biased;
-            line = lines.recv() => match line {
-                Some(line) => progress.line(&line, || run_view::event(out, &line)),
-                None => return Seen::Everything,
-            },
-            () = tokio::time::sleep(progress.patience()), if !out.is_json() => progress.silent(out),
-            () = interrupted() => {
-                if std::mem::replace(&mut asked, true) {
-                    return Seen::Enough;
-                }
-                out.notice("Leaving at the next safe place … (again: stop at once)\n");
-                let _ = stop.send(true);
-            }
-        }
+    run_view::outcome(&mut session.out, &outcome);
+    if outcome.left != Left::Finished || outcome.stuck > 0 {
+        let known = Known {
+            operator: Some(arguments.operator.clone()),
+            plan: arguments.plan.as_ref().map(|p| p.display().to_string()),
+            acting: Some(arguments.acting.words()),
+        };
+        status::next_of(session, &home, &run, &known)?;
     }
+    Ok(run_view::exit_code(&outcome))
 }
 
-/// Ctrl-C, or a polite request to end (SIGTERM).
-async fn interrupted() {
-    let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        biased;
-        _ = tokio::signal::ctrl_c() => {}
-        _ = term.recv() => {}
-    }
+/// After an interrupt that did not wait.
+fn stopped(session: &mut Session, seen: &Seen) -> ExitCode {
+    session.out.line(match seen {
+        Seen::NothingBegun => "Stopped before anything was begun. Nothing was changed.",
+        _ => "Stopped at once. What was under way is in doubt; `reissue apply --resume` looks for it.",
+    });
+    ExitCode::Interrupted
 }
 
 fn plan_bytes(arguments: &Arguments, session: &Session, home: &Home) -> Result<Vec<u8>, Failure> {
@@ -165,66 +133,4 @@ fn read_plan(bytes: &[u8], arguments: &Arguments) -> Result<Plan, Failure> {
         None => Failure::new(codes::BAD_PLAN, e.to_string(), "run `reissue audit verify`"),
     })?;
     Ok(plan)
-}
-
-fn failed(arguments: &Arguments, e: &ApplyFailure) -> Failure {
-    let plan = arguments.plan.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
-    let failure = Failure::new(codes::NO_RUN, e.to_string(), "");
-    let next = match e {
-        ApplyFailure::Begun(run) => {
-            format!("`reissue apply --resume {run}`; `reissue status {run}` shows it")
-        }
-        ApplyFailure::Other(run) => {
-            format!("`reissue apply --resume {run}` or `reissue abort {run}`; `reissue status` shows it")
-        }
-        ApplyFailure::NotApproved(NotApproved::Quorum(_)) | ApplyFailure::NotCounted { .. } => {
-            let next =
-                format!("each of them runs `reissue approve {plan} --by NAME --key FILE`, then apply again");
-            return Failure { code: codes::NOT_APPROVED, next, ..failure }.at(plan);
-        }
-        other => return failed_otherwise(arguments, other),
-    };
-    Failure { next, ..failure }.at(plan)
-}
-
-fn failed_otherwise(arguments: &Arguments, e: &ApplyFailure) -> Failure {
-    let (code, next): (_, &str) = match e {
-        ApplyFailure::NotApproved(NotApproved::Expired(_)) => {
-            (codes::STALE, "make a new plan with `reissue plan`")
-        }
-        ApplyFailure::NotApproved(NotApproved::Guardrail(_)) => (codes::GUARDRAIL, "plan fewer targets"),
-        ApplyFailure::NotApproved(_) | ApplyFailure::NotCounted { .. } => {
-            (codes::NOT_APPROVED, "others have to run `reissue approve` on this very file")
-        }
-        ApplyFailure::Roster(_) | ApplyFailure::Home(_) => (codes::HOME, "`reissue audit verify` tells more"),
-        ApplyFailure::SignIn(_) => (codes::IDENTITY, "check the identity with `reissue doctor`"),
-        ApplyFailure::Identity { .. } => {
-            (codes::IDENTITY, "apply with the identity that the plan was made with")
-        }
-        ApplyFailure::Begun(_) | ApplyFailure::NotBegun | ApplyFailure::Other(_) => {
-            (codes::NO_RUN, "see `reissue status`")
-        }
-        ApplyFailure::Used(_) => (codes::NO_RUN, "make a new plan with `reissue plan`"),
-        ApplyFailure::Illegal { .. } => {
-            (codes::LOG, "do not go on; run `reissue audit verify` and compare with a copy")
-        }
-        ApplyFailure::Halt(Halt::Store { .. }) => (
-            codes::STORE,
-            "grant this identity the right to set secrets there, then `reissue apply --resume`",
-        ),
-        ApplyFailure::Halt(_) => {
-            (codes::HALTED, "repair the disk (the log needs 4 MiB free), then `reissue apply --resume`")
-        }
-    };
-    let failure = Failure::new(code, e.to_string(), next);
-    let failure = match e {
-        ApplyFailure::Halt(_) => {
-            failure.state("whatever was under way is in the log, and will be looked for on resume")
-        }
-        _ => failure,
-    };
-    match &arguments.plan {
-        Some(path) => failure.at(path),
-        None => failure,
-    }
 }

@@ -5,6 +5,7 @@ use super::error::Failure;
 use super::{ExitCode, Session};
 use crate::connector;
 use crate::domain::playbook::{Code, SIZE_MAX, ValidPlaybook, check_bytes};
+use crate::domain::text::count;
 use crate::domain::time::show_span;
 use crate::env::DiskError;
 use serde::Serialize;
@@ -85,7 +86,7 @@ fn show(file: &Path, playbook: &ValidPlaybook, session: &mut Session) {
     let summary = Summary::of(playbook);
     let approval = &playbook.approval;
     let kinds: Vec<String> = summary.by_kind.iter().map(|(kind, n)| format!("{n} {}", title(kind))).collect();
-    let people = if approval.quorum == 1 { "1 person".into() } else { format!("{} people", approval.quorum) };
+    let people = count(approval.quorum, "person", "people");
     let retire = if approval.retire_separately { "; taking the old away is approved separately" } else { "" };
     let outages = playbook.targets.iter().filter(|t| t.contain).count();
     let out = &mut session.out;

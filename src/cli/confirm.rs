@@ -31,7 +31,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let run = notes::open_run(session, &home, &arguments.run)?;
     let consumer = text("the consumer", &arguments.consumer)?;
     awaited(&status::target_of(session, &home, &run, target)?, &consumer, session)?;
-    let by = arguments.speaker.name()?;
+    let by = arguments.speaker.witness(session, &home)?;
     let note = Note::Confirm { by, consumer, how: text("how you know", &arguments.how)?, run, target };
     let name = notes::hand_in(session, &home, &note)?;
     notes::handed_in(session, &note, &name);

@@ -1,17 +1,23 @@
 //! `reissue doctor`: is everything there that a run needs? Looks, and changes nothing.
 
 mod here;
+mod permissions;
 mod tenant;
+#[cfg(test)]
+mod tests;
 
 use super::codes;
 use super::error::Failure;
 use super::world::{ActingArguments, HomeArguments, runtime};
 use super::{ExitCode, Session};
+use crate::azure::cloud::Endpoints;
 use crate::domain::id::TenantId;
 use crate::domain::playbook::ValidPlaybook;
-use crate::domain::playbook::model::Cloud;
+use crate::domain::playbook::model::{Cloud, Store};
+use crate::domain::text::Text;
 use crate::trail::Home;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -25,6 +31,9 @@ pub(super) struct Arguments {
     /// Its cloud: public, us_gov_high, us_gov_dod or china
     #[arg(long, requires = "tenant", default_value = "public")]
     cloud: String,
+    /// Look at this vault too, by its host or URL; may be given several times
+    #[arg(long = "vault", value_name = "VAULT")]
+    vaults: Vec<String>,
     #[command(flatten)]
     home: HomeArguments,
     #[command(flatten)]
@@ -52,14 +61,17 @@ struct Check {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     todo: Option<String>,
+    /// Of a permission: its row in the table.
+    #[serde(flatten)]
+    row: Option<permissions::Row>,
 }
 
 impl Check {
     fn good(check: &'static str, what: impl Into<String>) -> Self {
-        Self { check, found: Found::Good, what: what.into(), todo: None }
+        Self { check, found: Found::Good, what: what.into(), todo: None, row: None }
     }
     fn new(check: &'static str, found: Found, what: impl Into<String>, todo: impl Into<String>) -> Self {
-        Self { check, found, what: what.into(), todo: Some(todo.into()) }
+        Self { check, found, what: what.into(), todo: Some(todo.into()), row: None }
     }
     fn missing(check: &'static str, what: impl Into<String>, todo: impl Into<String>) -> Self {
         Self::new(check, Found::Missing, what, todo)
@@ -71,11 +83,18 @@ struct Place {
     tenant: TenantId,
     cloud: Cloud,
     playbook: Option<ValidPlaybook>,
+    /// The playbook's stores, and vaults that are named beside it.
+    stores: BTreeMap<Text<64>, Store>,
 }
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let home = arguments.home.open(session);
-    let place = place(&arguments, session, home.as_ref().ok())?;
+    let mut place = place(&arguments, session, home.as_ref().ok())?;
+    for vault in &arguments.vaults {
+        if let Some(place) = &mut place {
+            place.stores.insert(Text::lossy(vault), vault_at(vault, place.cloud)?);
+        }
+    }
     let mut checks = here::machine();
     checks.extend(match &home {
         Ok(home) => here::installation(session, home, place.as_ref()),
@@ -88,7 +107,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             &place.tenant,
             crate::wire::budget::Start::Full,
         ) {
-            Ok(azure) => checks.extend(runtime()?.block_on(tenant::look(&azure, place))),
+            Ok(azure) => checks.extend(runtime()?.block_on(tenant::look(&azure, place, &session.line))),
             Err(failure) => checks.push(Check::missing("identity", failure.what, failure.next)),
         },
         None => checks.push(Check::missing(
@@ -105,31 +124,57 @@ fn place(arguments: &Arguments, session: &Session, home: Option<&Home>) -> Resul
     if let Some(file) = &arguments.playbook {
         let playbook = super::check::load(file, session)?;
         let (tenant, cloud) = (playbook.tenant.id.clone(), playbook.tenant.cloud);
-        return Ok(Some(Place { tenant, cloud, playbook: Some(playbook) }));
+        let stores = playbook.stores.clone();
+        return Ok(Some(Place { tenant, cloud, playbook: Some(playbook), stores }));
     }
     if let Some(tenant) = &arguments.tenant {
-        return Ok(Some(Place { tenant: super::init::tenant(tenant)?, cloud, playbook: None }));
+        let tenant = super::init::tenant(tenant)?;
+        return Ok(Some(Place { tenant, cloud, playbook: None, stores: BTreeMap::new() }));
     }
-    let of_home =
-        |h: &Home| Place { tenant: h.install.tenant.clone(), cloud: h.install.cloud, playbook: None };
-    Ok(home.map(of_home))
+    Ok(home.map(|h| Place {
+        tenant: h.install.tenant.clone(),
+        cloud: h.install.cloud,
+        playbook: None,
+        stores: BTreeMap::new(),
+    }))
 }
 
-fn tell(session: &mut Session, checks: &[Check]) -> Result<ExitCode, Failure> {
-    for check in checks {
-        session.out.object("doctor", check);
-        let Check { check, found, what, todo } = check;
-        let word = match found {
+/// A vault from the command line: only ever one of the cloud's own.
+fn vault_at(text: &str, cloud: Cloud) -> Result<Store, Failure> {
+    let host = text.strip_prefix("https://").unwrap_or(text).trim_end_matches('/');
+    if Endpoints::of(cloud).is_vault(host) {
+        return Ok(Store { key_vault: Text::lossy(host) });
+    }
+    let what = format!("--vault: {text:?} is no vault of this cloud");
+    Err(Failure::new(codes::ARGUMENT, what, format!("name it as NAME.{}", cloud.vault_suffix())))
+}
+
+/// For people: one line for each check, and one table of the permissions.
+fn render(checks: &[Check]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (table, others): (Vec<_>, Vec<_>) = checks.iter().partition(|c| c.row.is_some());
+    for Check { check, found, what, todo, row: _ } in others {
+        lines.push(format!("{:<9} {check:<13} {what}", found.word()));
+        lines.extend(todo.iter().map(|todo| format!("{:<9} {:<13} -> {todo}", "", "")));
+    }
+    lines.extend(permissions::table(&table));
+    lines
+}
+
+impl Found {
+    fn word(self) -> &'static str {
+        match self {
             Found::Good => "ok",
             Found::Note => "note",
             Found::Unproved => "unproved",
             Found::Missing => "MISSING",
-        };
-        session.out.line(&format!("{word:<9} {check:<13} {what}"));
-        if let Some(todo) = todo {
-            session.out.line(&format!("{:<9} {:<13} -> {todo}", "", ""));
         }
     }
+}
+
+fn tell(session: &mut Session, checks: &[Check]) -> Result<ExitCode, Failure> {
+    checks.iter().for_each(|check| session.out.object("doctor", check));
+    render(checks).iter().for_each(|line| session.out.line(line));
     match checks.iter().filter(|c| c.found == Found::Missing).count() {
         0 => {
             session.out.line("\nEverything that can be looked at is there.");

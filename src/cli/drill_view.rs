@@ -205,15 +205,16 @@ impl Shown<'_> {
                 (true, Refresh::OnRestart) => ", and STILL CANNOT SIGN IN until it is restarted",
                 (true, Refresh::Pinned) => ", and STILL CANNOT SIGN IN until its setting is edited",
             };
+            let (seconds, span) = (outage.as_secs(), show_span(*outage));
             self.out
-                .line(&format!("  consumer {name} of {app} ({target}): outage {}{now}", show_span(*outage)));
+                .line(&format!("  consumer {name} of {app} ({target}): outage {seconds} s ({span}){now}"));
             let told = foretold(plan, *target, name);
             let told = told.map_or("NOT FORETOLD by the plan".into(), |w| format!("the plan said: {w}"));
             self.out.line(&format!("    {told}"));
         }
         if !well.is_empty() {
             let names: Vec<&str> = well.iter().map(|c| c.name.as_str()).collect();
-            self.out.line(&format!("  no outage: {}", some(&names, "consumers")));
+            self.out.line(&format!("  outage 0 s: {}", some(&names, "consumers")));
         }
     }
 

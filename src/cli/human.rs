@@ -7,6 +7,7 @@ use super::ExitCode;
 use super::json;
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How a stream may be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +34,34 @@ impl Style {
     }
 }
 
+type Stderr = Arc<Mutex<Box<dyn Write + Send>>>;
+
+fn locked(stderr: &Stderr) -> MutexGuard<'_, Box<dyn Write + Send>> {
+    stderr.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A second pen for stderr: for what happens below a command, while the command holds the output.
+#[derive(Clone)]
+pub struct Notices {
+    /// None: nothing is told, as with `--json`.
+    stderr: Option<Stderr>,
+    live: bool,
+}
+
+impl Notices {
+    pub fn say(&self, line: &str) {
+        let Some(stderr) = &self.stderr else { return };
+        // A progress bar may stand on this line; it is drawn again below.
+        let clear = if self.live { "\r\x1b[2K" } else { "" };
+        // Whether it arrives is no business of the work that it tells of.
+        let _ = locked(stderr).write_all(format!("{clear}{line}\n").as_bytes());
+    }
+}
+
 /// Standard output and standard error of one command.
 pub struct Output {
     stdout: Box<dyn Write + Send>,
-    stderr: Box<dyn Write + Send>,
+    stderr: Stderr,
     pub stdout_style: Style,
     pub stderr_style: Style,
     json: bool,
@@ -51,13 +76,14 @@ impl Output {
             stdout_style: Style::of(stdout.is_terminal()),
             stderr_style: Style::of(stderr.is_terminal()),
             stdout: Box::new(stdout),
-            stderr: Box::new(stderr),
+            stderr: Arc::new(Mutex::new(Box::new(stderr))),
             json,
             broken: false,
         }
     }
     /// Into two buffers, plain.
     pub fn to(stdout: Box<dyn Write + Send>, stderr: Box<dyn Write + Send>, json: bool) -> Self {
+        let stderr = Arc::new(Mutex::new(stderr));
         Self { stdout, stderr, stdout_style: Style::PLAIN, stderr_style: Style::PLAIN, json, broken: false }
     }
     pub fn is_json(&self) -> bool {
@@ -92,10 +118,13 @@ impl Output {
             self.raw(&line);
         }
     }
+    pub fn notices(&self) -> Notices {
+        Notices { stderr: (!self.json).then(|| self.stderr.clone()), live: self.is_live() }
+    }
     /// Text for people on stderr: failures, progress.
     pub fn notice(&mut self, text: &str) {
         if !self.json {
-            let written = self.stderr.write_all(text.as_bytes());
+            let written = locked(&self.stderr).write_all(text.as_bytes());
             self.note(written);
         }
     }
@@ -112,7 +141,7 @@ impl Output {
     }
     /// Flushes, and turns a success whose output was lost into an error.
     pub fn finish(&mut self, ended: ExitCode) -> ExitCode {
-        let flushed = self.stdout.flush().and(self.stderr.flush());
+        let flushed = self.stdout.flush().and(locked(&self.stderr).flush());
         self.note(flushed);
         if self.broken { ended.without_output() } else { ended }
     }
@@ -132,8 +161,33 @@ pub fn hide_panic_values() {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Keeps what is written, for tests of what is said.
+    #[derive(Clone, Default)]
+    pub(crate) struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Kept {
+        /// The reader's end and the writer's.
+        pub(crate) fn new() -> (Self, Self) {
+            let kept = Self::default();
+            (kept.clone(), kept)
+        }
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
 
     struct Full;
     impl Write for Full {

@@ -8,7 +8,7 @@ use crate::domain::approval::Roster;
 use crate::domain::event::Environment;
 use crate::domain::id::{Digest, IdError, TenantId};
 use crate::domain::playbook::model::Cloud;
-use crate::domain::text::Text;
+use crate::domain::text::{Text, count};
 use crate::trail::{Home, Install};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -92,7 +92,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let out = &mut session.out;
     out.line(&format!("Made the installation {} in {}.", object.install, object.home));
     out.line(&format!("  tenant  {} ({})", home.install.tenant, arguments.cloud));
-    out.line(&format!("  roster  {} people, {}", object.people, object.roster));
+    out.line(&format!("  roster  {}, {}", count(object.people, "person", "people"), object.roster));
     out.line("  the log's public key, to be kept somewhere else:");
     out.line(&format!("    {}", object.vkey));
     out.line("Next: `reissue plan PLAYBOOK --out plan.jsonl`.");

@@ -4,6 +4,7 @@ use super::Session;
 use super::codes;
 use super::error::Failure;
 use super::world::HomeArguments;
+use crate::domain::approval::roster::same_person;
 use crate::domain::event::{Event, RunStarted};
 use crate::domain::id::{IdError, RunId};
 use crate::domain::note::Note;
@@ -14,7 +15,8 @@ use crate::trail::{Home, Reader};
 /// Who speaks, in which installation.
 #[derive(clap::Args)]
 pub(super) struct Speaker {
-    /// Who says this
+    /// Who says this. To pause, go on, abort or resolve: a name of the roster, or who runs `apply`.
+    /// A confirmation may come from anybody; of a name that is not on the roster the record says so
     #[arg(long, value_name = "NAME")]
     by: String,
     #[command(flatten)]
@@ -25,6 +27,51 @@ impl Speaker {
     pub(super) fn name(&self) -> Result<Text<128>, Failure> {
         text("the name", &self.by)
     }
+
+    /// The name, for what steers a run: of somebody on the roster, or of the run's operator. A name
+    /// proves nothing here, but a mistyped one would stand in the record for good.
+    pub(super) fn steering(&self, session: &Session, home: &Home, run: &RunId) -> Result<Text<128>, Failure> {
+        let name = self.name()?;
+        // A roster that cannot be read is the business of `apply` and `doctor`.
+        let Ok(here) = crate::pipeline::here(home) else { return Ok(name) };
+        let operators = operators(session, home, run)?;
+        if here.roster.person(&name).is_some() || operators.iter().any(|o| same_person(o, &name)) {
+            return Ok(name);
+        }
+        let people = here.roster.people().iter().map(|p| p.name.as_str());
+        let known: Vec<&str> = people.chain(operators.iter().map(|o| o.as_str())).collect();
+        let what = format!("{name} is neither on the roster nor the operator of this run");
+        Err(Failure::new(codes::ARGUMENT, what, format!("`--by` is one of {}", known.join(", "))))
+    }
+
+    /// The name, for what anybody may say; a line on it if it is on no list.
+    pub(super) fn witness(&self, session: &mut Session, home: &Home) -> Result<Text<128>, Failure> {
+        let name = self.name()?;
+        if crate::pipeline::here(home).is_ok_and(|here| here.roster.person(&name).is_none()) {
+            session.out.line(&format!("{name} is not on the roster: the record will say so."));
+        }
+        Ok(name)
+    }
+}
+
+/// Everybody who has run `apply` for this run.
+fn operators(session: &Session, home: &Home, wanted: &RunId) -> Result<Vec<Text<128>>, Failure> {
+    let unreadable = |e: String| Failure::new(codes::LOG, e, "run `reissue audit verify`").at(home.root());
+    let reader =
+        Reader::open(session.env.disk.as_ref(), &home.log()).map_err(|e| unreadable(e.to_string()))?;
+    let mut operators: Vec<Text<128>> = Vec::new();
+    for read in reader {
+        let line = read.map_err(|e| unreadable(e.to_string()))?.line;
+        let operator = match line.event {
+            Event::RunStarted(e) => e.operator,
+            Event::RunResumed(e) => e.operator,
+            _ => continue,
+        };
+        if line.run.as_ref() == Some(wanted) && !operators.contains(&operator) {
+            operators.push(operator);
+        }
+    }
+    Ok(operators)
 }
 
 /// A bounded text from the command line.

@@ -7,7 +7,7 @@ use super::{ExitCode, Session, plan_view};
 use crate::domain::id::Digest;
 use crate::domain::plan::make::Known;
 use crate::domain::plan::{Plan, Planned, file};
-use crate::domain::text::Text;
+use crate::domain::text::{Text, count};
 use crate::pipeline::{self, PlanFailure, PlanOrder, make_plan};
 use crate::trail::{Home, known};
 use crate::wire::budget::Start;
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let order =
         PlanOrder { author, environment: arguments.acting.environment(), known: known(session, &home)? };
     let plan = runtime()?.block_on(make_plan(&session.env, &azure, &playbook, order));
-    let plan = plan.map_err(|e| no_plan(&arguments, &e))?;
+    let plan = plan.map_err(|e| session.line.explain(no_plan(&arguments, &e)))?;
     let bytes = file::write(&plan).map_err(|e| no_plan(&arguments, &e.into()))?;
     let digest = Digest::of(&bytes);
     show(session, &plan, &digest);
@@ -79,8 +79,10 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     };
     session.out.object("plan", &object);
     session.out.line(&format!(
-        "Written to {}. Nothing was changed. Next: {} people run `reissue approve {}`.",
-        object.file, plan.header.approval.quorum, object.file
+        "Written to {}. Nothing was changed. Next: {} `reissue approve {}`.",
+        object.file,
+        count(plan.header.approval.quorum, "person runs", "people run"),
+        object.file
     ));
     let changes = plan.targets.iter().any(|t| matches!(t, Planned::Change(_)));
     Ok(if changes && arguments.detailed_exitcode { ExitCode::ChangesPresent } else { ExitCode::Done })

@@ -11,6 +11,7 @@ use crate::domain::plan::{
 };
 use crate::domain::playbook::model::{ApprovalPolicy, Cloud, Consumer, Evidence, Refresh};
 use crate::domain::step::{Phase, Protocol, Step, Verb};
+use crate::domain::text::count;
 use crate::domain::time::show_span;
 use std::fmt::Write;
 use std::time::Duration;
@@ -272,12 +273,15 @@ fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
     let _ = writeln!(
         out,
         "\nPlan: {mint} to mint, {retire} to retire, {attach} to attach, {reset} to reset, {switch} to switch off, \
-         {block} to block; {excepted} of {targets} targets left alone."
+         {block} to block; {excepted} of {} left alone.",
+        count(targets, "target", "targets")
     );
-    let _ = writeln!(out, "      {steps} steps, {irreversible} of them irreversible.");
+    let _ = writeln!(out, "      {}, {irreversible} of them irreversible.", count(steps, "step", "steps"));
     let _ = writeln!(
         out,
-        "      {directory_writes} directory writes, {vault_writes} vault writes; at least {}.",
+        "      {}, {}; at least {}.",
+        count(directory_writes, "directory write", "directory writes"),
+        count(vault_writes, "vault write", "vault writes"),
         seconds(seconds_at_least)
     );
     for Use { action, allowed, limit, of, used } in &header.guardrails {
@@ -289,11 +293,16 @@ fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
     }
     let separately = if *retire_separately { "; retiring needs an approval of its own" } else { "" };
     if let Some(most) = header.pause_when_stuck {
-        let _ = writeln!(out, "      the run pauses when more than {most} targets are stuck");
+        let _ = writeln!(
+            out,
+            "      the run pauses when more than {} stuck",
+            count(most, "target is", "targets are")
+        );
     }
     let _ = writeln!(
         out,
-        "Approval: {quorum} people other than the author, valid for {}{separately}.",
+        "Approval: {} other than the author, valid for {}{separately}.",
+        count(*quorum, "person", "people"),
         show_span(*valid_for)
     );
     let _ = writeln!(out, "Digest:   {digest}");

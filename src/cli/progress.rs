@@ -2,13 +2,15 @@
 //! nothing at all with `--json`. Both say what the log says, folded as `status` folds it.
 
 use super::human::Output;
-use super::standing::Tally;
+use super::standing::{Standing, Tally};
 use crate::domain::event::Line;
+use crate::domain::id::TargetId;
 use crate::domain::plan::Plan;
+use crate::domain::target::TargetState;
 use crate::engine::recovery::Recovery;
 use crate::env::Env;
 use crate::trail::{Home, Reader};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 
 /// How often a bar is drawn again.
@@ -34,8 +36,8 @@ impl<'p> Progress<'p> {
             recovery.fold(&read.line);
             next = read.line.seq + 1;
         }
-        let bar = (out.is_live() && !out.is_json()).then(|| bar(plan));
-        Self { recovery, env: env.clone(), next, bar }
+        let target = (out.is_live() && !out.is_json()).then(ProgressDrawTarget::stderr);
+        Self { recovery, env: env.clone(), next, bar: target.map(|target| bar(plan, target)) }
     }
 
     /// Takes in one line and lets `show` print it above the bar.
@@ -49,6 +51,16 @@ impl<'p> Progress<'p> {
             None => show(),
         }
         self.draw();
+    }
+
+    /// Targets that go on although the run was asked to leave: their values are nowhere else.
+    pub(super) fn only_in_memory(&self) -> Vec<TargetId> {
+        let now = self.env.clock.now();
+        let held = self.recovery.states.iter().filter(|(_, s)| s.value_in_memory());
+        let works = |s: &TargetState| {
+            matches!(Standing::of(s, now), Standing::Working { .. } | Standing::Retrying { .. })
+        };
+        held.filter(|(_, s)| works(s)).map(|(id, _)| *id).collect()
     }
 
     /// After this long without a line, [`Progress::silent`] is due.
@@ -89,9 +101,115 @@ impl Drop for Progress<'_> {
 }
 
 /// Without colours: what matters are the words.
-fn bar(plan: &Plan) -> ProgressBar {
-    let bar = ProgressBar::new(plan.changes().count() as u64);
+fn bar(plan: &Plan, target: ProgressDrawTarget) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(plan.changes().count() as u64), target);
     let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len}  {elapsed}  {wide_msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
     bar
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::domain::id::Digest;
+    use crate::drill::{self, Audience};
+    use crate::env::Clock;
+    use indicatif::InMemoryTerm;
+    use std::sync::OnceLock;
+
+    const PLAYBOOK: &str = include_str!("../../playbooks/leaked-app-secret.yaml");
+
+    /// A drill's plan and everything that its log says.
+    #[derive(Default)]
+    pub(crate) struct Kept {
+        pub(crate) plan: Option<(Plan, Digest)>,
+        pub(crate) lines: Vec<Line>,
+    }
+
+    impl Audience for Kept {
+        fn planned(&mut self, plan: &Plan, digest: &Digest) {
+            self.plan = Some((plan.clone(), *digest));
+        }
+        fn event(&mut self, line: &Line) {
+            self.lines.push(line.clone());
+        }
+    }
+
+    /// Held once for all tests, in a runtime of its own.
+    pub(crate) fn a_drill() -> &'static Kept {
+        static KEPT: OnceLock<Kept> = OnceLock::new();
+        KEPT.get_or_init(|| {
+            let holding = std::thread::spawn(|| {
+                let mut kept = Kept::default();
+                let mut runtime = tokio::runtime::Builder::new_current_thread();
+                let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+                let held = async { drill::hold(&drill::environment(1), PLAYBOOK, &mut kept).await.map(drop) };
+                runtime.block_on(held).unwrap();
+                kept
+            });
+            holding.join().unwrap()
+        })
+    }
+
+    impl<'p> Progress<'p> {
+        /// Of a run that is about to begin, at a time, perhaps with a bar.
+        pub(crate) fn at(at: &Line, (plan, digest): &'p (Plan, Digest), bar: Option<ProgressBar>) -> Self {
+            let env = Env::simulated(Clock::starting_at(at.time), 1);
+            Self { recovery: Recovery::new(plan, *digest), env, next: 0, bar }
+        }
+    }
+
+    fn on(term: &InMemoryTerm, plan: &Plan) -> ProgressBar {
+        bar(plan, ProgressDrawTarget::term_like_with_hz(Box::new(term.clone()), 255))
+    }
+
+    /// What stands on the terminal when the log has come to the first line of this event. The time
+    /// that has passed is the machine's.
+    fn shown(kept: &Kept, until: &str) -> String {
+        let planned = kept.plan.as_ref().unwrap();
+        let end = kept
+            .lines
+            .iter()
+            .position(|l| l.to_bytes().unwrap().windows(until.len()).any(|w| w == until.as_bytes()));
+        let end = end.unwrap_or_else(|| panic!("no {until}"));
+        let term = InMemoryTerm::new(10, 100);
+        let bar = on(&term, &planned.0);
+        let mut progress = Progress::at(&kept.lines[end], planned, Some(bar.clone()));
+        kept.lines[..=end].iter().for_each(|line| progress.line(line, || {}));
+        bar.force_draw();
+        let text = term.contents();
+        let words: Vec<&str> = text
+            .split("  ")
+            .filter(|w| !w.trim_start().starts_with(|c: char| c.is_ascii_digit()) || w.contains(' '))
+            .collect();
+        words.join("  ")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_bar_says_what_status_says() {
+        let kept = a_drill();
+        let stages =
+            ["target.started", "\"minted\"", "\"published\"", "hold.opened", "\"retired\"", "target.ended"];
+        let all: Vec<String> = stages.iter().map(|s| format!("{s}: {}", shown(kept, s))).collect();
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        target.started: [                        ] 0/1  1 at mint
+        "minted": [                        ] 0/1  1 at verify
+        "published": [                        ] 0/1  1 at hold
+        hold.opened: [                        ] 0/1  1 holding until 2026-01-06 05:00:54Z
+        "retired": [                        ] 0/1  1 at prove
+        target.ended: [========================] 1/1  1 done
+        "#);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_bar_goes_when_the_run_does() {
+        let kept = a_drill();
+        let planned = kept.plan.as_ref().unwrap();
+        let term = InMemoryTerm::new(10, 100);
+        let progress = Progress::at(&kept.lines[0], planned, Some(on(&term, &planned.0)));
+        progress.draw();
+        assert!(term.contents().contains("0/1"), "{}", term.contents());
+        drop(progress);
+        assert_eq!(term.contents(), "");
+    }
 }

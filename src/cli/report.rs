@@ -6,6 +6,7 @@ use super::codes;
 use super::error::Failure;
 use super::{ExitCode, Session};
 use crate::domain::id::{IdError, RunId};
+use crate::domain::text::count;
 use crate::report::{self, Judged, Model, Refusal, ReportError, csv, html, json};
 use crate::trail::verify::Verdict;
 use std::path::{Path, PathBuf};
@@ -87,7 +88,11 @@ fn siem(
     };
     write(session, &arguments.out, &text)?;
     session.out.object("report_file", &serde_json::json!({ "path": arguments.out.to_string_lossy() }));
-    session.out.line(&format!("Wrote {} ({} events)", arguments.out.display(), text.lines().count()));
+    session.out.line(&format!(
+        "Wrote {} ({})",
+        arguments.out.display(),
+        count(text.lines().count(), "event", "events")
+    ));
     Ok(ExitCode::Done)
 }
 

@@ -40,7 +40,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         return Err(Failure::new(codes::NO_RUN, what, next));
     }
     let note = Note::Resolve {
-        by: arguments.speaker.name()?,
+        by: arguments.speaker.steering(session, &home, &run)?,
         how: if arguments.done { Resolution::Done } else { Resolution::Abandoned },
         reason: text("the reason", &arguments.reason)?,
         run,

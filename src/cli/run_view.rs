@@ -3,7 +3,9 @@
 use super::ExitCode;
 use super::human::Output;
 use crate::domain::event::{Cause, Decision, Event, Happened, Line, Sighting, StepLooked};
+use crate::domain::retry::CUT_SHORT;
 use crate::domain::step::{Effect, Release};
+use crate::domain::text::count;
 use crate::domain::time::show_span;
 use crate::engine::{Left, Outcome};
 use std::time::Duration;
@@ -30,7 +32,9 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
 /// Events of the log and of the whole run.
 fn of_run(event: &Event) -> Option<String> {
     Some(match event {
-        Event::LogTornTail(e) => format!("a torn last line of {} bytes was set aside", e.bytes),
+        Event::LogTornTail(e) => {
+            format!("a torn last line of {} was set aside", count(e.bytes, "byte", "bytes"))
+        }
         Event::ApprovalRecorded(e) => {
             let does = match e.decision {
                 Decision::Approve => "approves",
@@ -42,13 +46,19 @@ fn of_run(event: &Event) -> Option<String> {
         Event::NoteRefused(e) => format!("a note was not taken: {}", e.reason),
         Event::ApprovalRefused(e) => format!("an approval was not taken: {}", e.reason),
         Event::PhaseOpened(e) => format!("{} phase open until {}", e.phase, e.expires.short()),
-        Event::RunStarted(e) => format!("run started: {} targets, by {}", e.targets, e.operator),
+        Event::RunStarted(e) => {
+            format!("run started: {}, by {}", count(e.targets, "target", "targets"), e.operator)
+        }
         Event::RunResumed(e) => format!("run resumed by {}", e.operator),
         Event::RunPaused(e) => format!("PAUSED by {}: {}", e.by, e.reason),
         Event::RunContinued(e) => format!("continued by {}", e.by),
         Event::RunAborted(e) => format!("ABORTED by {}: {}", e.by, e.reason),
         Event::StoreProbed(e) => format!("store {} can be written and read", e.place.store),
-        Event::RunSwept(e) => format!("sweep: {} objects, {} forgotten credentials", e.looked_at, e.found),
+        Event::RunSwept(e) => format!(
+            "sweep: {}, {}",
+            count(e.looked_at, "object", "objects"),
+            count(e.found, "forgotten credential", "forgotten credentials")
+        ),
         Event::RunFinished(e) => format!(
             "run finished: {} done, {} stuck, {} undone, {} left alone",
             e.done, e.stuck, e.undone, e.excepted
@@ -60,9 +70,14 @@ fn of_run(event: &Event) -> Option<String> {
 /// Events of one target.
 fn of_target(event: &Event) -> Option<String> {
     Some(match event {
-        Event::TargetStarted(e) => format!("{}: {} begins, {} steps", e.name, e.kind, e.steps),
+        Event::TargetStarted(e) => {
+            format!("{}: {} begins, {}", e.name, e.kind, count(e.steps, "step", "steps"))
+        }
         Event::TargetExcepted(e) => format!("{}: left alone [{}]", e.name, e.code),
         Event::StepDone(e) => effect(&e.effect),
+        Event::StepFailed(e) if e.fault.code.as_str() == CUT_SHORT => {
+            format!("step {} was cut short with nothing sent: it begins again on resume", e.step)
+        }
         Event::StepFailed(e) => {
             let doubt = if e.fault.happened == Happened::Unknown { ", its effect is in doubt" } else { "" };
             let again = e.retry_at.map(|at| format!(", again at {}", at.short())).unwrap_or_default();
@@ -79,7 +94,10 @@ fn of_target(event: &Event) -> Option<String> {
                 if who.is_empty() { String::new() } else { format!(", waiting for {}", who.join(", ")) };
             format!("hold{until}{who}")
         }
-        Event::ConsumerConfirmed(e) => format!("{} has moved, says {} ({})", e.consumer, e.by, e.how),
+        Event::ConsumerConfirmed(e) => {
+            let who = if e.unlisted { ", who is not on the roster" } else { "" };
+            format!("{} has moved, says {}{who} ({})", e.consumer, e.by, e.how)
+        }
         Event::DriftSeen(e) => {
             let stops = if e.stops { ", this target stops" } else { "" };
             format!("the world moved: {:?} on {}{stops}", e.change, e.object)
@@ -135,14 +153,15 @@ fn effect(effect: &Effect) -> String {
         Effect::Proved { credential, horizon, proof, times } => {
             let what = credential.as_ref().map_or("it".to_owned(), ToString::to_string);
             format!(
-                "{what} is dead: {proof}, {times} times; tokens issued with it may live until {}",
+                "{what} is dead: {proof}, {}; tokens issued with it may live until {}",
+                count(*times, "time", "times"),
                 horizon.short()
             )
         }
         Effect::Published { place, .. } => format!("published to {place}"),
         Effect::Rechecked { old_accepted, times, .. } => {
             let old = if *old_accepted { "; the old one is still accepted" } else { "" };
-            format!("the store holds the new value, accepted {times} times{old}")
+            format!("the store holds the new value, accepted {}{old}", count(*times, "time", "times"))
         }
         Effect::Rejected { code } => format!("the cloud refuses this switch ({code}): left as it was"),
         Effect::Reset { changed_at } => format!("password reset, changed at {}", changed_at.short()),
@@ -156,11 +175,12 @@ fn effect(effect: &Effect) -> String {
         Effect::Unblocked => "sign-in possible again".into(),
         Effect::Verified { times, window_s, .. } => {
             format!(
-                "the new one was accepted {times} times over {}",
+                "the new one was accepted {} over {}",
+                count(*times, "time", "times"),
                 show_span(Duration::from_secs((*window_s).into()))
             )
         }
-        Effect::Watched { times } => format!("stays off, in {times} reads"),
+        Effect::Watched { times } => format!("stays off, in {}", count(*times, "read", "reads")),
     }
 }
 
@@ -185,21 +205,19 @@ pub(crate) fn outcome(out: &mut Output, outcome: &Outcome) {
         ));
     }
     match left {
-        Left::Finished if *stuck > 0 => out.line("Stuck targets wait for a person: see `reissue status`, then `reissue resolve`."),
+        Left::Finished if *stuck > 0 => out.line("Stuck targets wait for a person."),
         Left::Finished => {}
         Left::Holding { until, confirm } => {
             if let Some(until) = until {
-                out.line(&format!("Holding until {}. Then: `reissue apply --resume`.", until.short()));
+                out.line(&format!("Holding until {}.", until.short()));
             }
             for (target, consumer) in confirm {
-                out.line(&format!("Waiting for {consumer} of {target}: `reissue confirm`, then `reissue apply --resume`."));
+                out.line(&format!("Waiting for {consumer} of {target}."));
             }
         }
-        Left::Approval(phase) => out.line(&format!(
-            "The {phase} phase needs approvals: `reissue approve --phase {phase}`, then `reissue apply --resume`."
-        )),
-        Left::Paused => out.line("Paused. `reissue pause --continue`, then `reissue apply --resume`."),
-        Left::Interrupted => out.line("Interrupted at a safe place. `reissue apply --resume` goes on."),
+        Left::Approval(phase) => out.line(&format!("The {phase} phase needs approvals.")),
+        Left::Paused => out.line("Paused."),
+        Left::Interrupted => out.line("Interrupted at a safe place."),
     }
 }
 

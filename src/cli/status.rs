@@ -16,6 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::recovery::Recovery;
 use crate::trail::{Home, Objects};
 use fold::{Overview, RunHead, Writer};
+pub(super) use next::Known;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -76,13 +77,30 @@ pub(super) fn target_of(
     })
 }
 
+/// What a person has to do next about a run that `apply` has just left.
+pub(super) fn next_of(session: &mut Session, home: &Home, run: &RunId, known: &Known) -> Result<(), Failure> {
+    let all = fold::overview(session, home)?;
+    let head = fold::wanted(session, home, &all, run.as_str())?;
+    with_targets(session, home, &all, head, |session, run| view::next(session, home, run, known))
+}
+
 fn one(session: &mut Session, home: &Home, all: &Overview, head: &RunHead) -> Result<(), Failure> {
+    with_targets(session, home, all, head, |session, run| view::run(session, home, run))
+}
+
+fn with_targets(
+    session: &mut Session,
+    home: &Home,
+    all: &Overview,
+    head: &RunHead,
+    tell: impl FnOnce(&mut Session, &Run<'_>),
+) -> Result<(), Failure> {
     let plan = fold::plan(session, home, head)?;
     let recovery = fold::recovery(session, home, head, &plan)?;
     let digest = head.state.started.plan;
     let plan_file = Objects::new(session.env.disk.clone(), &home.log()).path(&digest);
     let plan_file = plan_file.to_string_lossy().into_owned();
     let run = Run { head, plan: &plan, plan_file, recovery, writer: all.writer.as_ref() };
-    view::run(session, home, &run);
+    tell(session, &run);
     Ok(())
 }

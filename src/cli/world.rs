@@ -1,5 +1,7 @@
 //! What several commands need: an installation, a session with the tenant, a runtime.
 
+mod secret;
+
 use super::Session;
 use super::codes;
 use super::error::Failure;
@@ -15,11 +17,11 @@ use crate::env::{DiskError, Env};
 use crate::trail::{Home, HomeError};
 use crate::wire::budget::Start;
 use crate::wire::net::{Net, NetOptions, Roots};
+use clap::ValueEnum;
 use serde::Deserialize;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 const KEY_BYTES_MAX: u64 = 64 << 10;
 
@@ -59,6 +61,9 @@ pub(crate) struct ActingArguments {
     /// Read the client secret from this open file descriptor
     #[arg(long, value_name = "N")]
     secret_fd: Option<u32>,
+    /// Read the client secret from this file: yours, and readable to nobody else (mode 0600)
+    #[arg(long, value_name = "FILE", conflicts_with = "secret_fd")]
+    secret_file: Option<PathBuf>,
     /// PEM file with the certificate and its private key
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
@@ -72,7 +77,7 @@ pub(crate) struct ActingArguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum How {
-    /// A client secret, from a file descriptor
+    /// A client secret, from a file descriptor or a file
     Secret,
     /// A certificate
     Certificate,
@@ -101,6 +106,21 @@ impl ActingArguments {
         if self.lab.is_some() { Environment::Lab } else { Environment::Production }
     }
 
+    /// The same arguments again, for command lines that come next.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let how = self.how.and_then(|how| how.to_possible_value()).map(|v| v.get_name().to_owned());
+        let path = |p: &Option<PathBuf>| p.as_ref().map(|p| p.display().to_string());
+        let given = [
+            ("--as", how),
+            ("--client-id", self.client_id.clone()),
+            ("--secret-fd", self.secret_fd.map(|fd| fd.to_string())),
+            ("--secret-file", path(&self.secret_file)),
+            ("--certificate", path(&self.certificate)),
+            ("--lab", path(&self.lab)),
+        ];
+        given.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten().collect()
+    }
+
     /// The machine, with the haste of a fast lab; never with any in a real tenant.
     pub(crate) fn in_time(&self, env: &Env) -> Result<Env, Failure> {
         let Some(lab) = &self.lab else { return Ok(env.clone()) };
@@ -121,7 +141,8 @@ impl ActingArguments {
         let net = Net::new(self.net_options(env)?);
         let net = net.map_err(|e| Failure::new(codes::NETWORK, e.to_string(), "check the CA file"))?;
         let budget = Azure::budget_for(env, self.pace, start);
-        Ok(Azure::new(env, cloud, tenant.clone(), Arc::new(net), budget, identity))
+        let wire = session.line.around(net, self.lab.as_deref());
+        Ok(Azure::new(env, cloud, tenant.clone(), wire, budget, identity))
     }
 
     fn net_options(&self, env: &Env) -> Result<NetOptions, Failure> {
@@ -150,7 +171,7 @@ impl ActingArguments {
         };
         match how {
             How::AzureCli => Ok(Identity::AzureCli),
-            How::Secret => Ok(Identity::Secret { client_id: self.client_id()?, secret: self.secret(env)? }),
+            How::Secret => Ok(Identity::Secret { client_id: self.client_id()?, secret: secret::read(self)? }),
             How::Certificate => {
                 Ok(Identity::Certificate { client_id: self.client_id()?, key: self.key(env)? })
             }
@@ -164,21 +185,6 @@ impl ActingArguments {
         text.parse().map_err(|e: crate::domain::id::IdError| {
             Failure::new(codes::IDENTITY, e.to_string(), "copy the Application (client) ID from the portal")
         })
-    }
-
-    /// From an open descriptor: neither arguments nor environment may hold a secret.
-    fn secret(&self, env: &Env) -> Result<Secret, Failure> {
-        let next = "pass it on a descriptor, for example `--secret-fd 3 3< <(pass show reissue)`";
-        let missing = Failure::new(codes::IDENTITY, "there is no client secret to read", next);
-        let fd = self.secret_fd.ok_or(missing)?;
-        let read = crate::env::disk::read_descriptor(fd, KEY_BYTES_MAX);
-        let bytes = read.map_err(|e| Failure::new(codes::IDENTITY, format!("descriptor {fd}: {e}"), next))?;
-        let _ = env;
-        let text = String::from_utf8(bytes).unwrap_or_default();
-        match text.trim_end_matches(['\r', '\n']) {
-            "" => Err(Failure::new(codes::IDENTITY, format!("descriptor {fd} holds nothing"), next)),
-            value => Ok(Secret::new(value.to_owned())),
-        }
     }
 
     fn key(&self, env: &Env) -> Result<CertificateKey, Failure> {

@@ -34,9 +34,9 @@ static ROWS: &[Row] = &[
     Row { kind: &AppSecret, effects: |w| Arc::new(AppSecretEffects::new(w)) },
     Row { kind: &AppCertificate, effects: |w| Arc::new(AppCertificateEffects::new(w)) },
     Row { kind: &UserPassword, effects: |w| Arc::new(UserPasswordEffects::new(w)) },
+    Row { kind: &AppDisable, effects: |w| Arc::new(AppDisableEffects::new(w)) },
     Row { kind: &AppEnable, effects: |w| Arc::new(EnableEffects::of_apps(w)) },
     Row { kind: &UserEnable, effects: |w| Arc::new(EnableEffects::of_users(w)) },
-    Row { kind: &AppDisable, effects: |w| Arc::new(AppDisableEffects::new(w)) },
 ];
 
 /// The playbook syntax of every kind, for `check` and `schema`.

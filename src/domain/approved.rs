@@ -158,6 +158,9 @@ impl ApprovedPlan {
         &self.facts
     }
     /// Stuck targets at which the run pauses by itself.
+    pub fn roster(&self) -> &Roster {
+        &self.here.roster
+    }
     pub fn pause_when_stuck(&self) -> Option<u32> {
         self.plan.header.pause_when_stuck
     }

@@ -145,7 +145,8 @@ events! {
     /// A minted value is gone with the process that held it; its credential will be discarded.
     "value.lost" "STP050W" ValueLost { credential: CredentialRef, step: StepNo }
     "hold.opened" "HLD010I" HoldOpened { confirm: Vec<Text<64>>, step: StepNo, until: Option<Timestamp> }
-    "consumer.confirmed" "HLD020I" ConsumerConfirmed { by: Text<128>, consumer: Text<64>, how: Text<128> }
+    /// `unlisted`: whoever says so is not on the roster.
+    "consumer.confirmed" "HLD020I" ConsumerConfirmed { by: Text<128>, consumer: Text<64>, how: Text<128>, #[serde(default, skip_serializing_if = "is_false")] unlisted: bool }
     "drift.seen" "DRF010W" DriftSeen {
         change: Drift,
         object: Text<128>,

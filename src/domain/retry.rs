@@ -9,6 +9,9 @@ use std::time::Duration;
 const NOT_YET: Duration = Duration::from_secs(30 * 60);
 /// A service that is busy or out of reach is tried this long.
 const TROUBLE: Duration = Duration::from_secs(2 * 3_600);
+/// The code of an attempt that ended because the run was asked to leave: nothing had been sent.
+pub const CUT_SHORT: &str = "cut_short";
+
 const FIRST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(120);
 

@@ -90,6 +90,11 @@ impl<const N: usize> std::ops::Deref for Text<N> {
     }
 }
 
+/// `1 target`, `2 targets`: a number with its noun.
+pub fn count<N: Copy + fmt::Display + TryInto<u64>>(n: N, one: &str, many: &str) -> String {
+    format!("{n} {}", if n.try_into().is_ok_and(|n| n == 1) { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,9 +25,10 @@ pub(super) async fn check(
     let sight = Sight { subject: &state.plan.subject, place, depth: Depth::Drift };
     let mut reads: Vec<Vec<Difference>> = Vec::new();
     while reads.len() < READS {
-        let seen = match effects.observe(sight).await {
-            Ok(seen) => seen,
-            Err(fault) => return Ok(Some(Went::Unreadable(fault))),
+        let seen = match shared.unless_leaving(course.id, effects.observe(sight)).await {
+            None => return Ok(Some(Went::On)),
+            Some(Ok(seen)) => seen,
+            Some(Err(fault)) => return Ok(Some(Went::Unreadable(fault))),
         };
         // What the run does for another target of the subject meanwhile is ours as well.
         let kin = shared.board.kin(course.id, &state.plan.subject);
@@ -42,7 +43,10 @@ pub(super) async fn check(
             return Ok(None);
         }
         if reads.len() < READS {
-            shared.env.clock.pause_between_looks(APART).await;
+            let pause = shared.env.clock.pause_between_looks(APART);
+            if shared.unless_leaving(course.id, pause).await.is_none() {
+                return Ok(Some(Went::On));
+            }
         }
     }
     let mut stopped = false;

@@ -3,27 +3,25 @@
 use super::board::Idle;
 use super::course::{Course, Went};
 use super::shared::Shared;
-use super::signal::Listener;
 use super::{Halt, pilots, reconcile, segment};
 use crate::domain::event::{Cause, Fault, TargetStuck};
 use crate::domain::id::TargetId;
 use crate::domain::target::{Act, Deed, Next, Pause};
+use crate::domain::time::Timestamp;
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// Reads that fail are tried again for this long before a person is asked.
 const PATIENCE: Duration = Duration::from_secs(2 * 3_600);
 
-/// Drives a target until it ends, is stuck, or `stop` says that the run leaves.
+/// Drives a target until it ends, is stuck, or the run leaves.
 pub(super) async fn drive(shared: &Shared, id: TargetId) -> Result<(), Halt> {
     let mut course = Course::new(id);
     let mut spoken = shared.board.spoken();
     let mut progress = shared.board.progress();
-    let mut stop = shared.stop.clone();
     loop {
         spoken.catch_up();
         progress.catch_up();
-        if *stop.borrow_and_update() && !must_stay(shared, id) {
+        if shared.is_leaving() && !must_stay(shared, id) {
             shared.board.wake(id);
             return Ok(());
         }
@@ -31,7 +29,7 @@ pub(super) async fn drive(shared: &Shared, id: TargetId) -> Result<(), Halt> {
             true => shared.board.next(id, shared.env.clock.now()),
             false => {
                 shared.board.rest(id, Idle::BehindPilots);
-                until_changed(&mut stop, &mut progress).await;
+                progress.heard().await;
                 continue;
             }
         };
@@ -45,14 +43,25 @@ pub(super) async fn drive(shared: &Shared, id: TargetId) -> Result<(), Halt> {
                 shared.board.wake(id);
                 act_on(shared, &mut course, act).await?;
             }
-            Next::Wait(pause) => wait(shared, id, pause, (&mut stop, &mut spoken)).await,
+            Next::Wait(pause) => {
+                let until = until(&pause);
+                shared.board.rest(id, Idle::Pause(pause));
+                match until {
+                    None => spoken.heard().await,
+                    Some(when) => tokio::select! {
+                        biased;
+                        () = shared.env.clock.sleep_until(when) => {}
+                        () = spoken.heard() => {}
+                    },
+                }
+            }
             Next::Over if shared.board.with(id, |s| s.ending().is_some()) == Some(true) => {
                 shared.board.wake(id);
                 return Ok(());
             }
             Next::Over => {
                 shared.board.rest(id, Idle::Stuck);
-                until_changed(&mut stop, &mut spoken).await;
+                spoken.heard().await;
             }
         }
     }
@@ -80,7 +89,8 @@ async fn be_patient(shared: &Shared, course: &mut Course, step: u16, fault: Faul
         return shared.board.record(course.id, TargetStuck { cause, step }.into()).await;
     }
     course.trouble = Some((since, times + 1));
-    shared.env.clock.sleep(Duration::from_secs(2 << times.min(6))).await;
+    let pause = shared.env.clock.sleep(Duration::from_secs(2 << times.min(6)));
+    shared.unless_leaving(course.id, pause).await;
     Ok(())
 }
 
@@ -97,31 +107,9 @@ fn must_stay(shared: &Shared, id: TargetId) -> bool {
     held && !waits
 }
 
-type Watched<'a> = (&'a mut watch::Receiver<bool>, &'a mut Listener);
-
-async fn wait(shared: &Shared, id: TargetId, pause: Pause, (stop, heard): Watched<'_>) {
-    let until = match &pause {
+fn until(pause: &Pause) -> Option<Timestamp> {
+    match pause {
         Pause::Until { when, .. } => Some(*when),
         _ => None,
-    };
-    shared.board.rest(id, Idle::Pause(pause));
-    match until {
-        None => until_changed(stop, heard).await,
-        Some(when) => {
-            tokio::select! {
-                biased;
-                () = shared.env.clock.sleep_until(when) => {}
-                () = until_changed(stop, heard) => {}
-            }
-        }
-    }
-}
-
-/// Until the watched thing moves, or the run is asked to leave after it was last looked at.
-async fn until_changed(stop: &mut watch::Receiver<bool>, heard: &mut Listener) {
-    tokio::select! {
-        biased;
-        () = heard.heard() => {}
-        Ok(()) = stop.changed() => {}
     }
 }

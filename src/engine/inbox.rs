@@ -73,7 +73,8 @@ impl<'a> Desk<'a> {
                 if open != Some(true) {
                     return Ok(Err(Text::lossy("nobody waits for that consumer now")));
                 }
-                record(shared, target, ConsumerConfirmed { by, consumer, how }).await
+                let unlisted = self.approved.roster().person(&by).is_none();
+                record(shared, target, ConsumerConfirmed { by, consumer, how, unlisted }).await
             }
             Note::Pause { by, reason, run: _ } => {
                 shared.board.record_run(RunPaused { by, reason }.into()).await.map(|_| Ok(()))

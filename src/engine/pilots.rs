@@ -6,7 +6,7 @@ use crate::domain::event::RunPaused;
 use crate::domain::id::TargetId;
 use crate::domain::step::Verb;
 use crate::domain::target::TargetState;
-use crate::domain::text::Text;
+use crate::domain::text::{Text, count};
 
 /// So many targets go up to their holds before the others begin.
 const PILOTS: usize = 3;
@@ -62,6 +62,6 @@ pub(super) async fn pause_if_too_many_are_stuck(shared: &Shared) -> Result<(), H
     if stuck <= limit || !shared.note_pause(stuck) {
         return Ok(());
     }
-    let reason = Text::lossy(&format!("{stuck} targets are stuck, {limit} may be"));
+    let reason = Text::lossy(&format!("{} stuck, {limit} may be", count(stuck, "target is", "targets are")));
     shared.board.record_run(RunPaused { by: Text::lossy("reissue"), reason }.into()).await.map(drop)
 }

@@ -17,16 +17,17 @@ const PROBE: &str = "reissue-probe";
 /// A freshly granted role takes a while to be honoured.
 const TRIES: u32 = 6;
 
-/// Probes each store that the plan publishes to and that this run has not probed yet.
+/// Probes each store that the plan publishes to and that this run has not probed yet; false if the
+/// run was asked to leave meanwhile: a probe that was cut off is written again.
 pub(super) async fn stores(
     shared: &Shared,
     stores: &dyn Stores,
     approved: &ApprovedPlan,
-) -> Result<(), Halt> {
+) -> Result<bool, Halt> {
     let run = shared.board.run();
     let open = run.phases.get(&Phase::Start).is_some_and(|e| *e > shared.env.clock.now());
     if !open || run.aborted {
-        return Ok(());
+        return Ok(true);
     }
     let places = approved.plan().changes().flat_map(|t| &t.steps).filter_map(|s| s.place.as_ref());
     let names: BTreeSet<&Text<64>> = places.map(|p| &p.store).collect();
@@ -34,18 +35,24 @@ pub(super) async fn stores(
         let place = Place { name: Text::lossy(PROBE), store: store.clone() };
         let mut tries = 0;
         let version = loop {
-            match stores.probe(&place, &run.id).await {
+            let Some(probed) = shared.while_staying(stores.probe(&place, &run.id)).await else {
+                return Ok(false);
+            };
+            match probed {
                 Ok(version) => break version,
                 Err(fault) if tries >= TRIES => {
                     return Err(Halt::Store { store: store.to_string(), code: fault.code.to_string() });
                 }
                 Err(_) => {
                     tries += 1;
-                    shared.env.clock.sleep(Duration::from_secs(5 << tries)).await;
+                    let pause = shared.env.clock.sleep(Duration::from_secs(5 << tries));
+                    if shared.while_staying(pause).await.is_none() {
+                        return Ok(false);
+                    }
                 }
             }
         };
         shared.board.record_run(StoreProbed { place, version }.into()).await?;
     }
-    Ok(())
+    Ok(true)
 }

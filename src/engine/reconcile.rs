@@ -11,9 +11,12 @@ pub(super) async fn look(shared: &Shared, course: &mut Course, act: &Act, undo: 
     let Some((state, step, effects)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
     let run = shared.board.run_id();
     let call = Call { run: &run, state: &state, step: &step, permit: None };
-    let lane = shared.lanes.enter(&step.object, shared.env.clock).await;
-    let looked = effects.look(&call, &mut course.hand, undo).await;
-    drop(lane);
+    let (id, hand) = (course.id, &mut course.hand);
+    let looking = async {
+        let _lane = shared.lanes.enter(&step.object, shared.env.clock).await;
+        effects.look(&call, hand, undo).await
+    };
+    let Some(looked) = shared.unless_leaving(id, looking).await else { return Ok(Went::On) };
     match looked {
         Ok(sighting) => {
             let event = StepLooked { attempt: act.attempt, sighting, step: act.step, undo };

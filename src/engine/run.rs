@@ -76,14 +76,23 @@ impl Executor {
         if begun.epoch == 0 {
             record_exceptions(&shared, approved).await?;
         }
-        let mut desk = inbox::Desk::new(inbox, approved);
-        desk.look(&shared).await?;
-        desk.open_phases(&shared).await?;
-        probe::stores(&shared, stores.as_ref(), approved).await?;
-        let mut left = drive_all(&shared, &mut desk, patience).await?;
-        if left == Left::Finished && !finish(&shared, approved).await? {
-            left = Left::Interrupted;
-        }
+        let work = async {
+            let mut desk = inbox::Desk::new(inbox, approved);
+            desk.look(&shared).await?;
+            desk.open_phases(&shared).await?;
+            if !probe::stores(&shared, stores.as_ref(), approved).await? {
+                return Ok(Left::Interrupted);
+            }
+            match drive_all(&shared, &mut desk, patience).await? {
+                Left::Finished if !finish(&shared, approved).await? => Ok(Left::Interrupted),
+                left => Ok::<_, Halt>(left),
+            }
+        };
+        let left = tokio::select! {
+            biased;
+            left = work => left?,
+            never = shared.ring_when_asked_to_leave() => match never {},
+        };
         shared.board.journal().checkpoint_now().await?;
         Ok(tally(&shared.board, approved, left))
     }
@@ -104,7 +113,6 @@ async fn drive_all(
 ) -> Result<Left, Halt> {
     let mut targets: FuturesUnordered<_> = shared.board.ids().map(|id| driver::drive(shared, id)).collect();
     let mut progress = shared.board.progress();
-    let mut stop = shared.stop.clone();
     let mut serving = std::pin::pin!(desk.serve(shared));
     loop {
         if all_over(shared) {
@@ -122,7 +130,6 @@ async fn drive_all(
             },
             result = &mut serving => result?,
             () = progress.heard() => {}
-            Ok(()) = stop.changed() => {}
         }
     }
 }

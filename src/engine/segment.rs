@@ -21,8 +21,13 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
     if !writes {
         return send(shared, course, act, Stand { state: &state, step: &step, effects }, None).await;
     }
-    let lane = shared.lanes.enter(&step.object, shared.env.clock).await;
-    let permit = effects.reserve(&state.plan, &step, errand(&act.deed)).await;
+    let waiting = async {
+        let lane = shared.lanes.enter(&step.object, shared.env.clock).await;
+        (lane, effects.reserve(&state.plan, &step, errand(&act.deed)).await)
+    };
+    let Some((lane, permit)) = shared.unless_leaving(course.id, waiting).await else {
+        return Ok(Went::On);
+    };
     // While we waited, people may have spoken: decide again if the state has moved.
     let Some((state, _, _)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
     if act.deed == Deed::Do {
@@ -96,14 +101,29 @@ async fn send(
     let (true, Some(warrant)) = (intended, warrant) else { return Ok(Went::On) };
     let run = shared.board.run_id();
     let call = Call { run: &run, state, step, permit };
-    let result = match &act.deed {
-        Deed::Do => effects.perform(&call, &mut course.hand, warrant).await,
-        Deed::Undo => effects.undo(&call).await,
-        Deed::Discard(credential) => effects.discard(&call, credential).await,
-        Deed::Look { .. } => return Ok(Went::On),
+    let (id, hand) = (course.id, &mut course.hand);
+    let work = async {
+        match &act.deed {
+            Deed::Discard(credential) => effects.discard(&call, credential).await,
+            Deed::Undo => effects.undo(&call).await,
+            // A look is the business of `reconcile`, which records no intent.
+            Deed::Do | Deed::Look { .. } => effects.perform(&call, hand, warrant).await,
+        }
     };
-    shared.board.record_all(course.id, outcome(shared, act, state, undo, result)).await?;
+    let events = match shared.until_sent(id, permit, work).await {
+        Some(result) => outcome(shared, act, state, undo, result),
+        None => vec![cut_short(shared, act, undo)],
+    };
+    shared.board.record_all(id, events).await?;
     Ok(Went::On)
+}
+
+/// The run was asked to leave before anything was sent: a resumed run begins the step again.
+fn cut_short(shared: &Shared, act: &Act, undo: bool) -> Event {
+    let code = Text::lossy(retry::CUT_SHORT);
+    let fault = Fault { class: FaultClass::Busy, code, happened: Happened::No };
+    let retry_at = Some(shared.env.clock.now());
+    StepFailed { attempt: act.attempt, fault, retry_at, step: act.step, undo }.into()
 }
 
 /// The events that say how an attempt ended.

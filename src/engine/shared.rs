@@ -8,7 +8,10 @@ use crate::domain::id::{StepNo, TargetId};
 use crate::domain::step::Step;
 use crate::domain::target::TargetState;
 use crate::env::Env;
+use crate::wire::budget::Permit;
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -17,7 +20,7 @@ pub(super) struct Shared {
     pub(super) env: Env,
     pub(super) board: Board,
     pub(super) lanes: Lanes,
-    pub(super) stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
     pub(super) pause_when_stuck: Option<u32>,
     effects: BTreeMap<String, Arc<dyn Effects>>,
     known: Mutex<BTreeSet<(TargetId, Difference)>>,
@@ -53,6 +56,56 @@ impl Shared {
     }
     pub(super) fn effects_of(&self, kind: &str) -> Option<&dyn Effects> {
         self.effects.get(kind).map(AsRef::as_ref)
+    }
+    /// Whether somebody asked the run to leave at the next safe place.
+    pub(super) fn is_leaving(&self) -> bool {
+        *self.stop.borrow()
+    }
+    /// Makes everything that waits look up when the run is asked to leave. It wakes in the order of
+    /// waiting, as for all other news: a `watch` wakes in an order drawn at random.
+    pub(super) async fn ring_when_asked_to_leave(&self) -> Infallible {
+        let mut stop = self.stop.clone();
+        if stop.wait_for(|asked| *asked).await.is_ok() {
+            self.board.announce();
+        }
+        std::future::pending().await
+    }
+    async fn asked_to_leave(&self) {
+        let mut spoken = self.board.spoken();
+        while !self.is_leaving() {
+            spoken.heard().await;
+        }
+    }
+    /// Work that may be cut off when the run is asked to leave: what only reads or waits begins
+    /// again. None: it was cut off.
+    pub(super) async fn while_staying<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.asked_to_leave() => None,
+        }
+    }
+    /// The same for a target's work, which is never cut off while a value lives only in memory …
+    pub(super) async fn unless_leaving<T>(&self, id: TargetId, work: impl Future<Output = T>) -> Option<T> {
+        self.until_sent(id, None, work).await
+    }
+    /// … nor once its write is on the way.
+    pub(super) async fn until_sent<T>(
+        &self,
+        id: TargetId,
+        permit: Option<&Permit>,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        if self.board.with(id, TargetState::value_in_memory) != Some(true) {
+            if let Some(done) = self.while_staying(&mut work).await {
+                return Some(done);
+            }
+            if !permit.is_some_and(Permit::is_spent) {
+                return None;
+            }
+        }
+        Some(work.await)
     }
     /// Whether a finding was recorded before.
     pub(super) fn is_known(&self, id: TargetId, d: &Difference) -> bool {

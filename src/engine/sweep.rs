@@ -19,8 +19,9 @@ pub(super) async fn sweep(shared: &Shared) -> Result<bool, Halt> {
         if sweep_once(shared).await? {
             return Ok(true);
         }
-        if round < SWEEPS_MOST && !*shared.stop.borrow() {
-            shared.env.clock.sleep(APART).await;
+        let pause = shared.env.clock.sleep(APART);
+        if round == SWEEPS_MOST || shared.while_staying(pause).await.is_none() {
+            break;
         }
     }
     Ok(false)
@@ -39,7 +40,10 @@ async fn sweep_once(shared: &Shared) -> Result<bool, Halt> {
             continue;
         }
         let sight = Sight { subject: &state.plan.subject, place: None, depth: Depth::Drift };
-        let marked = match effects.marked(&run.id, sight).await {
+        let Some(marked) = shared.while_staying(effects.marked(&run.id, sight)).await else {
+            return Ok(false);
+        };
+        let marked = match marked {
             Ok(marked) => marked,
             Err(fault) => {
                 // What is refused (the object is gone) will be refused again; the record shows
@@ -58,6 +62,9 @@ async fn sweep_once(shared: &Shared) -> Result<bool, Halt> {
     shared.board.record_run(RunSwept { found, looked_at, removed }.into()).await?;
     for (id, no, credential) in orphans.into_iter().take(64) {
         clean = false;
+        if shared.is_leaving() {
+            break;
+        }
         let Some((state, step, effects)) = shared.stand(id, no) else { continue };
         let permit = effects.reserve(&state.plan, &step, Errand::Discard).await;
         let call = Call { run: &run.id, state: &state, step: &step, permit: Some(&permit) };

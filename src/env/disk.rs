@@ -5,7 +5,7 @@ mod memory;
 mod real;
 
 pub use memory::MemoryDisk;
-pub use real::{RealDisk, read_descriptor};
+pub use real::{NotPrivate, RealDisk, read_descriptor, read_private};
 
 use std::path::{Path, PathBuf};
 

@@ -11,7 +11,7 @@ use crate::domain::approval::{Approval, Roster, SignedApproval};
 use crate::domain::approved::{Here, ReadPlan};
 use crate::domain::event::{ApprovalRecorded, Decision, Event, Line};
 use crate::domain::plan::file;
-use crate::domain::text::Text;
+use crate::domain::text::{Text, count};
 use crate::env::Disk;
 use crate::trail::verify::Trust;
 use crate::trail::{Folder, Objects};
@@ -133,8 +133,15 @@ fn separation(approvals: &Approvals) -> Vec<(bool, String)> {
         let name = phase.phase;
         all.push(said(
             enough,
-            format!("The {name} phase was released by {people} people; {quorum} are required."),
-            format!("The {name} phase was released by {people} people, fewer than the {quorum} required."),
+            format!(
+                "The {name} phase was released by {}; {} required.",
+                count(people, "person", "people"),
+                count(*quorum, "is", "are")
+            ),
+            format!(
+                "The {name} phase was released by {}, fewer than the {quorum} required.",
+                count(people, "person", "people")
+            ),
         ));
     }
     all

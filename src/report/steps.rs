@@ -7,6 +7,7 @@ use crate::domain::event::{Event, Line, Sighting};
 use crate::domain::plan::PlannedTarget;
 use crate::domain::step::{Step, Verb};
 use crate::domain::target::TargetState;
+use crate::domain::text::count;
 use crate::domain::time::{Timestamp, show_span};
 use std::time::Duration;
 
@@ -64,10 +65,13 @@ impl Course {
         let mut parts = Vec::new();
         if self.failures > 0 {
             let last = self.last_fault.as_deref().unwrap_or("no code");
-            parts.push(format!("{} failed attempts, the last with {last}", self.failures));
+            parts.push(format!(
+                "{}, the last with {last}",
+                count(self.failures, "failed attempt", "failed attempts")
+            ));
         }
         if self.looks > 0 {
-            parts.push(format!("in doubt {} times and resolved by looking", self.looks));
+            parts.push(format!("in doubt {} and resolved by looking", count(self.looks, "time", "times")));
         }
         parts.join("; ")
     }

@@ -183,7 +183,9 @@ fn hold(record: &Record, plan: &PlannedTarget, effects: &[Done<'_>]) -> Option<H
             }
             Event::ConsumerConfirmed(e) => {
                 if let Some(hold) = &mut hold {
-                    let said = (e.consumer.to_string(), e.by.to_string(), e.how.to_string(), line.time);
+                    let who = if e.unlisted { " (not on the roster)" } else { "" };
+                    let by = format!("{}{who}", e.by);
+                    let said = (e.consumer.to_string(), by, e.how.to_string(), line.time);
                     hold.confirmed.push(said);
                 }
             }

@@ -4,6 +4,7 @@ use super::model::{ExceptedReport, Fate, Open, Standing, TargetReport, Tone, Tro
 use super::record::Record;
 use super::words;
 use crate::domain::event::{Event, Line};
+use crate::domain::text::count;
 
 /// Deviations, failures, retries, undo, manual resolutions, in the order of the log.
 pub(super) fn list(record: &Record) -> Vec<Trouble> {
@@ -89,12 +90,9 @@ pub(super) fn open(record: &Record, targets: &[TargetReport], excepted: &[Except
     open
 }
 
-fn of_target(record: &Record, target: &TargetReport, open: &mut Vec<Open>) {
-    let mut add = |tone, what: String, next: &str| {
-        let (name, next) = (target.name.clone(), next.to_owned());
-        open.push(Open { target: Some(target.id), name, tone, what, next });
-    };
-    let next = match target.standing {
+/// What has to be done about a target that stands so.
+fn next_of(standing: Standing) -> Option<&'static str> {
+    match standing {
         Standing::Done | Standing::DoneNotEvicted => None,
         Standing::Partial => Some(
             "the cloud refuses to disable the application itself: watch it, take its owners off, or delete it",
@@ -103,7 +101,15 @@ fn of_target(record: &Record, target: &TargetReport, open: &mut Vec<Open>) {
         Standing::Abandoned => Some("decide what replaces it; nothing more happens here"),
         Standing::Stuck => Some("`reissue status` shows what a person does by hand, then `reissue resolve`"),
         Standing::Running | Standing::Waiting => Some("`reissue apply --resume` goes on"),
+    }
+}
+
+fn of_target(record: &Record, target: &TargetReport, open: &mut Vec<Open>) {
+    let mut add = |tone, what: String, next: &str| {
+        let (name, next) = (target.name.clone(), next.to_owned());
+        open.push(Open { target: Some(target.id), name, tone, what, next });
     };
+    let next = next_of(target.standing);
     if let Some(next) = next {
         add(target.standing.tone(), target.standing.words().to_owned(), next);
     }
@@ -135,15 +141,17 @@ fn of_target(record: &Record, target: &TargetReport, open: &mut Vec<Open>) {
     }
     if target.standing == Standing::DoneNotEvicted {
         let ways = target.other_ways_in.len();
-        let what =
-            format!("rotated, not evicted: {ways} other way(s) in were seen there that nobody has reviewed");
+        let what = format!(
+            "rotated, not evicted: {} seen there that nobody has reviewed",
+            count(ways, "other way in was", "other ways in were")
+        );
         add(Tone::Caution, what, "review each with its owner; replace or remove what is not needed");
     }
     let unknown = record.states.get(&target.id).map_or(0, |s| s.unresolved());
     if unknown > 0 {
         add(
             Tone::Bad,
-            format!("the outcome of {unknown} step(s) is not known"),
+            format!("the outcome of {} is not known", count(unknown, "step", "steps")),
             "look at the object before anything else",
         );
     }

@@ -7,6 +7,7 @@ use crate::domain::event::{
 };
 use crate::domain::id::hex;
 use crate::domain::step::{Effect, Release};
+use crate::domain::text::count;
 use crate::domain::time::show_span;
 use crate::trail::reader::Read;
 use std::time::Duration;
@@ -49,9 +50,9 @@ fn of_log(event: &Event) -> Option<String> {
             e.install
         ),
         Event::LogTornTail(e) => {
-            format!("a torn last line of {} bytes was set aside as {}", e.bytes, e.object)
+            format!("a torn last line of {} was set aside as {}", count(e.bytes, "byte", "bytes"), e.object)
         }
-        Event::LogClosed(e) => format!("the log was closed after {} lines", e.events),
+        Event::LogClosed(e) => format!("the log was closed after {}", count(e.events, "line", "lines")),
         Event::ApprovalRecorded(e) => {
             let does = match e.decision {
                 Decision::Approve => "approves",
@@ -64,10 +65,10 @@ fn of_log(event: &Event) -> Option<String> {
         Event::NoteRefused(e) => format!("a note was not taken: {}", e.reason),
         Event::PhaseOpened(e) => {
             format!(
-                "the {} phase is open until {}, with {} approvals",
+                "the {} phase is open until {}, with {}",
                 e.phase,
                 e.expires.short(),
-                e.approvals.len()
+                count(e.approvals.len(), "approval", "approvals")
             )
         }
         _ => return None,
@@ -76,7 +77,9 @@ fn of_log(event: &Event) -> Option<String> {
 
 fn of_run(event: &Event) -> Option<String> {
     Some(match event {
-        Event::RunStarted(e) => format!("the run begins: {} targets, started by {}", e.targets, e.operator),
+        Event::RunStarted(e) => {
+            format!("the run begins: {}, started by {}", count(e.targets, "target", "targets"), e.operator)
+        }
         Event::RunResumed(e) => format!("the run is resumed by {} ({})", e.operator, e.process),
         Event::LaneTaken(e) => format!("writer number {} takes the run", e.epoch),
         Event::RunPaused(e) => format!("PAUSED by {}: {}", e.by, e.reason),
@@ -86,8 +89,8 @@ fn of_run(event: &Event) -> Option<String> {
             format!("store {}: a probe was written and read back (version {})", e.place.store, e.version)
         }
         Event::RunSwept(e) => format!(
-            "{} objects were swept for forgotten credentials of this run: {} found, {} to be removed",
-            e.looked_at,
+            "{} swept for forgotten credentials of this run: {} found, {} to be removed",
+            count(e.looked_at, "object was", "objects were"),
             e.found,
             e.removed.len()
         ),
@@ -101,7 +104,9 @@ fn of_run(event: &Event) -> Option<String> {
 
 fn of_target(event: &Event) -> Option<String> {
     Some(match event {
-        Event::TargetStarted(e) => format!("{} begins: {}, {} steps", e.name, e.kind, e.steps),
+        Event::TargetStarted(e) => {
+            format!("{} begins: {}, {}", e.name, e.kind, count(e.steps, "step", "steps"))
+        }
         Event::TargetExcepted(e) => format!("{} is left alone, as planned ({})", e.name, e.code),
         Event::TargetUnwinding(e) => format!("goes back: {}", cause(&e.cause)),
         Event::TargetStuck(e) => format!("STUCK at step {}: {}; a person is needed", e.step, cause(&e.cause)),
@@ -133,7 +138,10 @@ fn of_target(event: &Event) -> Option<String> {
                 if who.is_empty() { String::new() } else { format!(", waiting for {}", who.join(", ")) };
             format!("hold{until}{who}")
         }
-        Event::ConsumerConfirmed(e) => format!("{} has moved, says {} ({})", e.consumer, e.by, e.how),
+        Event::ConsumerConfirmed(e) => {
+            let who = if e.unlisted { ", who is not on the roster" } else { "" };
+            format!("{} has moved, says {}{who} ({})", e.consumer, e.by, e.how)
+        }
         Event::DriftSeen(e) => {
             let stops = if e.stops { "; this target stops" } else { "" };
             let subject = e.subject.as_ref().map(|s| format!(" ({s})")).unwrap_or_default();
@@ -222,14 +230,21 @@ pub fn effect(effect: &Effect) -> String {
         }
         Effect::Proved { credential, horizon, proof, times } => {
             let what = credential.as_ref().map_or("it".to_owned(), ToString::to_string);
-            format!("{what} is dead: {proof}, {times} times; tokens may live until {}", horizon.short())
+            format!(
+                "{what} is dead: {proof}, {}; tokens may live until {}",
+                count(*times, "time", "times"),
+                horizon.short()
+            )
         }
         Effect::Published { place, previous: _, version } => {
             format!("published to {place}, version {version}")
         }
         Effect::Rechecked { credential: _, old_accepted, times, version } => {
             let old = if *old_accepted { "; the old one was still accepted" } else { "" };
-            format!("the store's newest version {version} was accepted {times} times{old}")
+            format!(
+                "the store's newest version {version} was accepted {}{old}",
+                count(*times, "time", "times")
+            )
         }
         Effect::Rejected { code } => format!("the cloud refuses this switch ({code}); it was left as it was"),
         Effect::Reset { changed_at } => format!("password reset at {}", changed_at.short()),
@@ -242,9 +257,10 @@ pub fn effect(effect: &Effect) -> String {
         Effect::Switched { was_enabled } => format!("switched off (it was {})", on(*was_enabled)),
         Effect::Unblocked => "sign-in possible again".into(),
         Effect::Verified { credential, times, window_s } => format!(
-            "{credential} accepted {times} times in a row over {}",
+            "{credential} accepted {} in a row over {}",
+            count(*times, "time", "times"),
             show_span(Duration::from_secs((*window_s).into()))
         ),
-        Effect::Watched { times } => format!("stayed off in {times} reads"),
+        Effect::Watched { times } => format!("stayed off in {}", count(*times, "read", "reads")),
     }
 }

@@ -164,6 +164,13 @@ impl Journal {
         appended.pop().ok_or_else(JournalError::interrupted)
     }
 
+    /// Sets space aside for the outcomes of steps, unless it is: so that a full disk is noticed
+    /// before anything is begun.
+    pub async fn make_room(&self) -> Result<(), JournalError> {
+        let writer = self.shared.writer.clone().lock_owned().await;
+        self.with(writer, Writer::make_room).await?
+    }
+
     /// Signs a checkpoint over everything that is durable now, unless there is one.
     pub async fn checkpoint_now(&self) -> Result<Checkpoint, JournalError> {
         let writer = self.shared.writer.clone().lock_owned().await;

@@ -104,6 +104,10 @@ impl Permit {
     pub(super) fn spend(&self) -> bool {
         !self.0.spent.swap(true, Ordering::AcqRel)
     }
+    /// Whether the send has begun: from then on its effect may happen.
+    pub fn is_spent(&self) -> bool {
+        self.0.spent.load(Ordering::Acquire)
+    }
     /// The send was turned away at the door (401): it may be repeated with a better token.
     pub(super) fn give_back(&self) {
         self.0.spent.store(false, Ordering::Release);

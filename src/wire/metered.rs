@@ -9,17 +9,22 @@ use bytes::Bytes;
 use http::StatusCode;
 use std::time::Duration;
 
+/// Without a connection, no new try begins later than this after the first.
+pub const CONNECT_MAX: Duration = Duration::from_secs(60);
+
 /// How often and how long a read is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
     pub tries_max: u32,
     /// No new try begins later than this after the first.
     pub total_max: Duration,
+    /// The same, while there is not even a connection: then a person should know soon.
+    pub connect_max: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { tries_max: 8, total_max: Duration::from_secs(240) }
+        Self { tries_max: 8, total_max: Duration::from_secs(240), connect_max: CONNECT_MAX }
     }
 }
 
@@ -73,7 +78,9 @@ impl<W: Wire> Metered<W> {
             }
             let Some(wait) = self.wait_before_next(&result, tries) else { return result };
             let spent = self.clock.elapsed().saturating_sub(begun);
-            if tries >= self.patience.tries_max || spent + wait > self.patience.total_max {
+            let no_line = matches!(&result, Err(e) if e.kind == Kind::Connect);
+            let limit = if no_line { self.patience.connect_max } else { self.patience.total_max };
+            if tries >= self.patience.tries_max || spent + wait > limit {
                 return result;
             }
             self.clock.sleep(wait).await;

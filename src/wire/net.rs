@@ -5,10 +5,12 @@
 //! off, so that the size limit is on what arrives. A proxy of the environment is used, except with
 //! a table of names.
 
-use super::{Kind, Reached, Wire, WireError};
+use super::{Cause, Kind, Reached, Wire, WireError};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::error::Error;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -127,7 +129,35 @@ fn read_error(e: &reqwest::Error, uri: &http::Uri) -> WireError {
     } else {
         (Kind::Cut, Reached::Unknown)
     };
-    WireError::new(kind, reached, uri)
+    WireError::new(kind, reached, uri).because(cause(e))
+}
+
+/// The first thing in the chain of reasons that a person can do something about.
+fn cause(e: &reqwest::Error) -> Cause {
+    let mut next: Option<&(dyn Error + 'static)> = Some(e);
+    while let Some(e) = next {
+        // hyper-util keeps the type to itself.
+        if e.to_string().starts_with("dns error") {
+            return Cause::NoName;
+        }
+        if let Some(io) = e.downcast_ref::<std::io::Error>() {
+            match io.kind() {
+                ErrorKind::ConnectionRefused => return Cause::Refused,
+                ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => return Cause::Unreachable,
+                _ if is_tls(io) => return Cause::Tls,
+                _ => {}
+            }
+        }
+        next = e.source();
+    }
+    Cause::Unsaid
+}
+
+/// An I/O error may wrap another one, which the chain of sources skips.
+fn is_tls(e: &std::io::Error) -> bool {
+    e.get_ref().is_some_and(|inner| {
+        inner.is::<rustls::Error>() || inner.downcast_ref::<std::io::Error>().is_some_and(is_tls)
+    })
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<reqwest::Certificate>, NetError> {

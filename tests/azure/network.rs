@@ -11,7 +11,7 @@ use reissue::lab::serve::serve;
 use reissue::lab::{Lab, LabOptions, Lags, NewApplication, SecretSpec};
 use reissue::wire::budget::Start;
 use reissue::wire::net::{Net, NetOptions, Roots};
-use reissue::wire::{Kind, Reached, Wire};
+use reissue::wire::{Cause, Kind, Reached, Wire};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,4 +65,11 @@ async fn the_network_wire_reaches_the_lab_and_nothing_else() {
         nowhere,
         "another authority"
     );
+    // What a person has to check is another thing each time.
+    let cause = async |net: &Net, uri: &str| net.call(get(uri)).await.unwrap_err().cause;
+    assert_eq!(cause(&net, "https://login.microsoftonline.com/").await, Cause::NoName);
+    assert_eq!(cause(&distrustful, "https://graph.microsoft.us/").await, Cause::Tls);
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = Net::new(options(&serving.ca_pem, closed)).unwrap();
+    assert_eq!(cause(&closed, "https://graph.microsoft.us/").await, Cause::Refused);
 }

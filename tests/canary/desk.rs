@@ -1,6 +1,8 @@
 //! The desk of the canary tests: a lab in this process, so that its secrets are known, and
 //! commands in theirs, whose every output is kept.
 
+#![allow(dead_code)]
+
 use crate::scan::Canaries;
 use crate::team::Team;
 use reissue::domain::playbook::check;
@@ -8,7 +10,9 @@ use reissue::drill::scene::{self, Scene};
 use reissue::env::Env;
 use reissue::lab::serve::serve;
 use reissue::lab::{LabOptions, Lags};
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::sync::mpsc;
 
@@ -18,6 +22,37 @@ pub(crate) struct Desk {
     pub(crate) canaries: Canaries,
     /// What commands printed, each with its command line.
     pub(crate) printed: Vec<(String, Vec<u8>)>,
+    /// Commands that were run.
+    pub(crate) exercised: BTreeSet<String>,
+}
+
+/// In place of a program: keeps its arguments and its environment where the scan finds them, then
+/// becomes it.
+fn stand_in(team: &Team, name: &str, then: &str) {
+    let kept = team.path("children");
+    let script = format!(
+        "#!/bin/sh\nat={}/{name}.$$\nprintf '%s\\n' \"$@\" >$at.argv\ncat /proc/$$/environ >$at.environ\n{then}\n",
+        kept.display()
+    );
+    let file = team.path("bin").join(name);
+    std::fs::write(&file, script).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The whole name of every command that can be run, as clap has them.
+pub(crate) fn all_commands() -> BTreeSet<String> {
+    fn leaves(command: &clap::Command, name: &str, into: &mut BTreeSet<String>) {
+        for inner in command.get_subcommands() {
+            let name = format!("{name} {}", inner.get_name()).trim_start().to_owned();
+            match inner.has_subcommands() {
+                true => leaves(inner, &name, into),
+                false => drop(into.insert(name)),
+            }
+        }
+    }
+    let mut all = BTreeSet::new();
+    leaves(&reissue::cli::clap_command(), "", &mut all);
+    all
 }
 
 /// A word that is in every secret of this run and nowhere else, with what needs escaping.
@@ -46,10 +81,17 @@ impl Desk {
             std::fs::create_dir(team.path(folder)).unwrap();
             team.vars.push((name.into(), team.path(folder).to_string_lossy().into_owned()));
         }
+        for folder in ["bin", "children"] {
+            std::fs::create_dir(team.path(folder)).unwrap();
+        }
+        let path = std::env::var("PATH").unwrap();
+        stand_in(&team, "ssh-keygen", &format!("PATH='{path}' exec ssh-keygen \"$@\""));
+        stand_in(&team, "az", "echo 'Please run az login' >&2; exit 1");
+        team.vars.push(("PATH".into(), format!("{}:{path}", team.path("bin").display())));
         for (name, value) in [("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")] {
             team.vars.push((name.into(), value.into()));
         }
-        Self { team, scene, canaries, printed: Vec::new() }
+        Self { team, scene, canaries, printed: Vec::new(), exercised: BTreeSet::new() }
     }
 
     /// Runs a command and keeps what it prints; its exit code.
@@ -63,6 +105,7 @@ impl Desk {
         vars: &[(&str, &str)],
         stdin: Option<std::fs::File>,
     ) -> i32 {
+        self.note(arguments);
         let mut command = self.team.command(arguments);
         command.envs(vars.iter().copied()).stdin(stdin.map_or(Stdio::null(), Stdio::from));
         let output = command.output().unwrap();
@@ -70,6 +113,14 @@ impl Desk {
         self.printed.push((format!("stdout of {name}"), output.stdout));
         self.printed.push((format!("stderr of {name}"), output.stderr));
         output.status.code().unwrap_or(-1)
+    }
+
+    /// Remembers that a command was run.
+    pub(crate) fn note(&mut self, arguments: &[&str]) {
+        let words: Vec<&str> = arguments.iter().copied().filter(|a| *a != "--json").take(2).collect();
+        let all = all_commands();
+        let names = [words.join(" "), words.first().copied().unwrap_or_default().to_owned()];
+        self.exercised.extend(names.into_iter().find(|name| all.contains(name)));
     }
 
     /// What the last command printed.
@@ -89,7 +140,15 @@ impl Desk {
         let told = self.printed.iter().filter_map(|(what, b)| Some(format!("{what}: {}", scanner.find(b)?)));
         let mut found: Vec<String> = told.collect();
         // The lab's own operator, the people's own keys, the log's own key, and what a test planted.
-        let skip = ["lab/operator.json", "ann", "ben", "log.key", "wrong-secret"];
+        let skip = [
+            "lab/operator.json",
+            "served/operator.json",
+            "ann",
+            "ben",
+            "log.key",
+            "wrong-secret",
+            "own-secret",
+        ];
         found.extend(scanner.files(self.team.folder.path(), &skip));
         found
     }

@@ -258,6 +258,7 @@ fn failed(world: &World, e: &ApplyFailure, resume: bool) -> bool {
         }
         ApplyFailure::SignIn(_) => "failed: cannot sign in",
         ApplyFailure::Halt(Halt::Log(_) | Halt::Disk(_)) => "failed: disk",
+        ApplyFailure::Unwritable(_) => "failed: disk, before anything was begun",
         ApplyFailure::Home(_) => "failed: home",
         ApplyFailure::Halt(Halt::Store { .. }) => "failed: store probe",
         ApplyFailure::Used(_) if world.judge.inner().model.is_finished => {

@@ -8,19 +8,27 @@ use reissue::env::{Disk, DiskError, MemoryDisk};
 use std::io::{BufRead, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 #[derive(Clone)]
 pub struct FrailDisk {
     pub inner: MemoryDisk,
     left: Arc<AtomicI64>,
+    full: Arc<AtomicBool>,
 }
 
 struct FrailAppender(Box<dyn Appender>, FrailDisk);
 
 impl FrailDisk {
     pub fn new() -> Self {
-        Self { inner: MemoryDisk::default(), left: Arc::new(AtomicI64::new(i64::MAX)) }
+        Self::over(MemoryDisk::default())
+    }
+    pub fn over(inner: MemoryDisk) -> Self {
+        Self { inner, left: Arc::new(AtomicI64::new(i64::MAX)), full: Arc::default() }
+    }
+    /// Whether space can be set aside.
+    pub fn is_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
     }
     /// Dies at the `n`th writing operation from now, counted from 0.
     pub fn die_after(&self, n: i64) {
@@ -46,6 +54,16 @@ impl Appender for FrailAppender {
             return Err(e);
         }
         self.0.append(bytes)
+    }
+    fn reserve(&mut self, _: u64) -> Result<(), DiskError> {
+        match self.1.full.load(Ordering::Relaxed) {
+            true => Err(DiskError::new(
+                "cannot set space aside for",
+                Path::new("frail"),
+                &ErrorKind::StorageFull.into(),
+            )),
+            false => Ok(()),
+        }
     }
     fn sync(&mut self) -> Result<(), DiskError> {
         self.1.spend()?;

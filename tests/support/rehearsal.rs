@@ -29,10 +29,10 @@ use reissue::engine::{Left, Outcome};
 use reissue::env::{Clock, Env, MemoryDisk};
 use reissue::lab::LabDisconnect;
 use reissue::pipeline::{self, ApplyFailure, ApplyOrder, PlanFailure, PlanOrder};
-use reissue::trail::Home;
 use reissue::trail::home::Install;
 use reissue::trail::inbox::Inbox;
 use reissue::trail::reader::Reader;
+use reissue::trail::{Home, Journal};
 use reissue::wire::budget::Start;
 use reissue::wire::in_process::InProcess;
 use std::path::Path;
@@ -48,7 +48,7 @@ const APPROVER: &str = "ann@agency.example";
 /// Everything that a run needs, and what outlives a crash of it.
 pub(crate) struct Rehearsal {
     pub(crate) env: Env,
-    disk: MemoryDisk,
+    pub(crate) disk: MemoryDisk,
     pub(crate) playbook: ValidPlaybook,
     pub(crate) scene: Scene,
     pub(crate) wire: Arc<Frail>,
@@ -262,6 +262,18 @@ impl Rehearsal {
 
     async fn apply(&self, home: &Home, plan: &[u8], resume: bool) -> Result<Outcome, ApplyFailure> {
         let (_keep, stop) = watch::channel(false);
+        self.apply_until(home, plan, resume, stop, |_| {}).await
+    }
+
+    /// The same, with somebody who may ask it to leave, and who sees the log.
+    pub(crate) async fn apply_until(
+        &self,
+        home: &Home,
+        plan: &[u8],
+        resume: bool,
+        stop: watch::Receiver<bool>,
+        see: impl FnOnce(&Journal),
+    ) -> Result<Outcome, ApplyFailure> {
         let order = ApplyOrder {
             plan: plan.to_vec(),
             operator: Text::lossy(AUTHOR),
@@ -270,10 +282,10 @@ impl Rehearsal {
             patience: Some(Duration::from_secs(30 * 86_400)),
             stop,
         };
-        Ok(pipeline::apply(&self.env, home, &self.azure, order, |_| {}).await?.1)
+        Ok(pipeline::apply(&self.env, home, &self.azure, order, see).await?.1)
     }
 
-    async fn found(&self) -> Home {
+    pub(crate) async fn found(&self) -> Home {
         let line = approver().public_line().unwrap();
         let roster = format!(
             "reissue_roster: 1\npeople:\n  - name: {APPROVER}\n    role: security-officer\n    keys:\n      - {line}\n"
@@ -291,7 +303,7 @@ impl Rehearsal {
         Home::create(&self.env, Path::new(HOME), install, roster.as_bytes(), process).await.unwrap().0
     }
 
-    fn approve(&self, home: &Home, plan: &[u8]) {
+    pub(crate) fn approve(&self, home: &Home, plan: &[u8]) {
         let read = ReadPlan::new(plan, pipeline::here(home).unwrap()).unwrap();
         let now = self.env.clock.now();
         let statement = read.statement(Says {

@@ -7,6 +7,7 @@ use crate::cli::world::HomeArguments;
 use crate::cli::{ExitCode, Session, run_view};
 use crate::domain::event::{Event, Line};
 use crate::domain::id::{RunId, TargetId};
+use crate::domain::text::count;
 use crate::domain::time::{Timestamp, parse_span};
 use crate::trail::Reader;
 
@@ -61,9 +62,10 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
             show(&mut session.out, &line);
         }
     }
-    session
-        .out
-        .line(&format!("{shown} of {seen} lines. That they are genuine, `reissue audit verify` judges."));
+    session.out.line(&format!(
+        "{shown} of {}. That they are genuine, `reissue audit verify` judges.",
+        count(seen, "line", "lines")
+    ));
     Ok(ExitCode::Done)
 }
 
@@ -88,7 +90,7 @@ fn quiet(event: &Event) -> String {
             format!("{:?}", e.environment).to_lowercase(),
             e.install
         ),
-        Event::LogClosed(e) => format!("log closed after {} events", e.events),
+        Event::LogClosed(e) => format!("log closed after {}", count(e.events, "event", "events")),
         Event::LaneTaken(e) => format!("writer number {} took the run", e.epoch),
         Event::StepIntent(e) => {
             let what = if e.undo { "undo of step" } else { "step" };

@@ -6,7 +6,7 @@ use crate::cli::exit::AuditCode;
 use crate::cli::human::Output;
 use crate::cli::{ExitCode, Session};
 use crate::domain::id::Digest;
-use crate::domain::text::Text;
+use crate::domain::text::{Text, count};
 use crate::env::Disk;
 use crate::trail::export::{BUNDLE_BYTES_MAX, Unpacked, unpack};
 use crate::trail::verify::{Anchor, Check, CheckResult, Finding, Outcome, Report, Trust, Verdict, verify};
@@ -199,7 +199,12 @@ fn objects(report: &Report, out: &mut Output) {
 fn show(case: &Case, report: &Report, out: &mut Output) {
     let Report { anchored, checks, findings, root, runs, signed, size, verdict } = report;
     let folder = Text::<300>::lossy(&case.folder.root().to_string_lossy());
-    out.line(&format!("The log in {folder}: {size} lines, {runs} runs, {signed} lines signed."));
+    out.line(&format!(
+        "The log in {folder}: {}, {}, {} signed.",
+        count(*size, "line", "lines"),
+        count(*runs, "run", "runs"),
+        count(*signed, "line", "lines")
+    ));
     out.line(&format!("  key   {}", case.trust.key));
     out.line(&format!("        ({})", case.key_from));
     out.line(&format!("  root  {root}\n"));
@@ -207,7 +212,7 @@ fn show(case: &Case, report: &Report, out: &mut Output) {
         let (name, about) = about(*check);
         let result = match (outcome, findings) {
             (Outcome::Passed, 0) => "passed".to_owned(),
-            (Outcome::Passed, n) => format!("passed, {n} notes"),
+            (Outcome::Passed, n) => format!("passed, {}", count(*n, "note", "notes")),
             (Outcome::Incomplete, n) => format!("INCOMPLETE ({n})"),
             (Outcome::Tampered, n) => format!("TAMPERED ({n})"),
             (Outcome::NotDone, _) => "NOT DONE: nothing that is kept elsewhere was given".to_owned(),

@@ -2,6 +2,7 @@
 
 use super::{Check, Found, Place};
 use crate::cli::Session;
+use crate::domain::text::count;
 use crate::env::{child, harden};
 use crate::trail::verify::{Report, Trust, Verdict, verify};
 use crate::trail::{Home, LogKey};
@@ -58,7 +59,10 @@ pub(super) fn installation(session: &Session, home: &Home, place: Option<&Place>
         }
     }
     checks.push(match crate::pipeline::here(home) {
-        Ok(here) => Check::good("roster", format!("the pinned one, {} people", here.roster.people().len())),
+        Ok(here) => Check::good(
+            "roster",
+            format!("the pinned one, {}", count(here.roster.people().len(), "person", "people")),
+        ),
         Err(e) => Check::missing("roster", e.to_string(), "restore roster.yaml from a copy"),
     });
     checks.push(log(session, home));
@@ -80,13 +84,18 @@ fn log(session: &Session, home: &Home) -> Check {
     let trust = Trust { key, roster: Some(home.install.roster), anchors: Vec::new() };
     match verify(&session.env.disk, &home.log(), &trust) {
         Err(e) => Check::missing("log", e.to_string(), todo),
-        Ok(Report { verdict: Verdict::Tampered, size, .. }) => {
-            Check::missing("log", format!("its {size} lines are not what was written"), todo)
-        }
+        Ok(Report { verdict: Verdict::Tampered, size, .. }) => Check::missing(
+            "log",
+            format!("its {} not what was written", count(size, "line is", "lines are")),
+            todo,
+        ),
         Ok(Report { verdict: Verdict::Incomplete, size, .. }) => {
-            let what = format!("{size} lines, consistent; something in it is not finished");
+            let what =
+                format!("{}, consistent; something in it is not finished", count(size, "line", "lines"));
             Check::new("log", Found::Note, what, "see `reissue status`")
         }
-        Ok(Report { size, .. }) => Check::good("log", format!("{size} lines, consistent")),
+        Ok(Report { size, .. }) => {
+            Check::good("log", format!("{}, consistent", count(size, "line", "lines")))
+        }
     }
 }

@@ -1,15 +1,12 @@
 //! What the tenant shows to the acting identity: who it is, what it may do, which vaults answer.
 
-use super::{Check, Found, Place};
+use super::{Check, Found, Place, permissions};
 use crate::azure::Azure;
 use crate::azure::claims::Claims;
 use crate::azure::credential::AZURE_CLI_FAILED;
-use crate::azure::permissions::{Action, Granted};
+use crate::cli::line::Line;
 use crate::connector::registry::Registry;
-use crate::domain::playbook::ValidPlaybook;
-use crate::domain::playbook::model::Setting;
 use crate::domain::time::show_span;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Assertions and tokens are refused when clocks are 5 minutes apart.
@@ -17,7 +14,7 @@ const CLOCK_MS_MAX: i64 = 240_000;
 /// More than what the answer's date leaves open.
 const CLOCK_MS_GOOD: i64 = 2_000;
 
-pub(super) async fn look(azure: &Azure, place: &Place) -> Vec<Check> {
+pub(super) async fn look(azure: &Azure, place: &Place, line: &Line) -> Vec<Check> {
     let mut checks = Vec::new();
     let who = azure.who_am_i().await;
     checks.extend(clock(azure));
@@ -28,7 +25,10 @@ pub(super) async fn look(azure: &Azure, place: &Place) -> Vec<Check> {
             if let Some(said) = e.terminal_note().filter(|_| e.code.as_str() == AZURE_CLI_FAILED) {
                 what.push_str(&format!(": {}", said.as_str().trim()));
             }
-            checks.push(Check::missing("identity", what, refused(&e)));
+            checks.push(match line.trouble() {
+                Some((why, todo)) => Check::missing("identity", format!("{what}: {why}"), todo),
+                None => Check::missing("identity", what, refused(&e)),
+            });
         }
         Ok(None) => checks.push(Check::missing(
             "identity",
@@ -37,10 +37,8 @@ pub(super) async fn look(azure: &Azure, place: &Place) -> Vec<Check> {
         )),
         Ok(Some(claims)) => {
             checks.push(identity(azure, &claims).await);
-            checks.extend(actions(place.playbook.as_ref()).into_iter().map(|a| permission(a, &claims)));
-            if let Some(playbook) = &place.playbook {
-                checks.extend(stores(azure, playbook).await);
-            }
+            checks.extend(stores(azure, place, line).await);
+            checks.extend(permissions::of(place.playbook.as_ref(), &claims));
         }
     }
     checks
@@ -49,12 +47,12 @@ pub(super) async fn look(azure: &Azure, place: &Place) -> Vec<Check> {
 fn refused(e: &crate::azure::fault::ApiError) -> &'static str {
     match e.code.as_str() {
         "wrong_tenant" => "this identity signs in to another tenant: use one of the playbook's tenant",
-        "connect" | "timeout" | "cut" => "check the network, the proxy, and that this is the right cloud",
         AZURE_CLI_FAILED => "run `az login --tenant TENANT`, and `az cloud set` for another cloud",
         "AADSTS7000215" | "AADSTS700027" => {
             "the secret or certificate is not one of this application's: renew it"
         }
         "AADSTS7000222" => "the secret has expired: make a new one",
+        "AADSTS90002" => "there is no such tenant in this cloud: check its id, and the cloud",
         "AADSTS700016" => "there is no such application in this tenant: check `--client-id` and the tenant",
         _ => "look the AADSTS number up at https://login.microsoftonline.com/error",
     }
@@ -88,77 +86,36 @@ async fn identity(azure: &Azure, claims: &Claims) -> Check {
     Check::good("identity", format!("{name}, {:?}, object {object}, in tenant {tenant}", azure.identity()))
 }
 
-/// What a playbook's targets need; without a playbook, everything.
-fn actions(playbook: Option<&ValidPlaybook>) -> BTreeSet<Action> {
-    use Action as A;
-    let mut all = BTreeSet::from([A::ReadApplications]);
-    let Some(playbook) = playbook else {
-        all.extend([A::ChangeApplications, A::ReadUsers, A::ResetPasswords, A::SwitchUsers]);
-        all.extend([A::RevokeSessions, A::ReadPolicies, A::ReadRoles, A::ReadLogs]);
-        return all;
-    };
-    for target in &playbook.targets {
-        match target.kind {
-            "app-secret" | "app-certificate" => all.extend([A::ChangeApplications, A::ReadPolicies]),
-            "user-password" => {
-                all.extend([A::ReadUsers, A::ResetPasswords, A::RevokeSessions, A::ReadRoles]);
-                if target.settings.values().any(|s| matches!(s, Setting::Flag(true))) {
-                    all.insert(A::SwitchUsers);
-                }
-            }
-            _ => all.extend([A::ChangeApplications]),
-        }
-    }
-    all
-}
-
-fn permission(action: Action, claims: &Claims) -> Check {
-    let need = action.need();
-    let least = need.any_of[0];
-    match action.granted(claims) {
-        Granted::By("Application.ReadWrite.OwnedBy") if action == Action::ChangeApplications => Check::new(
-            "permission",
-            Found::Unproved,
-            format!(
-                "{}: by Application.ReadWrite.OwnedBy, for applications that this identity owns",
-                need.what
-            ),
-            "make its service principal an owner of each application in the playbook",
-        ),
-        Granted::By(permission) => Check::good("permission", format!("{}: by {permission}", need.what)),
-        Granted::ByRole => Check::new(
-            "permission",
-            Found::Unproved,
-            format!("{}: a person's role decides", need.what),
-            format!("the person needs the role {}", need.role),
-        ),
-        Granted::No => {
-            let todo =
-                format!("grant the application permission {least} (Microsoft Graph), with admin consent");
-            let found = if need.required { Found::Missing } else { Found::Note };
-            Check::new("permission", found, format!("{}: not granted", need.what), todo)
-        }
-    }
-}
-
-async fn stores(azure: &Azure, playbook: &ValidPlaybook) -> Vec<Check> {
-    let registry = Registry::new(azure.clone(), &playbook.stores);
+async fn stores(azure: &Azure, place: &Place, line: &Line) -> Vec<Check> {
+    let registry = Registry::new(azure.clone(), &place.stores);
     let stores = registry.stores();
+    let certificates = place.playbook.iter().any(|p| p.targets.iter().any(|t| t.kind == "app-certificate"));
+    let roles = match certificates {
+        true => "Key Vault Secrets Officer, Key Vault Certificates Officer and Key Vault Crypto User",
+        false => "Key Vault Secrets Officer",
+    };
     let mut checks = Vec::new();
-    for (name, store) in &playbook.stores {
+    for (name, store) in &place.stores {
         let host = &store.key_vault;
+        let who = if name.contains(host.as_str()) { host.to_string() } else { format!("{name} ({host})") };
         checks.push(match stores.reach(name).await {
             Ok(()) => Check::new(
-                "store",
+                "vault",
                 Found::Unproved,
-                format!("{name} ({host}) answers reads; whether it can be written, no read shows"),
-                "the role Key Vault Secrets Officer allows both; the first approved step writes a probe",
+                format!("{who} answers reads; whether it can be written, no read shows"),
+                format!("needed there: {roles}; the first approved step writes a probe"),
             ),
-            Err(fault) => Check::missing(
-                "store",
-                format!("{name} ({host}) does not answer this identity: {}", fault.code),
-                "grant the role Key Vault Secrets Officer on it, and open its firewall to this machine",
+            Err(fault) if fault.code.starts_with("Forbidden") => Check::missing(
+                "vault",
+                format!("{who} refuses this identity: {}", fault.code),
+                format!("grant {roles} on it, and open its firewall to this machine"),
             ),
+            Err(fault) => {
+                let (what, todo) = line.trouble_with(host).unwrap_or_else(|| {
+                    (format!("{who} gives no usable answer: {}", fault.code), "check its name".into())
+                });
+                Check::missing("vault", what, todo)
+            }
         });
     }
     checks

@@ -6,6 +6,7 @@ use crate::connector::registry;
 use crate::domain::event::{Decision, Environment};
 use crate::domain::id::TargetId;
 use crate::domain::step::{Phase, Verb};
+use crate::domain::text::count;
 use crate::domain::time::Timestamp;
 use serde::Serialize;
 use std::path::Path;
@@ -17,10 +18,30 @@ pub(super) struct Todo {
     pub(super) commands: Vec<String>,
 }
 
+/// What whoever asks knows beyond the log: it stands in the command lines instead of a gap.
+#[derive(Default)]
+pub(in crate::cli) struct Known {
+    pub(in crate::cli) operator: Option<String>,
+    /// The plan file, as it was named.
+    pub(in crate::cli) plan: Option<String>,
+    /// The arguments that say who acts.
+    pub(in crate::cli) acting: Option<Vec<String>>,
+}
+
 /// Everything that waits for a person, the most urgent first.
-pub(super) fn todos(run: &Run<'_>, home: &Path, now: Timestamp) -> Vec<Todo> {
-    let words =
-        Words { home: at_home(home), run: run.head.state.id.to_string(), plan: quote(&run.plan_file) };
+pub(super) fn todos(run: &Run<'_>, home: &Path, known: &Known, now: Timestamp) -> Vec<Todo> {
+    let acting = match (&known.acting, run.plan.header.environment) {
+        (Some(words), _) => words.iter().map(|w| format!(" {}", quote(w))).collect(),
+        (None, Environment::Lab) => " --lab DIR".to_owned(),
+        (None, Environment::Production) => " --as HOW --client-id GUID".to_owned(),
+    };
+    let words = Words {
+        acting,
+        home: at_home(home),
+        operator: known.operator.as_deref().map_or("NAME".into(), quote),
+        plan: quote(known.plan.as_deref().unwrap_or(&run.plan_file)),
+        run: run.head.state.id.to_string(),
+    };
     let mut todos = Vec::new();
     if run.head.finished.is_some() {
         return todos;
@@ -58,9 +79,11 @@ pub(super) fn todos(run: &Run<'_>, home: &Path, now: Timestamp) -> Vec<Todo> {
 
 /// Parts of the command lines.
 struct Words {
+    acting: String,
     home: String,
-    run: String,
+    operator: String,
     plan: String,
+    run: String,
 }
 
 fn at_home(home: &Path) -> String {
@@ -98,8 +121,10 @@ fn approvals(run: &Run<'_>, words: &Words, now: Timestamp, todos: &mut Vec<Todo>
         let which = if phase == Phase::Retire { " --phase retire" } else { "" };
         todos.push(Todo {
             why: format!(
-                "{waiting} targets wait for the {phase} phase: {} people other than {} have to approve ({signed})",
-                header.approval.quorum, header.author
+                "{} for the {phase} phase: {} other than {} sign ({signed})",
+                count(waiting, "target waits", "targets wait"),
+                count(header.approval.quorum, "person", "people"),
+                header.author
             ),
             commands: vec![format!("reissue approve {plan}{which} --by NAME --key FILE{home}")],
         });
@@ -150,12 +175,8 @@ fn by_hand(run: &Run<'_>, id: TargetId) -> Vec<String> {
 
 /// Somebody has to keep the run going, now or when the first wait ends.
 fn resume(run: &Run<'_>, words: &Words, now: Timestamp) -> Option<Todo> {
-    let Words { home, run: id, .. } = words;
-    let acting = match run.plan.header.environment {
-        Environment::Lab => " --lab DIR",
-        Environment::Production => " --as HOW --client-id GUID",
-    };
-    let commands = vec![format!("reissue apply --resume {id} --operator NAME{acting}{home}")];
+    let Words { acting, home, operator, run: id, .. } = words;
+    let commands = vec![format!("reissue apply --resume {id} --operator {operator}{acting}{home}")];
     let standings = run.standings(now);
     let until = standings.iter().filter_map(|(_, s)| match s {
         Standing::Holding { until } => Some(*until),

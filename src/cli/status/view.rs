@@ -1,7 +1,7 @@
 //! `status` for people and for programs.
 
 use super::fold::{self, Overview, RunHead};
-use super::next::todos;
+use super::next::{Known, todos};
 use super::{Run, Standing};
 use crate::cli::Session;
 use crate::cli::error::Failure;
@@ -9,6 +9,7 @@ use crate::cli::standing::{Tally, when};
 use crate::domain::id::TargetId;
 use crate::domain::plan::PlannedTarget;
 use crate::domain::step::Phase;
+use crate::domain::text::count;
 use crate::domain::time::Timestamp;
 use crate::trail::Home;
 use serde::Serialize;
@@ -128,11 +129,16 @@ pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) {
     }
     let tally = Tally::of(run.recovery.states.values(), now);
     let excepted = run.plan.header.counts.excepted;
-    let targets = if tally.targets == 1 { "target" } else { "targets" };
-    session.out.line(&format!("\n{} {targets}: {}; {excepted} left alone.", tally.targets, tally.say()));
+    let targets = count(tally.targets, "target", "targets");
+    session.out.line(&format!("\n{targets}: {}; {excepted} left alone.", tally.say()));
     session.out.object("status_tally", &TallyObject { run: run.head.state.id.as_str(), excepted, tally });
     handed_in(session, home);
-    let todos = todos(run, home.root(), now);
+    next(session, home, run, &Known::default());
+}
+
+/// What a person has to do next; for `apply`, which knows more of it, too.
+pub(super) fn next(session: &mut Session, home: &Home, run: &Run<'_>, known: &Known) {
+    let todos = todos(run, home.root(), known, session.env.clock.now());
     if !todos.is_empty() {
         session.out.line("\nNext:");
     }

@@ -1,6 +1,6 @@
 //! What approvers should know about a target that is planned all the same.
 
-use crate::domain::text::Text;
+use crate::domain::text::{Text, count};
 use crate::domain::time::show_span;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -80,7 +80,7 @@ impl fmt::Display for Warning {
                  then ends the sessions"
             ),
             Warning::OwnersCanReenable { owners } => {
-                write!(f, "{owners} owner(s) can switch it on again: review them")
+                write!(f, "{} can switch it on again: review each", count(*owners, "owner", "owners"))
             }
             Warning::WorksAgain { credentials } => write!(
                 f,

@@ -77,6 +77,10 @@ impl TargetState {
             if state.forward.status == Status::Intended {
                 state.forward.status = if step.verb.writes() { Status::InDoubt } else { Status::Idle };
             }
+            // Reading begins again, and so does the patience with it: the time between was not ours.
+            if !step.verb.writes() && matches!(state.forward.status, Status::Idle | Status::RetryAt(_)) {
+                state.forward.first_at = None;
+            }
             if state.undo.status == Status::Intended {
                 state.undo.status = Status::InDoubt;
             }

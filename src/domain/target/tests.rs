@@ -340,6 +340,7 @@ fn a_release_is_by_time_or_by_confirmation() {
         world.turn(7);
     }
     let confirmed = ConsumerConfirmed {
+        unlisted: false,
         by: Text::lossy("ann"),
         consumer: Text::lossy("team"),
         how: Text::lossy("inbox"),

@@ -3,7 +3,7 @@
 use super::{Appender, Disk, DiskError};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// The machine's file system.
@@ -53,6 +53,43 @@ pub fn read_descriptor(number: u32, limit: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Why a file is no place for a secret.
+#[derive(Debug)]
+pub enum NotPrivate {
+    Disk(DiskError),
+    /// Its mode lets others in.
+    Shared(u32),
+    /// It belongs to another user than this one or root.
+    Foreign,
+}
+
+/// Reads a regular file that nobody else may read or change: for secrets.
+pub fn read_private(path: &Path, limit: u64) -> Result<Vec<u8>, NotPrivate> {
+    let file = open_regular(path).map_err(NotPrivate::Disk)?;
+    let wrong = |e: &std::io::Error| NotPrivate::Disk(DiskError::new("cannot read", path, e));
+    // Of the open file: the name may point elsewhere by now.
+    let meta = file.metadata().map_err(|e| wrong(&e))?;
+    let mode = meta.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(NotPrivate::Shared(mode));
+    }
+    if meta.uid() != 0 && meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(NotPrivate::Foreign);
+    }
+    read_all(file, path, limit).map_err(NotPrivate::Disk)
+}
+
+fn read_all(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, DiskError> {
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| DiskError::new("cannot read", path, &e))?;
+    if bytes.len() as u64 > limit {
+        let e =
+            std::io::Error::new(std::io::ErrorKind::FileTooLarge, format!("it is larger than {limit} bytes"));
+        return Err(DiskError::new("cannot read", path, &e));
+    }
+    Ok(bytes)
+}
+
 /// Writes a temporary file beside `path`, synced, and returns its name.
 fn write_beside(path: &Path, bytes: &[u8]) -> Result<std::path::PathBuf, DiskError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -70,17 +107,7 @@ fn write_beside(path: &Path, bytes: &[u8]) -> Result<std::path::PathBuf, DiskErr
 
 impl Disk for RealDisk {
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, DiskError> {
-        let file = open_regular(path)?;
-        let mut bytes = Vec::new();
-        file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| DiskError::new("cannot read", path, &e))?;
-        if bytes.len() as u64 > limit {
-            let e = std::io::Error::new(
-                std::io::ErrorKind::FileTooLarge,
-                format!("it is larger than {limit} bytes"),
-            );
-            return Err(DiskError::new("cannot read", path, &e));
-        }
-        Ok(bytes)
+        read_all(open_regular(path)?, path, limit)
     }
 
     fn open_read(&self, path: &Path) -> Result<Box<dyn BufRead + Send>, DiskError> {

@@ -165,6 +165,12 @@ impl Writer {
         }
     }
 
+    pub(super) fn make_room(&mut self) -> Result<(), JournalError> {
+        self.usable()?;
+        self.reserve();
+        self.full.as_ref().map_or(Ok(()), |why| Err(JournalError::Full(why.clone())))
+    }
+
     fn publish<'a>(&self, appended: impl Iterator<Item = &'a Appended>) {
         let mut subscribers = lock(&self.subscribers);
         for one in appended {

@@ -1,0 +1,68 @@
+//! Why nothing was applied, or no more, with the state of the world and what to do next.
+
+use super::Arguments;
+use crate::cli::codes::{self, ErrorCode};
+use crate::cli::error::Failure;
+use crate::domain::approved::NotApproved;
+use crate::engine::Halt;
+use crate::pipeline::ApplyFailure;
+use crate::trail::Home;
+
+const AGAIN: &str = "whatever was under way is in the log, and will be looked for on resume";
+const NOTHING_BEGUN: &str = "nothing was begun: nothing was sent that changes anything";
+
+pub(super) fn failed(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> Failure {
+    let (code, next) = reason(arguments, home, e);
+    let failure = Failure::new(code, e.to_string(), next);
+    let failure = match e {
+        ApplyFailure::Halt(_) => failure.state(AGAIN),
+        ApplyFailure::Unwritable(_) => failure.state(NOTHING_BEGUN),
+        _ => failure,
+    };
+    match &arguments.plan {
+        Some(path) => failure.at(path),
+        None => failure.at(home.root()),
+    }
+}
+
+fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, String) {
+    use ApplyFailure as F;
+    let plan = arguments.plan.as_ref().map_or("PLAN".into(), |p| p.display().to_string());
+    let resume = "`reissue apply --resume`";
+    let (code, next) = match e {
+        F::NotApproved(NotApproved::Quorum(_)) | F::NotCounted { .. } => {
+            let how = format!("each of them runs `reissue approve {plan} --by NAME --key FILE`");
+            return (codes::NOT_APPROVED, format!("{how}, then apply again"));
+        }
+        F::Begun(run) => {
+            let next = format!("`reissue apply --resume {run}`; `reissue status {run}` shows it");
+            return (codes::NO_RUN, next);
+        }
+        F::Other(run) => {
+            let either = format!("`reissue apply --resume {run}` or `reissue abort {run}`");
+            return (codes::NO_RUN, format!("{either}; `reissue status` shows it"));
+        }
+        F::Unwritable(_) => {
+            let room = "free at least 4 MiB there, or make the folder writable to you";
+            let again = arguments.plan.as_ref().map_or(resume.into(), |_| format!("`reissue apply {plan}`"));
+            return (codes::LOG, format!("{room} ({}), then run {again} again", home.root().display()));
+        }
+        F::NotApproved(NotApproved::Expired(_)) => (codes::STALE, "make a new plan with `reissue plan`"),
+        F::NotApproved(NotApproved::Guardrail(_)) => (codes::GUARDRAIL, "plan fewer targets"),
+        F::NotApproved(_) => (codes::NOT_APPROVED, "others have to run `reissue approve` on this very file"),
+        F::Roster(_) | F::Home(_) => (codes::HOME, "`reissue audit verify` tells more"),
+        F::SignIn(_) => (codes::IDENTITY, "check the identity with `reissue doctor`"),
+        F::Identity { .. } => (codes::IDENTITY, "apply with the identity that the plan was made with"),
+        F::NotBegun => (codes::NO_RUN, "see `reissue status`"),
+        F::Used(_) => (codes::NO_RUN, "make a new plan with `reissue plan`"),
+        F::Illegal { .. } => (codes::LOG, "do not go on; run `reissue audit verify` and compare with a copy"),
+        F::Halt(Halt::Store { .. }) => (
+            codes::STORE,
+            "grant this identity the right to set secrets there, then `reissue apply --resume`",
+        ),
+        F::Halt(_) => {
+            (codes::HALTED, "repair the disk (the log needs 4 MiB free), then `reissue apply --resume`")
+        }
+    };
+    (code, next.to_owned())
+}
