@@ -1,7 +1,8 @@
 //! Never decide from one read: replicas lag by seconds and disagree (reported), so a finding
 //! counts when several reads in a row agree on it.
 
-use super::Hand;
+use super::{Call, Hand};
+use crate::domain::credential::CredentialRef;
 use crate::domain::event::{Fault, FaultClass, Happened};
 use crate::domain::text::Text;
 use crate::env::Clock;
@@ -19,16 +20,20 @@ pub(super) struct Agreement {
 pub(super) const AFTER_DOUBT: Agreement = Agreement { times: 4, apart: Duration::from_secs(45) };
 /// As proof of a state: four reads over half a minute.
 pub(super) const AS_PROOF: Agreement = Agreement { times: 4, apart: Duration::from_secs(11) };
-/// As proof that nothing signs in with a credential whose value is not known here: the directory's
-/// word says nothing of the sign-in nodes, which follow it by up to minutes (no figure is published:
-/// "assume minutes", unconfirmed). Ten minutes of agreeing reads.
-const AS_PROOF_OF_ABSENCE: Agreement = Agreement { times: 11, apart: Duration::from_secs(60) };
+/// How long after its removal the absence of a credential proves its death, where its value is not
+/// known here: the directory's word says nothing of the sign-in nodes, which follow it by up to
+/// minutes (no figure is published: "assume minutes", unconfirmed).
+const SPREADS_WITHIN: Duration = Duration::from_secs(600);
 /// More disagreement than this is no lag any more.
 const READS_MOST: u16 = 40;
 
-/// What proves that a credential is dead: reads alone, or reads and a refusal of its value.
-pub(super) fn as_proof(hand: &Hand) -> Agreement {
-    if hand.witness.is_some() { AS_PROOF } else { AS_PROOF_OF_ABSENCE }
+/// Before reads alone may prove that a credential is dead: until its removal has spread. Its refused
+/// value would be proof enough.
+pub(super) async fn until_spread(clock: Clock, call: &Call<'_>, hand: &Hand, gone: &CredentialRef) {
+    let removed = call.state.retired_at(gone).filter(|_| hand.witness.is_none());
+    if let Some(at) = removed {
+        clock.sleep_until(at.after(SPREADS_WITHIN)).await;
+    }
 }
 
 /// Reads until the agreement is reached; the last value is the answer.

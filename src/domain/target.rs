@@ -189,6 +189,11 @@ impl TargetState {
     pub fn published(&self) -> Option<&Published> {
         self.published.as_ref()
     }
+    /// When an old credential was taken away.
+    pub fn retired_at(&self, credential: &CredentialRef) -> Option<Timestamp> {
+        let gone = |s: &&Step| s.verb.retires() && s.credential.as_ref() == Some(credential);
+        self.done_at(self.plan.steps.iter().find(gone)?.no)
+    }
     /// Whether the cloud refuses what this step switches: nothing was changed by it.
     pub fn is_rejected(&self, no: StepNo) -> bool {
         self.rejected.contains_key(&no)

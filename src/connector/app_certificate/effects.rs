@@ -12,7 +12,7 @@ use crate::connector::parts::{
     APP_TOKEN_LIFE, client, holder, holder_of, is_personal, look_for_version, minted, old, place, restore,
     store_changed, unexpected,
 };
-use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, as_proof};
+use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, until_spread};
 use crate::connector::registry::World;
 use crate::connector::sign_in::Presented;
 use crate::connector::store::{Label, VaultStores};
@@ -161,13 +161,13 @@ impl AppCertificateEffects {
         {
             hand.witness = self.witness(call, &published.place).await.map(|(value, _)| value);
         }
-        let reads = as_proof(hand);
-        let list = List::read(&self.azure, &holder, reads).await?;
+        until_spread(self.azure.env().clock, call, hand, &credential).await;
+        let list = List::read(&self.azure, &holder, AS_PROOF).await?;
         if list.find(&credential).is_some() {
             return Err(fault(FaultClass::NotYet, "still_listed").into());
         }
         self.others_are_there(call, &list)?;
-        let (mut proof, mut times) = (Proof::Absent, reads.times);
+        let (mut proof, mut times) = (Proof::Absent, AS_PROOF.times);
         let witness = hand.witness.as_ref().and_then(|value| CertificateKey::from_pem(value).ok());
         if let Some(key) = witness {
             times = sign_in::refused(&self.azure, &client(call)?, &Presented::Key(&key)).await?;

@@ -10,7 +10,7 @@ use crate::connector::parts::{
     APP_TOKEN_LIFE, client, holder, holder_of, is_personal, look_for_version, minted, old, place, restore,
     store_changed, unexpected,
 };
-use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, Agreement, agree, as_proof};
+use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, Agreement, agree, until_spread};
 use crate::connector::registry::World;
 use crate::connector::sign_in::Presented;
 use crate::connector::store::{Label, VaultStores};
@@ -202,11 +202,11 @@ impl AppSecretEffects {
         {
             hand.witness = self.witness(call, &published.place).await;
         }
-        let reads = as_proof(hand);
-        if self.is_listed(&call.state.plan, &credential, reads).await? {
+        until_spread(self.azure.env().clock, call, hand, &credential).await;
+        if self.is_listed(&call.state.plan, &credential, AS_PROOF).await? {
             return Err(fault(FaultClass::NotYet, "still_listed").into());
         }
-        let (mut proof, mut times) = (Proof::Absent, reads.times);
+        let (mut proof, mut times) = (Proof::Absent, AS_PROOF.times);
         if let Some(old) = &hand.witness {
             times = sign_in::refused(&self.azure, &client(call)?, &Presented::Secret(old)).await?;
             proof = match call.state.old_was_accepted() {
