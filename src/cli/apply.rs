@@ -3,7 +3,7 @@
 use super::codes;
 use super::error::Failure;
 use super::progress::Progress;
-use super::world::{ActingArguments, HomeArguments, process, runtime};
+use super::world::{ActingArguments, HomeArguments, interrupted, process, runtime};
 use super::{ExitCode, Session, run_view};
 use crate::domain::approved::NotApproved;
 use crate::domain::event::Line;
@@ -124,19 +124,6 @@ async fn view(
                 let _ = stop.send(true);
             }
         }
-    }
-}
-
-/// Ctrl-C, or a polite request to end (SIGTERM).
-async fn interrupted() {
-    let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        biased;
-        _ = tokio::signal::ctrl_c() => {}
-        _ = term.recv() => {}
     }
 }
 

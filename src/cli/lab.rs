@@ -2,11 +2,12 @@
 
 use super::codes;
 use super::error::Failure;
-use super::world::runtime;
+use super::world::{interrupted, runtime};
 use super::{ExitCode, Session};
 use crate::drill::scene;
+use crate::env::{Env, Random};
 use crate::lab::serve::serve;
-use crate::lab::{LabOptions, Lags};
+use crate::lab::{Faults, Lab, LabOptions, Lags};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -24,13 +25,20 @@ pub(super) struct Arguments {
     /// Write each exchange, without its secrets, to this file
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// No lags; commands that use this lab look again after a shorter while
-    #[arg(long)]
-    fast: bool,
+    /// No lags, windows of quotas that are so many times shorter, and people who sign in so many times
+    /// more often; commands that use this lab look again after a shorter while
+    #[arg(long, value_name = "TIMES", num_args = 0..=1, require_equals = true, default_missing_value = "20",
+          value_parser = clap::value_parser!(u32).range(1..=100))]
+    fast: Option<u32>,
+    /// Switch on the lab's faults, drawn from this number: lost replies, throttling, conflicts, errors,
+    /// slow answers, lags. With `--fast`, so many times shorter ones
+    #[arg(long, value_name = "SEED")]
+    hostile: Option<u64>,
+    /// Write what really happened to this file, at the start and again when the lab ends (Ctrl-C or
+    /// SIGTERM): outages, attackers, writes, faults, and every credential by its id
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
 }
-
-/// What a fast lab divides pauses by.
-const FAST: u32 = 20;
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let playbook = super::check::load(&arguments.file, session)?;
@@ -39,8 +47,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         |e: String| Failure::new(codes::NO_LAB, e, "check the folder and the port").at(&arguments.dir);
     let runtime = runtime()?;
     runtime.block_on(async {
-        let lags = if arguments.fast { Lags::none() } else { Lags::default() };
-        let scene = scene::build_with(&env, &playbook, LabOptions { lags, ..LabOptions::default() });
+        let scene = scene::build_with(&in_weather(&env, &arguments), &playbook, options(&arguments));
         if let Some(file) = &arguments.record {
             let file = env.disk.open_append(file).map_err(|e| failed(e.to_string()))?;
             let file = Mutex::new(file);
@@ -51,13 +58,13 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             });
         }
         env.disk.make_folder(&arguments.dir).map_err(|e| failed(e.to_string()))?;
-        let haste = if arguments.fast { FAST } else { 1 };
         let operator = serde_json::json!({
-            "client_id": scene.operator, "secret": scene.operator_secret, "haste": haste
+            "client_id": scene.operator, "secret": scene.operator_secret, "haste": haste(&arguments)
         });
         let operator = format!("{operator:#}\n");
         let path = arguments.dir.join("operator.json");
         env.disk.write_atomic(&path, operator.as_bytes()).map_err(|e| failed(e.to_string()))?;
+        write_ledger(&env, &arguments, &scene.lab)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
         let serving =
             serve(scene.lab.clone(), &arguments.dir, address).await.map_err(|e| failed(e.to_string()))?;
@@ -72,8 +79,40 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         out.flush();
         tokio::select! {
             () = serving.wait() => {}
-            _ = tokio::signal::ctrl_c() => {}
+            () = interrupted() => {}
         }
+        if arguments.ledger.is_some() {
+            scene.lab.last_call();
+        }
+        write_ledger(&env, &arguments, &scene.lab)?;
         Ok(ExitCode::Done)
     })
+}
+
+fn haste(arguments: &Arguments) -> u32 {
+    arguments.fast.unwrap_or(1)
+}
+
+/// A hostile lab draws from its seed, so that the same faults exist in it again.
+fn in_weather(env: &Env, arguments: &Arguments) -> Env {
+    let random = arguments.hostile.map_or_else(|| env.random.clone(), Random::from_seed);
+    Env { random, ..env.clone() }
+}
+
+fn options(arguments: &Arguments) -> LabOptions {
+    let haste = haste(arguments);
+    let lags = match (arguments.fast, arguments.hostile) {
+        (Some(_), None) => Lags::none(),
+        _ => Lags::shorter(haste),
+    };
+    let swarm = |seed| Faults::swarm(&Random::from_seed(seed)).without_strangers();
+    let faults = arguments.hostile.map(swarm).unwrap_or_default();
+    LabOptions { lags, faults, haste, ..LabOptions::default() }
+}
+
+fn write_ledger(env: &Env, arguments: &Arguments, lab: &Lab) -> Result<(), Failure> {
+    let Some(file) = &arguments.ledger else { return Ok(()) };
+    let text = format!("{:#}\n", lab.statement());
+    let written = env.disk.write_atomic(file, text.as_bytes());
+    written.map_err(|e| Failure::new(codes::NO_LAB, e.to_string(), "check the folder and the disk").at(file))
 }

@@ -75,7 +75,8 @@ fn user_password(scene: &mut Scene, _: &ValidPlaybook, target: &Target) {
     scene.lab.create_user(user);
     let (user, password) = (upn.to_string(), LEAKED_PASSWORD.to_owned());
     scene.leaked.push((user.clone(), password.clone()));
-    let attacker = scene.lab.user_attacker(UserAttackerSpec { user, password, every: ATTACK_EVERY });
+    let attacker =
+        scene.lab.user_attacker(UserAttackerSpec { user, password, every: ATTACK_EVERY / scene.haste });
     scene.attackers.push((upn.to_string(), attacker));
 }
 
@@ -98,7 +99,8 @@ fn application(scene: &mut Scene, target: &Target) -> Option<ClientId> {
 }
 
 fn leak(scene: &mut Scene, target: &Target, app: &ClientId, value: &str) {
-    let attacker = AttackerSpec { client_id: app.clone(), value: value.to_owned(), every: ATTACK_EVERY };
+    let attacker =
+        AttackerSpec { client_id: app.clone(), value: value.to_owned(), every: ATTACK_EVERY / scene.haste };
     let name = target.subject.name().to_owned();
     scene.attackers.push((name.clone(), scene.lab.attacker(attacker)));
     scene.leaked.push((name, value.to_owned()));
@@ -128,7 +130,7 @@ fn move_in(
             client_id: app.clone(),
             source,
             refresh: habit,
-            sign_in_every: SIGN_IN_EVERY,
+            sign_in_every: SIGN_IN_EVERY / scene.haste,
         });
         let held = Held {
             app: target.subject.name().to_owned(),

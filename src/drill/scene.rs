@@ -44,6 +44,8 @@ pub struct Scene {
     pub leaked: Vec<(String, String)>,
     /// Applications that exist already.
     pub(super) made: Vec<ClientId>,
+    /// How many times more often everybody signs in than in a drill.
+    pub(super) haste: u32,
 }
 
 /// What a consumer began with.
@@ -63,6 +65,7 @@ pub fn build(env: &Env, playbook: &ValidPlaybook) -> Scene {
 /// Builds the tenant in a lab of these options.
 pub fn build_with(env: &Env, playbook: &ValidPlaybook, options: LabOptions) -> Scene {
     let options = LabOptions { tenant: playbook.tenant.id.clone(), ..options };
+    let haste = options.haste;
     let lab = Lab::new(env.clock, env.random.clone(), options);
     let operator: ClientId = OPERATOR.parse().unwrap_or_else(|_| ClientId::from_random([0; 16]));
     lab.create_application(NewApplication::new(operator.clone(), OPERATOR_NAME));
@@ -83,6 +86,7 @@ pub fn build_with(env: &Env, playbook: &ValidPlaybook, options: LabOptions) -> S
         consumers: BTreeMap::new(),
         leaked: Vec::new(),
         made: Vec::new(),
+        haste,
     };
     for target in &playbook.targets {
         furnish::furnish(&mut scene, playbook, target);

@@ -20,7 +20,7 @@ pub(super) async fn sweep(shared: &Shared) -> Result<bool, Halt> {
             return Ok(true);
         }
         if round < SWEEPS_MOST && !*shared.stop.borrow() {
-            shared.env.clock.sleep(APART).await;
+            shared.env.clock.pause_between_looks(APART).await;
         }
     }
     Ok(false)

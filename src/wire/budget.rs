@@ -254,6 +254,7 @@ impl Budget {
     fn bucket<'a>(&self, state: &'a mut State, name: &Bucket, now: Duration) -> &'a mut Pace {
         let make = || {
             let quota = self.0.quotas.get(name.sort()).copied().unwrap_or(UNDESCRIBED);
+            let quota = Quota { window: self.0.clock.as_lag(quota.window), ..quota };
             Pace::new(quota, self.0.pace, self.0.start == Start::Full, now)
         };
         state.buckets.entry(name.clone()).or_insert_with(make)
