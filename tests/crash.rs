@@ -24,10 +24,9 @@ use std::time::{Duration, Instant};
 use team::Team;
 
 const KILLS_A_RUN: u32 = 10;
-/// About how long a run lasts that is killed so often; moments are drawn over what is left of it.
-const A_RUN: Duration = Duration::from_secs(25);
-/// Nothing has begun before that.
-const AT_LEAST: Duration = Duration::from_millis(100);
+/// A moment may be so much later than the step that it is counted from: holds are long, and nothing
+/// happens in them.
+const LATER_MS: u64 = 4_000;
 /// A round that is not over by then hangs.
 const WATCHDOG: Duration = Duration::from_secs(15 * 60);
 /// How long a hostile lab that is sixty times as fast may lag: 120 s, and ten minutes more when it
@@ -45,15 +44,20 @@ fn a_run_that_is_killed_at_any_moment_ends_as_planned() {
     let seed = number("CRASH_SEED").unwrap_or(1);
     let is_hostile = number("CRASH_HOSTILE").is_some_and(|n| n > 0);
     println!("CRASH_KILLS={wanted} CRASH_SEED={seed} CRASH_HOSTILE={}", u8::from(is_hostile));
-    let (mut done, mut rounds, mut hits) = (0, 0, 0);
-    while done < wanted {
-        let round = Round::begin(seed + rounds, is_hostile, KILLS_A_RUN.min(wanted - done));
-        let (kills, in_doubt) = round.play();
-        (done, rounds, hits) = (done + kills, rounds + 1, hits + in_doubt);
+    let (mut kills, mut rounds) = (0, 0);
+    let mut struck = [0; 3];
+    while kills < wanted {
+        let round = Round::begin(seed + rounds, is_hostile, KILLS_A_RUN.min(wanted - kills));
+        let (more, of) = round.play();
+        struck.iter_mut().zip(of).for_each(|(sum, more)| *sum += more);
+        (kills, rounds) = (kills + more, rounds + 1);
         assert!(kills > 0 || rounds < 3, "runs end before they can be killed");
     }
-    println!("{done} kills in {rounds} runs, {hits} steps were in doubt: every run ended as planned");
-    assert!(hits > 0, "no kill has hit a step under way: nothing was tried");
+    let [cut_off, looked, lost] = struck;
+    println!(
+        "{kills} kills in {rounds} runs cut off {cut_off} steps; {looked} were looked for, {lost} values were lost"
+    );
+    assert!(cut_off > 0, "no kill has hit a step under way: nothing was tried");
 }
 
 /// One tenant, one run, its kills.
@@ -64,6 +68,15 @@ struct Round {
     seed: u64,
     kills: u32,
     begun: Instant,
+}
+
+/// When to kill: after so many steps, anywhere in the work of the run …
+struct Moment {
+    steps: usize,
+    /// … and so much later, since there are holds in which nothing is done …
+    later: Duration,
+    /// … or, since requests are short and far between, milliseconds after the next intent.
+    after_intent: bool,
 }
 
 impl Round {
@@ -85,16 +98,21 @@ impl Round {
     }
 
     /// Kills and resumes until the run is over, then judges. How many kills it took, and how many
-    /// steps were in doubt.
-    fn play(mut self) -> (u32, u32) {
+    /// steps were cut off, were in doubt, and had lost their value.
+    fn play(mut self) -> (u32, [usize; 3]) {
         let moments = Random::from_seed(self.seed).stream("crash-moments");
-        let (mut left, mut kills, mut life) = (A_RUN, 0, 0);
-        loop {
-            // The first of the remaining moments, each anywhere in what is left of the run.
-            let draws = (kills..self.kills).map(|_| moments.between(0, left.as_millis() as u64));
-            let after = draws.min().map(|ms| Duration::from_millis(ms).max(AT_LEAST));
-            let (child, born) = (self.apply(life), Instant::now());
-            match self.live(child, life, after.map(|after| (born + after, moments.between(0, 16)))) {
+        let steps =
+            std::fs::read_to_string(self.team.path("plan.jsonl")).unwrap().matches("\"verb\"").count();
+        let mut points: Vec<u64> = (0..self.kills).map(|_| moments.between(0, steps as u64 - 1)).collect();
+        points.sort_unstable();
+        let mut kills = 0;
+        for life in 0.. {
+            let point = points.get(kills).map(|point| Moment {
+                steps: usize::try_from(*point).unwrap(),
+                later: Duration::from_millis(moments.between(0, LATER_MS)),
+                after_intent: moments.chance(500),
+            });
+            match self.live(self.apply(life), life, point) {
                 Some(status) if status.success() => break,
                 // What the sweep could not clean up yet is swept again.
                 Some(status) if status.code() == Some(130) => {}
@@ -104,57 +122,60 @@ impl Round {
                     self.keep_a_checkpoint();
                 }
             }
-            left = left.saturating_sub(born.elapsed()).max(A_RUN / 10);
-            life += 1;
         }
         println!("  run {}: {kills} kills in {} s", self.seed, self.begun.elapsed().as_secs());
         self.trail();
-        let looked = self.team.log().matches("\"event\":\"step.looked\"").count();
+        // A hold is done without an intent.
+        let held = self.team.log().matches("\"effect\":{\"held\"").count();
+        let ended = self.count("step.done") - held + self.count("step.failed");
+        let struck = [self.count("step.intent") - ended, self.count("step.looked"), self.count("value.lost")];
         self.judged();
-        (kills, u32::try_from(looked).unwrap())
+        (u32::try_from(kills).unwrap(), struck)
+    }
+
+    /// How many lines of the log are such an event.
+    fn count(&self, event: &str) -> usize {
+        self.team.log().matches(&format!("\"event\":\"{event}\"")).count()
     }
 
     /// `apply`, or `apply --resume` once the run has begun.
     fn apply(&self, life: u32) -> Child {
-        let begun = self.team.log().contains("\"event\":\"run.started\"");
-        let plan = if begun { "--resume" } else { "plan.jsonl" };
+        let plan = if self.count("run.started") > 0 { "--resume" } else { "plan.jsonl" };
         let out = std::fs::File::create(self.team.path(&format!("apply-{life}"))).unwrap();
         let mut command = self.team.command(&["apply", plan, "--operator", "op", "--lab", "lab"]);
         command.stdout(Stdio::from(out.try_clone().unwrap())).stderr(Stdio::from(out)).spawn().unwrap()
     }
 
     /// Lets it live until that moment; none if it was killed.
-    fn live(&self, mut child: Child, life: u32, until: Option<(Instant, u64)>) -> Option<ExitStatus> {
+    fn live(&self, mut child: Child, life: u32, moment: Option<Moment>) -> Option<ExitStatus> {
         loop {
             if let Some(status) = child.try_wait().unwrap() {
                 return Some(status);
             }
-            if until.is_some_and(|(until, _)| Instant::now() >= until) {
-                self.aim(until.map_or(0, |(_, aim)| aim));
+            if let Some(moment) = moment.as_ref().filter(|m| self.count("step.done") >= m.steps) {
+                self.wait_for_it(moment);
                 // SIGKILL.
                 child.kill().unwrap();
-                child.wait().unwrap();
-                return None;
+                let ended = child.wait().unwrap();
+                return ended.code().map(|_| ended);
             }
             if self.begun.elapsed() > WATCHDOG {
                 child.kill().unwrap();
                 panic!("{}", self.trouble("the run does not end", life));
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(15));
         }
     }
 
-    /// Requests are short and far between: every second time, it is killed some milliseconds after
-    /// the log has grown, which may be between an intent and its outcome.
-    fn aim(&self, draw: u64) {
-        let length = || std::fs::metadata(self.team.path(".reissue/log/events.jsonl")).map_or(0, |m| m.len());
-        let (before, begun) = (length(), Instant::now());
-        if draw % 2 == 1 {
-            while length() == before && begun.elapsed() < Duration::from_secs(1) {
-                std::thread::sleep(Duration::from_micros(200));
-            }
-            std::thread::sleep(Duration::from_millis(draw / 2));
+    fn wait_for_it(&self, moment: &Moment) {
+        if !moment.after_intent {
+            return std::thread::sleep(moment.later);
         }
+        let (intents, begun) = (self.count("step.intent"), Instant::now());
+        while self.count("step.intent") == intents && begun.elapsed() < Duration::from_secs(1) {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        std::thread::sleep(moment.later / 1_000);
     }
 
     /// The first checkpoint there is is kept outside of the installation.

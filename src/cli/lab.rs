@@ -105,8 +105,7 @@ fn options(arguments: &Arguments) -> LabOptions {
         (Some(_), None) => Lags::none(),
         _ => Lags::shorter(haste),
     };
-    let swarm = |seed| Faults::swarm(&Random::from_seed(seed)).without_strangers();
-    let faults = arguments.hostile.map(swarm).unwrap_or_default();
+    let faults = arguments.hostile.map(|seed| Faults::weather(&Random::from_seed(seed))).unwrap_or_default();
     LabOptions { lags, faults, haste, ..LabOptions::default() }
 }
 

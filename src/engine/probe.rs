@@ -41,7 +41,7 @@ pub(super) async fn stores(
                 }
                 Err(_) => {
                     tries += 1;
-                    shared.env.clock.sleep(Duration::from_secs(5 << tries)).await;
+                    shared.env.clock.pause_between_looks(Duration::from_secs(5 << tries)).await;
                 }
             }
         };

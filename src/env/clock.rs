@@ -57,6 +57,13 @@ impl Clock {
             Self::Virtual { .. } => span,
         }
     }
+    /// The other way round: how long `span` of this clock is to the cloud.
+    pub fn in_cloud(&self, span: Duration) -> Duration {
+        match self {
+            Self::Real { haste, .. } => span * *haste,
+            Self::Virtual { .. } => span,
+        }
+    }
     /// The pause between two looks at the same thing: as long as what is looked at may lag.
     pub async fn pause_between_looks(&self, span: Duration) {
         self.sleep(self.as_lag(span)).await;

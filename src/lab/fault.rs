@@ -32,17 +32,25 @@ macro_rules! faults {
             /// Draws first which faults exist at all, each with even odds, then their rates, up
             /// to five times the hostile ones.
             pub fn swarm(random: &Random) -> Self {
+                Self::drawn(random, 5)
+            }
+            /// The same for a lab in real time: rarer, and without other administrators, so that
+            /// whatever happens can be outlived.
+            pub fn weather(random: &Random) -> Self {
+                Self::drawn(random, 1).without_strangers()
+            }
+            fn drawn(random: &Random, times: u64) -> Self {
                 let stream = random.stream("lab-swarm");
                 let mut drawn = Self::default();
                 $(if stream.chance(500) {
-                    drawn.$name = u16::try_from(stream.between(1, 5 * $hostile)).unwrap_or(u16::MAX);
+                    drawn.$name = u16::try_from(stream.between(1, times * $hostile)).unwrap_or(u16::MAX);
                 })*
                 if stream.chance(250) {
                     drawn.quota = u16::try_from(stream.between(100, 900)).unwrap_or(0);
                 }
                 drawn
             }
-            /// The same without other administrators: what is left can be outlived.
+            /// The same without other administrators.
             pub fn without_strangers(self) -> Self {
                 Self { stranger_adds: 0, stranger_removes: 0, ..self }
             }
