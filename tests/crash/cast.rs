@@ -80,24 +80,24 @@ pub(crate) fn playbook(cast: &[Target]) -> String {
         let hold = format!("hold: {{ time: {HOLD} }}");
         let app = format!("  - app: {subject}\n    name: {name}\n");
         let _ = match sort {
-            Sort::Secret => write!(
+            Sort::Secret => writeln!(
                 text,
-                "{app}{consumers}    rotate: {{ secret: {{ hint: h{n:02} }}, {publish}, {hold} }}\n"
+                "{app}{consumers}    rotate: {{ secret: {{ hint: h{n:02} }}, {publish}, {hold} }}"
             ),
             Sort::Contained => {
-                write!(text, "{app}    contain: true\n{consumers}    rotate: {{ secret: all, {publish} }}\n")
+                writeln!(text, "{app}    contain: true\n{consumers}    rotate: {{ secret: all, {publish} }}")
             }
-            Sort::Certificate => write!(
+            Sort::Certificate => writeln!(
                 text,
                 "{app}{consumers}    rotate: {{ certificate: {{ thumbprint: {n:040x} }}, {publish}, \
-                 exportable: true, {hold} }}\n"
+                 exportable: true, {hold} }}"
             ),
-            Sort::User { blocked } => write!(
+            Sort::User { blocked } => writeln!(
                 text,
                 "  - user: {subject}\n    reset: {{ block: {blocked}, deliver: {{ store: ir, name: {name}, \
-                 to: helpdesk }} }}\n"
+                 to: helpdesk }} }}"
             ),
-            Sort::Unneeded => write!(text, "{app}    disable: {{ reason: nobody uses it }}\n"),
+            Sort::Unneeded => writeln!(text, "{app}    disable: {{ reason: nobody uses it }}"),
         };
     }
     text

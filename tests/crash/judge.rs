@@ -5,28 +5,36 @@ use crate::cast::{Sort, Target, VAULT};
 use reissue::domain::time::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// What the lab calls the credentials that leaked and are to be replaced.
 const LEAKED: [&str; 2] = ["mailed to a vendor", "on a public share"];
-const OPERATOR: &str = "0e155ed0-0000-4000-8000-00000000a11e";
+pub(crate) const OPERATOR: &str = "0e155ed0-0000-4000-8000-00000000a11e";
 
 /// The key ids on an object that were there and stay, and those that leaked.
 type Holdings = BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>;
 
 pub(crate) struct Judge<'a> {
-    pub(crate) cast: &'a [Target],
-    pub(crate) before: Value,
-    pub(crate) after: Value,
+    cast: &'a [Target],
+    before: &'a Value,
+    after: Value,
     /// When everybody was called to sign in for the last time.
-    pub(crate) called_at: Timestamp,
-    /// A login node may have learned of a new credential minutes later than any check could wait for.
-    pub(crate) nodes_lag_for_minutes: bool,
+    called_at: Timestamp,
+    /// A login node that learns of a verified credential minutes later than the others refuses who
+    /// uses it for so long: no check could have waited for that node.
+    outage_max: Duration,
     wrong: Vec<String>,
 }
 
 impl<'a> Judge<'a> {
-    pub(crate) fn new(cast: &'a [Target], before: Value, after: Value, called_at: Timestamp) -> Self {
-        Self { cast, before, after, called_at, wrong: Vec::new(), nodes_lag_for_minutes: false }
+    pub(crate) fn new(
+        cast: &'a [Target],
+        before: &'a Value,
+        after: Value,
+        called_at: Timestamp,
+        outage_max: Duration,
+    ) -> Self {
+        Self { cast, before, after, called_at, outage_max, wrong: Vec::new() }
     }
 
     /// All that is wrong, in words.
@@ -53,7 +61,7 @@ impl<'a> Judge<'a> {
 
     /// Exactly one new credential, and it is what consumers read; what leaked is gone.
     fn rotated(&mut self, target: &Target) {
-        let (old, now) = (holdings(&self.before, &target.subject), holdings(&self.after, &target.subject));
+        let (old, now) = (holdings(self.before, &target.subject), holdings(&self.after, &target.subject));
         let stay: BTreeSet<_> = old.values().flat_map(|(stay, _)| stay.clone()).collect();
         let live: BTreeSet<_> = now.values().flat_map(|(stay, leaked)| stay | leaked).collect();
         let lost: Vec<_> = stay.difference(&live).collect();
@@ -97,7 +105,7 @@ impl<'a> Judge<'a> {
             let users = users.into_iter().filter(|u| !ours.contains(u["upn"].as_str().unwrap_or("")));
             objects.chain(users).collect::<Vec<_>>()
         };
-        let (before, after) = (others(&self.before), others(&self.after));
+        let (before, after) = (others(self.before), others(&self.after));
         self.expect(before.len() > 80 && before == after, || "bystanders have changed".into());
     }
 
@@ -111,12 +119,12 @@ impl<'a> Judge<'a> {
             let published = self.published(target);
             let follows = published.iter().any(|id| record["last_key_id"] == id.as_str());
             let is_well = record["outage_open_since"].is_null() && follows;
-            let had_outage = record["failed"] != 0 || record["outage_seconds"] != 0;
-            let excused = target.sort == Sort::Contained || self.nodes_lag_for_minutes;
-            self.expect(
-                record["sign_ins"].as_u64() > Some(15) && is_well && (excused || !had_outage),
-                || format!("{}: its consumer: {record}", target.name),
-            );
+            let outage = Duration::from_secs(record["outage_seconds"].as_u64().unwrap_or(u64::MAX));
+            let is_late_node = !self.outage_max.is_zero() && outage <= self.outage_max;
+            let is_fine = record["failed"] == 0 || target.sort == Sort::Contained || is_late_node;
+            self.expect(record["sign_ins"].as_u64() > Some(15) && is_well && is_fine, || {
+                format!("{}: its consumer: {record}", target.name)
+            });
         }
     }
 
