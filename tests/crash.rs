@@ -13,22 +13,25 @@ mod blind;
 mod cast;
 #[path = "crash/judge.rs"]
 mod judge;
+#[path = "crash/moments.rs"]
+mod moments;
 #[path = "support/team.rs"]
 mod team;
 
 use cast::Target;
 use judge::Judge;
+use moments::{Moment, Progress};
 use reissue::env::{Clock, Random};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use team::Team;
 
+const LOG: &str = ".reissue/log/events.jsonl";
 const KILLS_A_RUN: u32 = 10;
-/// A moment may be so much later than the step that it is counted from: holds are long, and nothing
-/// happens in them.
-const LATER_MS: u64 = 4_000;
+/// How long a request takes here, most of the times, in a lab without faults and in a hostile one.
+const LATENCY_MS: [u64; 2] = [5, 60];
 /// A round that is not over by then hangs.
 const WATCHDOG: Duration = Duration::from_secs(15 * 60);
 /// How long a hostile lab that is sixty times as fast may lag: 120 s, and ten minutes more when it
@@ -72,15 +75,6 @@ struct Round {
     begun: Instant,
 }
 
-/// When to kill: after so many steps, anywhere in the work of the run …
-struct Moment {
-    steps: usize,
-    /// … and so much later, since there are holds in which nothing is done …
-    later: Duration,
-    /// … or, since requests are short and far between, milliseconds after the next intent.
-    after_intent: bool,
-}
-
 impl Round {
     fn begin(seed: u64, is_hostile: bool, kills: u32) -> Self {
         let (cast, number) = (cast::cast(), seed.to_string());
@@ -102,19 +96,14 @@ impl Round {
     /// Kills and resumes until the run is over, then judges. How many kills it took, and how many
     /// steps were cut off, were in doubt, and had lost their value.
     fn play(mut self) -> (u32, [usize; 3]) {
-        let moments = Random::from_seed(self.seed).stream("crash-moments");
-        let steps =
-            std::fs::read_to_string(self.team.path("plan.jsonl")).unwrap().matches("\"verb\"").count();
-        let mut points: Vec<u64> = (0..self.kills).map(|_| moments.between(0, steps as u64 - 1)).collect();
-        points.sort_unstable();
+        let plan = std::fs::read(self.team.path("plan.jsonl")).unwrap();
+        let mut progress = Progress::new(self.team.path(LOG), &plan);
+        let stream = Random::from_seed(self.seed).stream("crash-moments");
+        let latency_ms = LATENCY_MS[usize::from(self.before["faults"] != json!([]))];
+        let moments = moments::draw(&stream, self.kills, &progress, latency_ms);
         let mut kills = 0;
         for life in 0.. {
-            let point = points.get(kills).map(|point| Moment {
-                steps: usize::try_from(*point).unwrap(),
-                later: Duration::from_millis(moments.between(0, LATER_MS)),
-                after_intent: moments.chance(500),
-            });
-            match self.live(self.apply(life), life, point) {
+            match self.live(self.apply(life), life, &mut progress, moments.get(kills)) {
                 Some(status) if status.success() => break,
                 // Killed when all was done: nothing is left to resume.
                 Some(status) if status.code() == Some(1) && self.count("run.finished") == 1 => break,
@@ -151,13 +140,20 @@ impl Round {
     }
 
     /// Lets it live until that moment; none if it was killed.
-    fn live(&self, mut child: Child, life: u32, moment: Option<Moment>) -> Option<ExitStatus> {
+    fn live(
+        &self,
+        mut child: Child,
+        life: u32,
+        progress: &mut Progress,
+        moment: Option<&Moment>,
+    ) -> Option<ExitStatus> {
+        progress.read_on();
         loop {
             if let Some(status) = child.try_wait().unwrap() {
                 return Some(status);
             }
-            if let Some(moment) = moment.as_ref().filter(|m| self.count("step.done") >= m.steps) {
-                self.wait_for_it(moment);
+            if let Some(moment) = moment.filter(|m| progress.has_reached(m)) {
+                std::thread::sleep(moment.later());
                 // SIGKILL.
                 child.kill().unwrap();
                 let ended = child.wait().unwrap();
@@ -167,19 +163,8 @@ impl Round {
                 child.kill().unwrap();
                 panic!("{}", self.trouble("the run does not end", life));
             }
-            std::thread::sleep(Duration::from_millis(15));
+            std::thread::sleep(Duration::from_micros(500));
         }
-    }
-
-    fn wait_for_it(&self, moment: &Moment) {
-        if !moment.after_intent {
-            return std::thread::sleep(moment.later);
-        }
-        let (intents, begun) = (self.count("step.intent"), Instant::now());
-        while self.count("step.intent") == intents && begun.elapsed() < Duration::from_secs(1) {
-            std::thread::sleep(Duration::from_micros(200));
-        }
-        std::thread::sleep(moment.later / 1_000);
     }
 
     /// The first checkpoint there is is kept outside of the installation.
