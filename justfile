@@ -12,6 +12,10 @@ check:
 drill playbook="playbooks/leaked-app-secret.yaml":
     cargo run --quiet -- drill {{playbook}}
 
+# kill `apply` so often, ten times a run, in a hostile lab over TLS
+crash-test kills="200":
+    CRASH_KILLS={{kills}} CRASH_SEED=${CRASH_SEED:-$(date +%s)} CRASH_HOSTILE=1 cargo test --test crash -- --nocapture
+
 # official clients against the lab (add --with-az for azure-cli)
 clients *flags:
     sh tests/clients/run.sh {{flags}}

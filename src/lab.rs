@@ -30,6 +30,7 @@ mod quota;
 pub mod recorder;
 pub mod serve;
 mod state;
+mod statement;
 mod stranger;
 mod token;
 mod vault;
@@ -53,6 +54,10 @@ use hosts::Surface;
 use state::State;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+
+/// Sign-ins in a row that a login node which behaves otherwise is not missed by: one of three nodes
+/// is missed by all of them once in 400 times.
+const LAST_CALLS: u32 = 15;
 
 /// The connection was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -199,6 +204,17 @@ impl Lab {
         }
     }
 
+    /// Everybody signs in once more, often enough to meet every login node: then the ledger ends
+    /// with who can still sign in.
+    pub fn last_call(&self) {
+        for _ in 0..LAST_CALLS {
+            self.with(|state| {
+                people::hurry(state);
+                people::run_due(state);
+            });
+        }
+    }
+
     /// What happened so far.
     pub fn ledger(&self) -> Ledger {
         self.with(|state| state.ledger.as_of(state.now()))
@@ -221,9 +237,9 @@ fn draw_fate(state: &mut State, ask: &Ask, surface: &Surface) -> Fate {
     if let Some(answer) = state.lie.as_ref().and_then(|lie| lie.told(surface, now)) {
         return Fate::Answer(answer);
     }
-    let (fate, happened) = fault::fate(&state.options.faults, &state.random, ask, surface);
+    let (fate, happened) = fault::fate(&state.options, &state.random, ask, surface);
     happened.iter().for_each(|name| state.ledger.count_fault(name));
-    if let Some(lie) = fault::Lie::begin(&happened, surface, &state.random, now) {
+    if let Some(lie) = fault::Lie::begin(&happened, surface, state) {
         state.lie = Some(lie);
     }
     fate

@@ -198,7 +198,7 @@ fn a_crash_does_not_make_us_saw_off_our_own_branch() {
 /// Lost lines, throttling, conflicts, stale replicas: the end is the same as in calm weather.
 #[test]
 fn every_kind_weathers_a_hostile_tenant() {
-    let weather = Faults { stranger_adds: 0, stranger_removes: 0, ..Faults::hostile() };
+    let weather = Faults::hostile().without_strangers();
     for file in std::fs::read_dir("tests/saga").unwrap() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
         let calm = in_virtual_time(async {

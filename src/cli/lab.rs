@@ -3,12 +3,12 @@
 use super::codes;
 use super::error::Failure;
 use super::recording::Recording;
-use super::world::runtime;
+use super::world::{interrupted, runtime};
 use super::{ExitCode, Session};
 use crate::drill::scene::{self, Scene};
-use crate::env::Env;
+use crate::env::{Env, Random};
 use crate::lab::serve::serve;
-use crate::lab::{LabOptions, Lags, Owner};
+use crate::lab::{Faults, Lab, LabOptions, Lags, Owner};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,13 +27,21 @@ pub(super) struct Arguments {
     /// and management are left out
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// No lags; commands that use this lab look again after a shorter while
-    #[arg(long)]
-    fast: bool,
+    /// No lags, windows of quotas that are so many times shorter, and people who sign in so many times
+    /// more often; commands that use this lab look again after a shorter while
+    #[arg(long, value_name = "TIMES", num_args = 0..=1, require_equals = true, default_missing_value = "20",
+          value_parser = clap::value_parser!(u32).range(1..=100))]
+    fast: Option<u32>,
+    /// Switch on the lab's faults, drawn from this number: lost replies, throttling, conflicts, errors,
+    /// slow answers, lags. With `--fast`, so many times shorter ones
+    #[arg(long, value_name = "SEED")]
+    hostile: Option<u64>,
+    /// Write what really happened to this file, at the start and again when the lab ends (Ctrl-C or
+    /// SIGTERM): outages, attackers, writes, faults, and every credential by its id
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
 }
 
-/// What a fast lab divides pauses by.
-const FAST: u32 = 20;
 /// How long the operator's certificate is good for: longer than a lab lives.
 const OPERATOR_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
@@ -44,15 +52,14 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         |e: String| Failure::new(codes::NO_LAB, e, "check the folder and the port").at(&arguments.dir);
     let runtime = runtime()?;
     runtime.block_on(async {
-        let lags = if arguments.fast { Lags::none() } else { Lags::default() };
-        let scene = scene::build_with(&env, &playbook, LabOptions { lags, ..LabOptions::default() });
+        let scene = scene::build_with(&in_weather(&env, &arguments), &playbook, options(&arguments));
         let recording = arguments.record.as_deref().map(|file| Recording::open(env.disk.as_ref(), file));
         let recording = recording.transpose()?;
         if let Some(recording) = &recording {
             recording.follow(&scene.lab);
         }
-        let haste = if arguments.fast { FAST } else { 1 };
-        equip(&env, &scene, &arguments.dir, haste).map_err(failed)?;
+        equip(&env, &scene, &arguments.dir, haste(&arguments)).map_err(failed)?;
+        write_ledger(&env, &arguments, &scene.lab)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
         let serving =
             serve(scene.lab.clone(), &arguments.dir, address).await.map_err(|e| failed(e.to_string()))?;
@@ -67,11 +74,15 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         out.flush();
         tokio::select! {
             () = serving.wait() => {}
-            _ = tokio::signal::ctrl_c() => {}
+            () = interrupted() => {}
         }
         if let Some(recording) = &recording {
             recording.count()?;
         }
+        if arguments.ledger.is_some() {
+            scene.lab.last_call();
+        }
+        write_ledger(&env, &arguments, &scene.lab)?;
         Ok(ExitCode::Done)
     })
 }
@@ -90,4 +101,31 @@ fn equip(env: &Env, scene: &Scene, folder: &Path, haste: u32) -> Result<(), Stri
     let write = |name: &str, text: &str| disk.write_atomic(&folder.join(name), text.as_bytes());
     write("operator.json", &format!("{operator:#}\n")).map_err(|e| e.to_string())?;
     write("operator.pem", &certificate.pem()).map_err(|e| e.to_string())
+}
+
+fn haste(arguments: &Arguments) -> u32 {
+    arguments.fast.unwrap_or(1)
+}
+
+/// A hostile lab draws from its seed, so that the same faults exist in it again.
+fn in_weather(env: &Env, arguments: &Arguments) -> Env {
+    let random = arguments.hostile.map_or_else(|| env.random.clone(), Random::from_seed);
+    Env { random, ..env.clone() }
+}
+
+fn options(arguments: &Arguments) -> LabOptions {
+    let haste = haste(arguments);
+    let lags = match (arguments.fast, arguments.hostile) {
+        (Some(_), None) => Lags::none(),
+        _ => Lags::shorter(haste),
+    };
+    let faults = arguments.hostile.map(|seed| Faults::weather(&Random::from_seed(seed))).unwrap_or_default();
+    LabOptions { lags, faults, haste, ..LabOptions::default() }
+}
+
+fn write_ledger(env: &Env, arguments: &Arguments, lab: &Lab) -> Result<(), Failure> {
+    let Some(file) = &arguments.ledger else { return Ok(()) };
+    let text = format!("{:#}\n", lab.statement());
+    let written = env.disk.write_atomic(file, text.as_bytes());
+    written.map_err(|e| Failure::new(codes::NO_LAB, e.to_string(), "check the folder and the disk").at(file))
 }

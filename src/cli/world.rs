@@ -241,3 +241,16 @@ pub(crate) fn process() -> Text<96> {
     let host = rustix::system::uname();
     Text::lossy(&format!("pid {} at {}", std::process::id(), host.nodename().to_string_lossy()))
 }
+
+/// Ctrl-C, or a polite request to end (SIGTERM).
+pub(crate) async fn interrupted() {
+    let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        biased;
+        _ = tokio::signal::ctrl_c() => {}
+        _ = term.recv() => {}
+    }
+}

@@ -32,7 +32,7 @@ const READS_MOST: u16 = 40;
 pub(super) async fn until_spread(clock: Clock, call: &Call<'_>, hand: &Hand, gone: &CredentialRef) {
     let removed = call.state.retired_at(gone).filter(|_| hand.witness.is_none());
     if let Some(at) = removed {
-        clock.sleep_until(at.after(SPREADS_WITHIN)).await;
+        clock.sleep_until(at.after(clock.as_lag(SPREADS_WITHIN))).await;
     }
 }
 

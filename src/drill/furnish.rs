@@ -102,7 +102,8 @@ fn user_password(scene: &mut Scene, _: &ValidPlaybook, target: &Target) {
     scene.lab.create_user(user);
     let (user, password) = (upn.to_string(), LEAKED_PASSWORD.to_owned());
     scene.leaked.push((user.clone(), password.clone()));
-    let in_lab = scene.lab.user_attacker(UserAttackerSpec { user, password, every: ATTACK_EVERY });
+    let every = ATTACK_EVERY / scene.haste;
+    let in_lab = scene.lab.user_attacker(UserAttackerSpec { user, password, every });
     scene.attackers.push(Attacker { app: upn.to_string(), target: target.id, in_lab });
 }
 
@@ -149,7 +150,8 @@ fn application(scene: &mut Scene, target: &Target) -> Option<ClientId> {
 }
 
 fn leak(scene: &mut Scene, target: &Target, app: &ClientId, value: &str) {
-    let attacker = AttackerSpec { client_id: app.clone(), value: value.to_owned(), every: ATTACK_EVERY };
+    let every = ATTACK_EVERY / scene.haste;
+    let attacker = AttackerSpec { client_id: app.clone(), value: value.to_owned(), every };
     let in_lab = scene.lab.attacker(attacker);
     scene.attackers.push(Attacker { app: target.subject.name().to_owned(), target: target.id, in_lab });
     scene.leaked.push((target.subject.name().to_owned(), value.to_owned()));
@@ -180,7 +182,7 @@ fn move_in(
             client_id: app.clone(),
             source,
             refresh: habit,
-            sign_in_every: SIGN_IN_EVERY,
+            sign_in_every: SIGN_IN_EVERY / scene.haste,
         });
         let held = Held {
             app: target.subject.name().to_owned(),

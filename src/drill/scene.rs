@@ -53,6 +53,8 @@ pub struct Scene {
     pub(super) switched_off: BTreeSet<Text<128>>,
     /// Applications that exist already.
     pub(super) made: Vec<ClientId>,
+    /// How many times more often everybody signs in than in a drill.
+    pub(super) haste: u32,
 }
 
 /// Who holds a leaked value.
@@ -84,6 +86,7 @@ pub fn build(env: &Env, playbook: &ValidPlaybook) -> Scene {
 /// Builds the tenant in a lab of these options.
 pub fn build_with(env: &Env, playbook: &ValidPlaybook, options: LabOptions) -> Scene {
     let options = LabOptions { tenant: playbook.tenant.id.clone(), ..options };
+    let haste = options.haste;
     let lab = Lab::new(env.clock, env.random.clone(), options);
     let operator: ClientId = OPERATOR.parse().unwrap_or_else(|_| ClientId::from_random([0; 16]));
     lab.create_application(NewApplication::new(operator.clone(), OPERATOR_NAME));
@@ -106,6 +109,7 @@ pub fn build_with(env: &Env, playbook: &ValidPlaybook, options: LabOptions) -> S
         on_premises: BTreeMap::new(),
         switched_off: BTreeSet::new(),
         made: vec![operator.clone()],
+        haste,
     };
     for target in &playbook.targets {
         furnish::furnish(&mut scene, playbook, target);

@@ -35,7 +35,7 @@ impl Lanes {
         };
         let last = lane.lock_owned().await;
         if let Some(wrote_at) = *last {
-            clock.sleep((wrote_at + SETTLE).saturating_sub(clock.elapsed())).await;
+            clock.sleep((wrote_at + clock.as_lag(SETTLE)).saturating_sub(clock.elapsed())).await;
         }
         Turn { last, clock }
     }

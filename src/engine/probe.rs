@@ -45,7 +45,7 @@ pub(super) async fn stores(
                 }
                 Err(_) => {
                     tries += 1;
-                    let pause = shared.env.clock.sleep(Duration::from_secs(5 << tries));
+                    let pause = shared.env.clock.pause_between_looks(Duration::from_secs(5 << tries));
                     if shared.while_staying(pause).await.is_none() {
                         return Ok(false);
                     }

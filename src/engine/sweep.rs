@@ -19,7 +19,7 @@ pub(super) async fn sweep(shared: &Shared) -> Result<bool, Halt> {
         if sweep_once(shared).await? {
             return Ok(true);
         }
-        let pause = shared.env.clock.sleep(APART);
+        let pause = shared.env.clock.pause_between_looks(APART);
         if round == SWEEPS_MOST || shared.while_staying(pause).await.is_none() {
             break;
         }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 pub enum Clock {
     Real {
         opened: Instant,
-        /// How many times shorter the pauses between two looks are: 1, unless a fast lab says so.
+        /// How many times shorter the cloud's lags and windows are: 1, unless a fast lab says so.
         haste: u32,
     },
     /// `start` plus what tokio's clock has advanced: on a paused runtime, virtual time.
@@ -20,7 +20,7 @@ impl Clock {
     pub fn real() -> Self {
         Self::Real { opened: Instant::now(), haste: 1 }
     }
-    /// The same clock with shorter pauses between looks, for a lab that does not lag.
+    /// The same clock for a lab whose lags are so many times shorter than a cloud's.
     pub fn hasty(self, haste: u32) -> Self {
         match self {
             Self::Real { opened, .. } => Self::Real { opened, haste: haste.max(1) },
@@ -50,10 +50,23 @@ impl Clock {
     pub async fn sleep(&self, span: Duration) {
         tokio::time::sleep(span).await;
     }
+    /// How long something lasts that lasts `span` in a cloud: a lag, the window of a quota.
+    pub fn as_lag(&self, span: Duration) -> Duration {
+        match self {
+            Self::Real { haste, .. } => span / *haste,
+            Self::Virtual { .. } => span,
+        }
+    }
+    /// The other way round: how long `span` of this clock is to the cloud.
+    pub fn in_cloud(&self, span: Duration) -> Duration {
+        match self {
+            Self::Real { haste, .. } => span * *haste,
+            Self::Virtual { .. } => span,
+        }
+    }
     /// The pause between two looks at the same thing: as long as what is looked at may lag.
     pub async fn pause_between_looks(&self, span: Duration) {
-        let haste = if let Self::Real { haste, .. } = self { *haste } else { 1 };
-        self.sleep(span / haste).await;
+        self.sleep(self.as_lag(span)).await;
     }
     /// Sleeps until the clock shows `when`; returns at once if it already does.
     pub async fn sleep_until(&self, when: Timestamp) {

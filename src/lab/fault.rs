@@ -7,7 +7,8 @@
 use super::answer::Answer;
 use super::ask::Ask;
 use super::hosts::Surface;
-use super::options::Between;
+use super::options::{Between, LabOptions};
+use super::state::State;
 use crate::domain::time::Timestamp;
 use crate::env::Random;
 use http::Method;
@@ -31,15 +32,27 @@ macro_rules! faults {
             /// Draws first which faults exist at all, each with even odds, then their rates, up
             /// to five times the hostile ones.
             pub fn swarm(random: &Random) -> Self {
+                Self::drawn(random, 5)
+            }
+            /// The same for a lab in real time: rarer, and without other administrators, so that
+            /// whatever happens can be outlived.
+            pub fn weather(random: &Random) -> Self {
+                Self::drawn(random, 1).without_strangers()
+            }
+            fn drawn(random: &Random, times: u64) -> Self {
                 let stream = random.stream("lab-swarm");
                 let mut drawn = Self::default();
                 $(if stream.chance(500) {
-                    drawn.$name = u16::try_from(stream.between(1, 5 * $hostile)).unwrap_or(u16::MAX);
+                    drawn.$name = u16::try_from(stream.between(1, times * $hostile)).unwrap_or(u16::MAX);
                 })*
                 if stream.chance(250) {
                     drawn.quota = u16::try_from(stream.between(100, 900)).unwrap_or(0);
                 }
                 drawn
+            }
+            /// The same without other administrators.
+            pub fn without_strangers(self) -> Self {
+                Self { stranger_adds: 0, stranger_removes: 0, ..self }
             }
             /// The faults that may happen, by the names under which the ledger counts them.
             pub fn on(&self) -> Vec<&'static str> {
@@ -102,15 +115,11 @@ pub(super) struct Lie {
 
 impl Lie {
     /// The lie that begins with this request, if one does.
-    pub(super) fn begin(
-        happened: &[&str],
-        surface: &Surface,
-        random: &Random,
-        now: Timestamp,
-    ) -> Option<Self> {
-        let seconds = || random.stream("lab-fault-lie").between(3, 8);
+    pub(super) fn begin(happened: &[&str], surface: &Surface, state: &State) -> Option<Self> {
+        let seconds = || Duration::from_secs(state.random.stream("lab-fault-lie").between(3, 8));
+        let until = || state.now().after(seconds() / state.options.haste);
         let begins = happened.contains(&"throttled_lying");
-        begins.then(|| Self { surface: surface.clone(), until: now.after(Duration::from_secs(seconds())) })
+        begins.then(|| Self { surface: surface.clone(), until: until() })
     }
     /// Its answer, while it lasts.
     pub(super) fn told(&self, surface: &Surface, now: Timestamp) -> Option<Answer> {
@@ -120,11 +129,12 @@ impl Lie {
 
 /// Draws the fate of one request.
 pub(super) fn fate(
-    faults: &Faults,
+    options: &LabOptions,
     random: &Random,
     ask: &Ask,
     surface: &Surface,
 ) -> (Fate, Vec<&'static str>) {
+    let faults = &options.faults;
     let hits = |name: &str, per_mille: u16| {
         per_mille > 0 && random.stream(&format!("lab-fault-{name}")).chance(u64::from(per_mille))
     };
@@ -148,6 +158,7 @@ pub(super) fn fate(
     for (name, rate, fits) in answers {
         if fits && hits(name, rate) {
             let seconds = random.stream("lab-fault-retry-after").between(1, 20);
+            let seconds = seconds.div_ceil(u64::from(options.haste));
             return (Fate::Answer(canned(name, surface, seconds)), vec![name]);
         }
     }
@@ -158,7 +169,7 @@ pub(super) fn fate(
     let lose_reply = hits("lost_after", faults.lost_after);
     let mut delay = Duration::ZERO;
     if hits("slow", faults.slow) {
-        delay = Between::seconds(5, 90).draw(&random.stream("lab-fault-slow-by"));
+        delay = Between::seconds(5, 90).shorter(options.haste).draw(&random.stream("lab-fault-slow-by"));
         happened.push("slow");
     }
     if lose_reply {

@@ -3,10 +3,11 @@
 //! dwell are in seconds.
 
 use crate::domain::time::Timestamp;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// One write that reached commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Write {
     pub at: Timestamp,
     /// The client id or user id of the caller; `stranger` for another administrator of the
@@ -21,7 +22,7 @@ pub struct Write {
 }
 
 /// How one consumer fared.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ConsumerRecord {
     pub sign_ins: u64,
     pub failed: u64,
@@ -39,7 +40,7 @@ pub struct ConsumerRecord {
 }
 
 /// How one attacker fared.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct AttackerRecord {
     pub attempts: u64,
     pub successes: u64,
@@ -52,7 +53,7 @@ pub struct AttackerRecord {
 }
 
 /// A copy of the record at one moment.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Ledger {
     pub writes: Vec<Write>,
     pub consumers: BTreeMap<String, ConsumerRecord>,

@@ -22,6 +22,10 @@ impl Between {
     }
     pub const NONE: Self = Self { least: Duration::ZERO, most: Duration::ZERO };
 
+    /// So many times shorter.
+    pub(super) fn shorter(self, haste: u32) -> Self {
+        Self { least: self.least / haste, most: self.most / haste }
+    }
     pub(super) fn draw(self, stream: &Stream) -> Duration {
         let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(stream.between(ms(self.least), ms(self.most)))
@@ -71,6 +75,22 @@ impl Default for Lags {
 }
 
 impl Lags {
+    /// The usual lags, so many times shorter; a request takes its time.
+    pub fn shorter(haste: u32) -> Self {
+        let usual = Self::default();
+        Self {
+            replica: usual.replica.shorter(haste),
+            login_new: usual.login_new.shorter(haste),
+            login_removed: usual.login_removed.shorter(haste),
+            login_other: usual.login_other.shorter(haste),
+            access_evaluation: usual.access_evaluation.shorter(haste),
+            audit: usual.audit.shorter(haste),
+            request: usual.request,
+            vault_settle: usual.vault_settle.shorter(haste),
+            certificate: usual.certificate.shorter(haste),
+            settle_gap: usual.settle_gap / haste,
+        }
+    }
     /// A cloud without delays, for tests of shapes and for measuring clients.
     pub fn none() -> Self {
         Self {
@@ -110,6 +130,9 @@ pub struct LabOptions {
     pub extra_hosts: Vec<String>,
     pub lags: Lags,
     pub faults: Faults,
+    /// How many times shorter the faults' delays and the quotas' windows are than reported, and how
+    /// many times more often its people act: for a lab in real time.
+    pub haste: u32,
     pub size: TenantSize,
     /// False answers everything, however fast it is asked.
     pub quotas: bool,
@@ -132,6 +155,7 @@ impl Default for LabOptions {
             extra_hosts: vec!["lab.test".into()],
             lags: Lags::default(),
             faults: Faults::default(),
+            haste: 1,
             size: TenantSize::Large,
             quotas: true,
             token_seconds: 3599,

@@ -31,19 +31,23 @@ struct Bucket {
     at: Timestamp,
 }
 
-#[derive(Default)]
 pub(super) struct Quotas {
+    /// How many times shorter the windows are.
+    haste: u32,
     buckets: BTreeMap<String, Bucket>,
 }
 
 impl Quotas {
+    pub(super) fn new(haste: u32) -> Self {
+        Self { haste, buckets: BTreeMap::new() }
+    }
     /// Draws on every limit; the answer is how full the fullest is (0 to 1). `scale` shrinks
     /// all capacities: the true quota may be lower than the documented one.
     pub(super) fn charge(&mut self, limits: &[Limit], scale: f64, now: Timestamp) -> Result<f64, Throttled> {
         let (mut fullest, mut refused) = (0.0_f64, None);
         for limit in limits {
             let capacity = (limit.capacity * scale).max(1.0);
-            let rate = capacity / limit.window_s;
+            let rate = capacity / limit.window_s * f64::from(self.haste);
             let bucket = self.buckets.entry(limit.key.clone()).or_insert(Bucket { level: capacity, at: now });
             let passed = now.since(bucket.at).as_secs_f64();
             bucket.level = (bucket.level + passed * rate).min(capacity);
@@ -166,7 +170,7 @@ mod tests {
     #[test]
     fn a_bucket_empties_and_refills() {
         let t = |ms: i64| Timestamp::from_unix_ms(1_700_000_000_000 + ms);
-        let mut quotas = Quotas::default();
+        let mut quotas = Quotas::new(1);
         let ask = |now: Timestamp, quotas: &mut Quotas| {
             let one = [limit("k".into(), 5.0, 10.0, 1.0, "s", "i")];
             quotas.charge(&one, 1.0, now).map_err(|t| t.retry_after_s)

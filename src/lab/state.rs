@@ -37,10 +37,10 @@ impl State {
         Self {
             clock,
             random,
+            quotas: Quotas::new(options.haste),
             options,
             directory: Directory::default(),
             vaults: Vaults::default(),
-            quotas: Quotas::default(),
             audit: Audit::default(),
             people: People::default(),
             ledger: Ledger::default(),
@@ -80,7 +80,9 @@ impl State {
         let long = u64::from(self.options.faults.long_lag);
         if long > 0 && self.random.stream("lab-fault-long_lag").chance(long) {
             self.ledger.count_fault("long_lag");
-            let more = Between::seconds(60, 600).draw(&self.random.stream("lab-fault-long_lag-by"));
+            let more = Between::seconds(60, 600)
+                .shorter(self.options.haste)
+                .draw(&self.random.stream("lab-fault-long_lag-by"));
             return now.after(lag + more);
         }
         now.after(lag)

@@ -36,7 +36,8 @@ pub(super) fn notice(state: &mut State, kind: Kind, id: &str) {
     for (intent, name, rate) in faults {
         let stream = state.random.stream(&format!("lab-fault-{name}"));
         if rate > 0 && stream.chance(u64::from(rate)) {
-            let at = state.now().after(Duration::from_secs(stream.between(1, 300)));
+            let wait = Duration::from_secs(stream.between(1, 300)) / state.options.haste;
+            let at = state.now().after(wait);
             state.strangers.push(Errand { at, kind, id: id.to_owned(), intent });
         }
     }

@@ -197,7 +197,8 @@ impl Budget {
             tokio::select! {
                 biased;
                 _ = &mut granted => break,
-                () = self.0.clock.sleep(wait) => {}
+                // Timers count milliseconds: a shorter wait would spin.
+                () = self.0.clock.sleep(self.0.clock.as_lag(wait).max(Duration::from_millis(1))) => {}
             }
         }
         permit
@@ -205,16 +206,17 @@ impl Budget {
 
     /// Tells the buckets how the service answered a request that drew on them.
     pub fn note_response(&self, draws: &[Draw], status: http::StatusCode, headers: &http::HeaderMap) {
-        let now = self.0.clock.elapsed();
+        let now = self.now();
         let load =
             headers.get("x-ms-throttle-limit-percentage").and_then(|v| v.to_str().ok()?.trim().parse().ok());
         let jitter = (status == 429).then(|| self.jitter());
+        let stated = retry_after(headers).map(|span| self.0.clock.in_cloud(span));
         let mut state = self.state();
         for draw in draws {
             let pace = self.bucket(&mut state, &draw.bucket, now);
             pace.refill(now);
             match jitter {
-                Some(jitter) => pace.strike(now, retry_after(headers), jitter),
+                Some(jitter) => pace.strike(now, stated, jitter),
                 None => pace.note(now, load),
             }
         }
@@ -223,11 +225,11 @@ impl Budget {
     /// How long to wait before another try of a request that may be repeated; `tries` so far.
     pub fn backoff(&self, tries: u32) -> Duration {
         let grown = Duration::from_millis(500) * 2u32.pow(tries.saturating_sub(1).min(6));
-        grown.mul_f64(0.75 + self.jitter() / 2.0)
+        self.0.clock.as_lag(grown.mul_f64(0.75 + self.jitter() / 2.0))
     }
 
     pub fn gauges(&self) -> Vec<Gauge> {
-        let now = self.0.clock.elapsed();
+        let now = self.now();
         let mut state = self.state();
         let show = |(bucket, pace): (&Bucket, &mut Pace)| {
             pace.refill(now);
@@ -236,7 +238,7 @@ impl Budget {
                 level: pace.level,
                 capacity: pace.capacity,
                 per_second: pace.rate(),
-                paused_for: pace.pause_left(now),
+                paused_for: self.0.clock.as_lag(pace.pause_left(now)),
             }
         };
         state.buckets.iter_mut().map(show).collect()
@@ -244,6 +246,11 @@ impl Budget {
 
     pub fn pace(&self) -> u8 {
         self.0.pace
+    }
+
+    /// Quotas and pauses are reckoned in the cloud's time.
+    fn now(&self) -> Duration {
+        self.0.clock.in_cloud(self.0.clock.elapsed())
     }
 
     /// From 0 to 1.
@@ -274,7 +281,7 @@ impl Budget {
 
     /// Serves whoever can be served, in order. `None` if `id` was; else how long it should wait.
     fn serve(&self, id: u64) -> Option<Duration> {
-        let now = self.0.clock.elapsed();
+        let now = self.now();
         let mut state = self.state();
         for name in
             state.waiting.iter().flat_map(|w| w.draws.iter().map(|d| d.bucket.clone())).collect::<Vec<_>>()
@@ -322,9 +329,7 @@ fn time_until(
     let amount = f64::from(draw.amount).min(pace.capacity);
     let short = ahead.get(&draw.bucket).copied().unwrap_or(0.0) + amount - pace.level;
     let filling = if short > CRUMB { Duration::from_secs_f64(short / pace.rate()) } else { Duration::ZERO };
-    let wait = filling.max(pace.pause_left(now));
-    // Timers count milliseconds: a shorter wait would spin.
-    if wait.is_zero() { wait } else { wait.max(Duration::from_millis(1)) }
+    filling.max(pace.pause_left(now))
 }
 
 fn take(buckets: &mut BTreeMap<Bucket, Pace>, draws: &[Draw]) {

@@ -61,6 +61,12 @@ impl Pace {
 
     /// The service said "too many". `jitter` is from 0 to 1.
     pub(super) fn strike(&mut self, now: Duration, retry_after: Option<Duration>, jitter: f64) {
+        // What was under way when the pause began was sent too soon, but not again.
+        if now < self.paused_until {
+            let stated = retry_after.unwrap_or_default().min(PAUSE_MAX);
+            self.paused_until = self.paused_until.max(now + stated);
+            return;
+        }
         self.strikes = self.strikes.saturating_add(1);
         let doublings = self.strikes.saturating_sub(1).min(6);
         let grown = (GROWN_FIRST * 2u32.pow(doublings)).min(GROWN_MAX).mul_f64(0.75 + jitter / 2.0);
@@ -141,6 +147,18 @@ mod tests {
             now += p.pause_left(now);
         }
         assert_eq!(pauses, [1, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 64_000]);
+    }
+
+    /// Forty requests at a time were refused together, and each refusal doubled the pause.
+    #[test]
+    fn refusals_of_one_moment_are_one_strike() {
+        let mut p =
+            Pace::new(Quota { amount: 100, window: Duration::from_secs(10) }, 70, true, Duration::ZERO);
+        (0..40).for_each(|ms| p.strike(Duration::from_millis(ms), None, 0.5));
+        assert_eq!(p.pause_left(Duration::ZERO), GROWN_FIRST);
+        assert!((p.rate() - p.share / 2.0).abs() < CRUMB);
+        p.strike(Duration::ZERO, Some(Duration::from_secs(9)), 0.5);
+        assert_eq!(p.pause_left(Duration::ZERO), Duration::from_secs(9), "what is asked for is given");
     }
 
     #[test]

@@ -38,10 +38,15 @@ pub(crate) fn program<A: AsRef<OsStr>>(folder: &Path, arguments: &[A]) -> Comman
 impl Team {
     /// Keys, a roster and a fast lab in a process of its own.
     pub(crate) fn gather(playbook: &str) -> Self {
+        Self::gather_around(playbook, &["--fast", "--record", "recording.jsonl"])
+    }
+
+    /// The same with a lab of these arguments.
+    pub(crate) fn gather_around(playbook: &str, further: &[&str]) -> Self {
         let mut team = Self::sit_down(playbook);
         let log = std::fs::File::create(team.path("lab.out")).expect("a file");
-        let arguments = ["lab", "playbook.yaml", "--fast", "--record", "recording.jsonl"];
-        let lab = program(team.folder.path(), &arguments)
+        let lab = program(team.folder.path(), &["lab", "playbook.yaml"])
+            .args(further)
             .stdout(log.try_clone().expect("a handle"))
             .stderr(log)
             .spawn()
@@ -70,6 +75,14 @@ impl Team {
         }
         std::fs::write(at("roster.yaml"), roster).expect("written");
         Self { folder, lab: None, vars: Vec::new() }
+    }
+
+    /// Asks the lab to end, and waits for it.
+    pub(crate) fn send_the_lab_home(&mut self) {
+        let Some(mut lab) = self.lab.take() else { return };
+        let pid = rustix::process::Pid::from_child(&lab);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it can be asked");
+        assert!(lab.wait().expect("it ends").success(), "the lab ended badly");
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

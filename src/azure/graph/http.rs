@@ -217,7 +217,7 @@ impl Graph {
 
     /// Waits a moment before asking again for what was throttled.
     pub(super) async fn rest(&self) {
-        self.door.env.clock.sleep(std::time::Duration::from_secs(5)).await;
+        self.door.env.clock.pause_between_looks(std::time::Duration::from_secs(5)).await;
     }
 
     /// `None` where the object is not found.

@@ -168,7 +168,7 @@ impl AppSecretEffects {
             .first_attempt_at(call.step.no, undo)
             .map(|first| self.azure.env().clock.now().since(first));
         let is_unknown = refused.message == MessageClass::NoSuchCredential;
-        let is_late = tried_for.is_some_and(|span| span >= UNKNOWN_MEANS_GONE);
+        let is_late = tried_for.is_some_and(|span| span >= self.azure.env().clock.as_lag(UNKNOWN_MEANS_GONE));
         match is_unknown && is_late && !self.is_listed(&call.state.plan, credential, AS_PROOF).await? {
             true => Ok(()),
             false => Err(Fault::from(refused).into()),
