@@ -18,7 +18,7 @@ const SPOILS: [(&str, Spoil); 10] = [
     ("an account's password is not what was delivered", |v| v["secrets"]["kv-ir/target-4"]["is"] = json!([])),
     ("nobody uses it, and it is on", |v| object(v, 5)["off"] = json!(false)),
     ("an outage", |v| {
-        let consumer = &mut v["ledger"]["consumers"]["target-1-user"];
+        let consumer = &mut v["ledger"]["consumers"]["t1 target-1-user"];
         (consumer["failed"], consumer["outage_seconds"]) = (json!(15), json!(15));
     }),
     ("an attacker got in", |v| v["ledger"]["attackers"]["attacker-9"]["last_success"] = v["at"].clone()),

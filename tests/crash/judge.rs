@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What the lab calls the credentials that leaked and are to be replaced.
-const LEAKED: [&str; 2] = ["mailed to a vendor", "on a public share"];
+const LEAKED: [&str; 3] = ["mailed to a vendor", "its predecessor", "on a public share"];
 pub(crate) const OPERATOR: &str = "0e155ed0-0000-4000-8000-00000000a11e";
 
 /// The key ids on an object that were there and stay, and those that leaked.
@@ -115,7 +115,9 @@ impl<'a> Judge<'a> {
         let with_consumer =
             |t: &&Target| matches!(t.sort, Sort::Secret | Sort::Contained | Sort::Certificate);
         for target in self.cast.iter().filter(with_consumer) {
-            let record = &ledger[&format!("{}-user", target.name)];
+            // The lab puts the target before the name: consumers of two targets may have one.
+            let name = format!(" {}-user", target.name);
+            let record = ledger.iter().find(|(k, _)| k.ends_with(&name)).map_or(&Value::Null, |(_, r)| r);
             let published = self.published(target);
             let follows = published.iter().any(|id| record["last_key_id"] == id.as_str());
             let is_well = record["outage_open_since"].is_null() && follows;
@@ -131,7 +133,9 @@ impl<'a> Judge<'a> {
     /// Every attacker was in, and the last calls found all of them out.
     fn attackers(&mut self) {
         let ledger = self.after["ledger"]["attackers"].as_object().cloned().unwrap_or_default();
-        self.expect(ledger.len() == self.cast.len(), || format!("{} attackers", ledger.len()));
+        // Where every secret leaked, there are two.
+        let all = self.cast.iter().filter(|t| t.sort == Sort::Contained).count();
+        self.expect(ledger.len() == self.cast.len() + all, || format!("{} attackers", ledger.len()));
         for (name, record) in ledger {
             let last = record["last_success"].as_str().and_then(|t| t.parse::<Timestamp>().ok());
             let out = last.is_some_and(|last| last < self.called_at) && !record["last_error"].is_null();
