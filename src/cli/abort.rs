@@ -21,7 +21,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let note = Note::Abort {
         by: arguments.speaker.name()?,
         reason: text("the reason", &arguments.reason)?,
-        run: notes::open_run(session, &home, &arguments.run)?,
+        run: notes::open_run(&home, &arguments.run)?,
     };
     let name = notes::hand_in(session, &home, &note)?;
     notes::handed_in(session, &note, &name);

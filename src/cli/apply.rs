@@ -2,6 +2,7 @@
 
 use super::codes;
 use super::error::Failure;
+use super::ground::home_failure;
 use super::progress::Progress;
 use super::world::{ActingArguments, HomeArguments, process, runtime};
 use super::{ExitCode, Session, run_view};
@@ -145,7 +146,7 @@ fn plan_bytes(arguments: &Arguments, session: &Session, home: &Home) -> Result<V
         (Some(path), _) => Ok(super::show::load(path, session)?.0),
         (None, wanted) => {
             let wanted = wanted.as_deref().unwrap_or("latest");
-            let (_, started, _) = super::notes::find_run(session, home, wanted)?;
+            let (_, started, _) = super::notes::find_run(home, wanted)?;
             let objects = Objects::new(session.env.disk.clone(), &home.log());
             objects.get(&started.plan, crate::domain::plan::file::MAX_BYTES).map_err(|e| {
                 let next =
@@ -196,7 +197,8 @@ fn failed_otherwise(arguments: &Arguments, e: &ApplyFailure) -> Failure {
         ApplyFailure::NotApproved(_) | ApplyFailure::NotCounted { .. } => {
             (codes::NOT_APPROVED, "others have to run `reissue approve` on this very file")
         }
-        ApplyFailure::Roster(_) | ApplyFailure::Home(_) => (codes::HOME, "`reissue audit verify` tells more"),
+        ApplyFailure::Home(e) => return home_failure(&arguments.home.home, e),
+        ApplyFailure::Roster(_) => (codes::HOME, "restore the roster that was pinned"),
         ApplyFailure::SignIn(_) => (codes::IDENTITY, "check the identity with `reissue doctor`"),
         ApplyFailure::Identity { .. } => {
             (codes::IDENTITY, "apply with the identity that the plan was made with")
@@ -212,6 +214,9 @@ fn failed_otherwise(arguments: &Arguments, e: &ApplyFailure) -> Failure {
             codes::STORE,
             "grant this identity the right to set secrets there, then `reissue apply --resume`",
         ),
+        ApplyFailure::Halt(Halt::Illegal(_)) => {
+            (codes::LOG, "do not go on; run `reissue audit verify` and compare with a copy")
+        }
         ApplyFailure::Halt(_) => {
             (codes::HALTED, "repair the disk (the log needs 4 MiB free), then `reissue apply --resume`")
         }

@@ -2,7 +2,8 @@
 
 use super::codes;
 use super::error::Failure;
-use super::world::{home_failure, process, runtime, unreadable};
+use super::ground::home_failure;
+use super::world::{process, runtime, unreadable};
 use super::{ExitCode, Session};
 use crate::domain::approval::Roster;
 use crate::domain::event::Environment;

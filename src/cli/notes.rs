@@ -3,13 +3,14 @@
 use super::Session;
 use super::codes;
 use super::error::Failure;
+use super::ground::{disk_failure, home_failure, read_failure};
 use super::world::HomeArguments;
 use crate::domain::event::{Event, RunStarted};
 use crate::domain::id::{IdError, RunId};
 use crate::domain::note::Note;
 use crate::domain::text::Text;
+use crate::trail::Home;
 use crate::trail::inbox::Inbox;
-use crate::trail::{Home, Reader};
 
 /// Who speaks, in which installation.
 #[derive(clap::Args)]
@@ -34,14 +35,8 @@ pub(super) fn text<const N: usize>(what: &str, value: &str) -> Result<Text<N>, F
 }
 
 /// A run that is in the log; `latest` is the last one that was started.
-pub(super) fn find_run(
-    session: &Session,
-    home: &Home,
-    wanted: &str,
-) -> Result<(RunId, RunStarted, bool), Failure> {
-    let unreadable = |e: String| Failure::new(codes::LOG, e, "run `reissue audit verify`").at(home.root());
-    let reader =
-        Reader::open(session.env.disk.as_ref(), &home.log()).map_err(|e| unreadable(e.to_string()))?;
+pub(super) fn find_run(home: &Home, wanted: &str) -> Result<(RunId, RunStarted, bool), Failure> {
+    let reader = home.read_log().map_err(|e| home_failure(home.root(), &e))?;
     let wanted: Option<RunId> = match wanted {
         "latest" => None,
         id => Some(id.parse().map_err(|e: IdError| {
@@ -50,7 +45,7 @@ pub(super) fn find_run(
     };
     let (mut found, mut finished) = (None, false);
     for read in reader {
-        let line = read.map_err(|e| unreadable(e.to_string()))?.line;
+        let line = read.map_err(|e| read_failure(home.root(), &e))?.line;
         match (line.run, line.event) {
             (Some(run), Event::RunStarted(started)) if wanted.as_ref().is_none_or(|w| *w == run) => {
                 (found, finished) = (Some((run, started)), false);
@@ -72,8 +67,8 @@ pub(super) fn find_run(
 }
 
 /// As [`find_run`], for a run that can still be spoken to.
-pub(super) fn open_run(session: &Session, home: &Home, wanted: &str) -> Result<RunId, Failure> {
-    let (run, _, finished) = find_run(session, home, wanted)?;
+pub(super) fn open_run(home: &Home, wanted: &str) -> Result<RunId, Failure> {
+    let (run, _, finished) = find_run(home, wanted)?;
     match finished {
         false => Ok(run),
         true => {
@@ -85,12 +80,11 @@ pub(super) fn open_run(session: &Session, home: &Home, wanted: &str) -> Result<R
 
 /// Drops the note. The writer judges it when it looks: at once, if a run is on.
 pub(super) fn hand_in(session: &Session, home: &Home, note: &Note) -> Result<String, Failure> {
-    let wrong = |what: String| {
-        Failure::new(codes::MACHINE, what, "check the installation's folder and the disk").at(home.root())
-    };
-    let bytes = serde_json::to_vec(note).map_err(|e| wrong(e.to_string()))?;
+    let next = "report this: it is a fault in reissue";
+    let bytes = serde_json::to_vec(note)
+        .map_err(|e| Failure::new(codes::MACHINE, e.to_string(), next).at(home.root()))?;
     let inbox = Inbox::new(session.env.disk.clone(), &home.log());
-    inbox.hand_in(note.word(), &bytes).map_err(|e| wrong(e.to_string()))
+    inbox.hand_in(note.word(), &bytes).map_err(|e| disk_failure(home.root(), &e, &e))
 }
 
 /// The last line of every command that leaves a note.

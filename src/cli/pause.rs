@@ -21,7 +21,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let home = arguments.speaker.home.open(session)?;
-    let run = notes::open_run(session, &home, &arguments.run)?;
+    let run = notes::open_run(&home, &arguments.run)?;
     let by = arguments.speaker.name()?;
     let note = match arguments.go_on {
         true => Note::Continue { by, run },

@@ -2,15 +2,15 @@
 
 use super::codes;
 use super::error::Failure;
+use super::ground::{disk_failure, home_failure, read_failure};
 use super::world::{ActingArguments, HomeArguments, runtime};
 use super::{ExitCode, Session, plan_view};
 use crate::domain::event::Event;
 use crate::domain::id::{Digest, RunId};
 use crate::domain::plan::{Plan, Planned, file};
 use crate::domain::text::Text;
-use crate::env::Env;
 use crate::pipeline::{PlanFailure, PlanOrder, make_plan};
-use crate::trail::{Home, Reader};
+use crate::trail::Home;
 use crate::wire::budget::Start;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let order = PlanOrder {
         author,
         environment: arguments.acting.environment(),
-        finished_runs: finished_runs(&session.env, &home),
+        finished_runs: finished_runs(&home)?,
     };
     let plan = runtime()?.block_on(make_plan(&session.env, &azure, &playbook, order));
     let plan = plan.map_err(|e| no_plan(&arguments, &e))?;
@@ -73,9 +73,8 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             Failure::new(codes::GUARDRAIL, what, next).state("no plan was written, nothing was changed")
         );
     }
-    session.env.disk.write_new(&arguments.out, &bytes).map_err(|e| {
-        Failure::new(codes::MACHINE, e.to_string(), "check the folder and the disk").at(&arguments.out)
-    })?;
+    let written = session.env.disk.write_new(&arguments.out, &bytes);
+    written.map_err(|e| disk_failure(&arguments.out, &e, &e))?;
     let object = PlanObject {
         digest: &digest,
         file: arguments.out.display().to_string(),
@@ -135,10 +134,15 @@ fn belongs(
 }
 
 /// Runs that this installation has finished: their marks in the directory are no obstacle.
-fn finished_runs(env: &Env, home: &Home) -> Vec<RunId> {
-    let Ok(reader) = Reader::open(env.disk.as_ref(), &home.log()) else { return Vec::new() };
-    let lines = reader.flatten().map(|r| r.line);
-    lines.filter(|l| matches!(l.event, Event::RunFinished(_))).filter_map(|l| l.run).collect()
+fn finished_runs(home: &Home) -> Result<Vec<RunId>, Failure> {
+    let mut runs = Vec::new();
+    for read in home.read_log().map_err(|e| home_failure(home.root(), &e))? {
+        let line = read.map_err(|e| read_failure(home.root(), &e))?.line;
+        if matches!(line.event, Event::RunFinished(_)) {
+            runs.extend(line.run);
+        }
+    }
+    Ok(runs)
 }
 
 fn no_plan(arguments: &Arguments, e: &PlanFailure) -> Failure {

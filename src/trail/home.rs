@@ -8,6 +8,7 @@
 //!   log/           the log
 //! ```
 
+use super::reader::{ReadError, Reader};
 use super::{
     Checkpoint, Folder, Journal, JournalError, LogKey, Objects, Opening, Recovered, Settings, VerifierKey,
 };
@@ -65,6 +66,8 @@ pub enum HomeError {
     Key(#[from] super::key::KeyError),
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
 /// The key of the log `origin`: made now, or by an `init` that died.
@@ -160,6 +163,11 @@ impl Home {
             .map_err(|e| HomeError::Unreadable { path, why: e.to_string() })?;
         Ok(LogHead { origin: Text::lossy(&head.origin), root: Digest(head.root), size: head.size })
     }
+    /// Reads the log beside its writer, and holds it against the newest checkpoint.
+    pub fn read_log(&self) -> Result<Reader, HomeError> {
+        Ok(Reader::signed(self.env.disk.as_ref(), &self.log(), &self.vkey()?)?)
+    }
+
     /// Opens the log for writing, showing each line to `fold`.
     pub fn open_log(
         &self,
