@@ -29,6 +29,10 @@ pub enum CheckpointError {
     OtherLog(String),
     #[error("it is of size {found}, and named by {named}: it was put in another's place")]
     Misnamed { found: u64, named: u64 },
+    #[error(
+        "it is of size {0}, and the checkpoint that is kept under this number is missing: it was removed"
+    )]
+    Dropped(u64),
 }
 
 /// Why the newest checkpoint of a log cannot be had.
@@ -65,7 +69,8 @@ impl Checkpoint {
         note::sign(&self.text(), key)
     }
 
-    /// The largest checkpoint that is kept; `checkpoint` itself may be one write behind.
+    /// The largest checkpoint that is kept; `checkpoint` itself may be one write behind, and is
+    /// never ahead.
     pub fn newest(disk: &dyn Disk, folder: &Folder, key: &VerifierKey) -> Result<Option<Self>, NewestError> {
         let names = disk.list(&folder.checkpoints())?;
         let named = names.iter().filter_map(|name| Self::size_of_name(name)).max();
@@ -74,8 +79,15 @@ impl Checkpoint {
             Some(size) => read(disk, path(size), Some(size), key)?,
             None => None,
         };
-        let copy = read(disk, folder.checkpoint(), None, key)?;
-        Ok(kept.into_iter().chain(copy).max_by_key(|c| c.size))
+        match read(disk, folder.checkpoint(), None, key)? {
+            Some(copy) if kept.as_ref().is_none_or(|kept| kept.size < copy.size) => {
+                Err(NewestError::Checkpoint {
+                    path: folder.checkpoint(),
+                    why: CheckpointError::Dropped(copy.size),
+                })
+            }
+            _ => Ok(kept),
+        }
     }
 
     /// Reads a checkpoint that `key` signed. Extension lines are allowed and ignored, as the

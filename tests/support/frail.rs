@@ -1,5 +1,5 @@
-//! A disk in memory that dies after so many operations, in the middle of one: from then on every
-//! operation fails, until it is revived.
+//! A disk in memory that fails after so many operations, in the middle of one: once, or from then
+//! on with every operation, until it is revived.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
@@ -8,23 +8,38 @@ use reissue::env::{Disk, DiskError, MemoryDisk};
 use std::io::{BufRead, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 #[derive(Clone)]
 pub struct FrailDisk {
     pub inner: MemoryDisk,
     left: Arc<AtomicI64>,
+    once: Arc<AtomicBool>,
+    hit: Arc<AtomicBool>,
 }
 
 struct FrailAppender(Box<dyn Appender>, FrailDisk);
 
 impl FrailDisk {
     pub fn new() -> Self {
-        Self { inner: MemoryDisk::default(), left: Arc::new(AtomicI64::new(i64::MAX)) }
+        Self::over(MemoryDisk::default())
+    }
+    pub fn over(inner: MemoryDisk) -> Self {
+        Self { inner, left: Arc::new(AtomicI64::new(i64::MAX)), once: Arc::default(), hit: Arc::default() }
     }
     /// Dies at the `n`th writing operation from now, counted from 0.
     pub fn die_after(&self, n: i64) {
+        self.once.store(false, Ordering::Relaxed);
         self.left.store(n, Ordering::Relaxed);
+    }
+    /// Only the `n`th writing operation from now fails.
+    pub fn fail_once_after(&self, n: i64) {
+        self.die_after(n);
+        self.once.store(true, Ordering::Relaxed);
+    }
+    /// Whether any operation has failed.
+    pub fn was_hit(&self) -> bool {
+        self.hit.load(Ordering::Relaxed)
     }
     pub fn is_dead(&self) -> bool {
         self.left.load(Ordering::Relaxed) < 0
@@ -33,7 +48,9 @@ impl FrailDisk {
         if self.left.fetch_sub(1, Ordering::Relaxed) > 0 {
             return Ok(());
         }
-        self.left.store(-1, Ordering::Relaxed);
+        let once = self.once.load(Ordering::Relaxed);
+        self.left.store(if once { i64::MAX } else { -1 }, Ordering::Relaxed);
+        self.hit.store(true, Ordering::Relaxed);
         Err(DiskError::new("cannot write", Path::new("frail"), &ErrorKind::StorageFull.into()))
     }
 }
@@ -46,6 +63,10 @@ impl Appender for FrailAppender {
             return Err(e);
         }
         self.0.append(bytes)
+    }
+    fn reserve(&mut self, bytes: u64) -> Result<(), DiskError> {
+        self.1.spend()?;
+        self.0.reserve(bytes)
     }
     fn sync(&mut self) -> Result<(), DiskError> {
         self.1.spend()?;

@@ -47,7 +47,7 @@ const APPROVER: &str = "ann@agency.example";
 /// Everything that a run needs, and what outlives a crash of it.
 pub(crate) struct Rehearsal {
     pub(crate) env: Env,
-    disk: MemoryDisk,
+    pub(crate) disk: MemoryDisk,
     pub(crate) playbook: ValidPlaybook,
     pub(crate) scene: Scene,
     pub(crate) wire: Arc<Frail>,
@@ -188,20 +188,35 @@ impl Rehearsal {
     }
 
     pub(crate) async fn carry_out(&mut self, plan: &Plan) -> Result<Outcome, ApplyFailure> {
+        let (home, plan) = self.prepare(plan).await;
+        self.go(&home, &plan, false).await
+    }
+
+    /// An installation, and an approval of the plan in its inbox.
+    pub(crate) async fn prepare(&self, plan: &Plan) -> (Home, Vec<u8>) {
         let plan = file::write(plan).unwrap();
         let home = self.found().await;
         self.approve(&home, &plan);
-        let mut resume = false;
+        (home, plan)
+    }
+
+    /// Applies, as often as it takes: after a crash, and when people have done what is asked.
+    pub(crate) async fn go(
+        &mut self,
+        home: &Home,
+        plan: &[u8],
+        mut resume: bool,
+    ) -> Result<Outcome, ApplyFailure> {
         loop {
             let wire = Arc::clone(&self.wire);
             let ended = tokio::select! {
                 biased;
                 () = wire.dead.notified() => None,
-                ended = self.apply(&home, &plan, resume) => Some(ended),
+                ended = self.apply(home, plan, resume) => Some(ended),
             };
             resume = true;
             match ended {
-                Some(Ok(outcome)) if self.is_confirmed(&home, &outcome).await => continue,
+                Some(Ok(outcome)) if self.is_confirmed(home, &outcome).await => continue,
                 Some(ended) => return ended,
                 None => {}
             }
@@ -215,7 +230,8 @@ impl Rehearsal {
         let Left::Holding { confirm, .. } = &outcome.left else { return false };
         let log = Reader::open(self.env.disk.as_ref(), &home.log()).unwrap();
         let run = log.filter_map(|read| read.unwrap().line.run).last().unwrap();
-        let inbox = Inbox::new(self.env.disk.clone(), &home.log());
+        // Written by other processes: what goes wrong with ours is not theirs.
+        let inbox = Inbox::new(Arc::new(self.disk.clone()), &home.log());
         for (target, consumer) in confirm {
             self.env.clock.sleep(Duration::from_secs(300)).await;
             let upn = self.playbook.targets[0].subject.name();

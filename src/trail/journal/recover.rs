@@ -72,11 +72,17 @@ pub(super) fn open(
     }
     let mut appender = lock_events(disk.as_ref(), &folder)?;
     appender.sync()?;
-    same_copy(disk.as_ref(), &folder, settings.key.public())?;
     let newest = Checkpoint::newest(disk.as_ref(), &folder, settings.key.public())?;
     let scan = scan(disk.as_ref(), &folder, newest.as_ref(), fold)?;
-    let Some(first) = scan.first else { return Err(JournalError::Missing(folder.root().to_owned())) };
+    let Some(first) = scan.first else {
+        let path = folder.events();
+        return Err(match newest {
+            Some(newest) => JournalError::Truncated { path, found: 0, signed: newest.size },
+            None => JournalError::Missing(folder.root().to_owned()),
+        });
+    };
     same_log(&first, opening, settings.key.public())?;
+    same_copy(disk.as_ref(), &folder, settings.key.public())?;
     let lines = scan.chain.size();
     let signed = match newest {
         Some(newest) => newest.size,
