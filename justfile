@@ -12,6 +12,10 @@ check:
 drill playbook="playbooks/leaked-app-secret.yaml":
     cargo run --quiet -- drill {{playbook}}
 
+# any bytes as one kind of file (`cargo fuzz list` in fuzz/ names them), or `all`, for so many seconds each
+fuzz target="all" seconds="60":
+    sh fuzz/run.sh {{target}} {{seconds}}
+
 # official clients against the lab (add --with-az for azure-cli)
 clients *flags:
     sh tests/clients/run.sh {{flags}}

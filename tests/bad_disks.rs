@@ -119,6 +119,6 @@ fn a_full_disk() {
                 { cat /dev/zero > small/rest || true; } 2>/dev/null";
     let apply = [&APPLY[..], &["--home", "small/home"]].concat();
     let Some(refused) = mounted(&team, full, &apply) else { return };
-    told(&refused, 1, &["RI005", "No space left", "free space", "run the command again"]);
+    told(&refused, 1, &["RI022", "No space left", "Free space", "run the command again"]);
     assert!(team.recorded("/addPassword").is_empty());
 }

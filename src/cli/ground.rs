@@ -4,7 +4,6 @@
 use super::codes;
 use super::error::Failure;
 use crate::env::DiskError;
-use crate::trail::key::KeyError;
 use crate::trail::objects::ObjectError;
 use crate::trail::reader::ReadError;
 use crate::trail::{HomeError, JournalError};
@@ -17,12 +16,12 @@ const RESTORE: &str = "restore the file from a copy, or treat the installation a
 /// Why an installation could not be used.
 pub(crate) fn home_failure(path: &Path, e: &HomeError) -> Failure {
     let next = match e {
-        HomeError::Disk(disk) | HomeError::Key(KeyError::Disk(disk)) => return disk_failure(path, e, disk),
+        HomeError::Disk(disk) => return disk_failure(path, e, disk),
         HomeError::Journal(e) => return log_failure(path, e),
         HomeError::Read(e) => return read_failure(path, e),
         HomeError::Missing(_) => "name the installation with `--home`, or make one with `reissue init`",
         HomeError::Exists(_) => "use it, or name another folder with `--home`",
-        HomeError::Unreadable { .. } | HomeError::RosterSwapped { .. } | HomeError::Key(_) => RESTORE,
+        HomeError::Unreadable { .. } | HomeError::RosterSwapped { .. } | HomeError::Key { .. } => RESTORE,
     };
     Failure::new(codes::HOME, e.to_string(), next).at(path)
 }
@@ -62,7 +61,8 @@ pub(crate) fn disk_failure(path: &Path, e: &dyn std::fmt::Display, disk: &DiskEr
         ErrorKind::PermissionDenied => "run as the user who owns the folder, or correct its owner and mode",
         ErrorKind::ReadOnlyFilesystem => "mount the file system writable, or use a folder on another one",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free space there, then run the command again",
-        ErrorKind::NotADirectory => "a part of the path is a file: name a folder",
+        // A folder was to be made where a file is, or below it.
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "a part of the path is a file: name a folder",
         _ => "check the path and the disk",
     };
     Failure::new(codes::MACHINE, e.to_string(), next).at(path)

@@ -10,6 +10,7 @@ use crate::domain::event::Environment;
 use crate::domain::id::{Digest, IdError, TenantId};
 use crate::domain::playbook::model::Cloud;
 use crate::domain::text::Text;
+use crate::trail::home::INSTALL_VERSION;
 use crate::trail::{Home, Install};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -77,7 +78,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         install: Text::lossy(&crate::domain::id::hex(&id)),
         roster: roster.digest(),
         tenant,
-        version: 1,
+        version: INSTALL_VERSION,
     };
     let made =
         runtime()?.block_on(Home::create(&session.env, &arguments.home, install, &roster_bytes, process()));

@@ -13,7 +13,7 @@ use crate::pipeline::{PlanFailure, PlanOrder, make_plan};
 use crate::trail::Home;
 use crate::wire::budget::Start;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -48,10 +48,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         .map_err(|e| Failure::new(codes::ARGUMENT, format!("the author's name: {e}"), "give a plain name"))?;
     let home = arguments.home.open(session)?;
     belongs(&home, &playbook, &arguments)?;
-    if session.env.disk.exists(&arguments.out) {
-        let next = "name another file with `--out`; plans are not written over";
-        return Err(Failure::new(codes::EXISTS, "there is a file already", next).at(&arguments.out));
-    }
+    free_place(&arguments.out, session)?;
     let azure = arguments.acting.session(session, playbook.tenant.cloud, &playbook.tenant.id, Start::Full)?;
     let order = PlanOrder {
         author,
@@ -87,6 +84,21 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     ));
     let changes = plan.targets.iter().any(|t| matches!(t, Planned::Change(_)));
     Ok(if changes && arguments.detailed_exitcode { ExitCode::ChangesPresent } else { ExitCode::Done })
+}
+
+/// Asked before the tenant is read, which takes its time.
+fn free_place(out: &Path, session: &Session) -> Result<(), Failure> {
+    if session.env.disk.exists(out) {
+        let next = "name another file with `--out`; plans are not written over";
+        return Err(Failure::new(codes::EXISTS, "there is a file already", next).at(out));
+    }
+    match out.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !session.env.disk.exists(folder) => {
+            let next = "make the folder, or name another file with `--out`";
+            Err(Failure::new(codes::MACHINE, "there is no such folder", next).at(folder))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn show(session: &mut Session, plan: &Plan, digest: &Digest) {

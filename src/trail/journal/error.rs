@@ -53,8 +53,11 @@ pub enum JournalError {
         path.display()
     )]
     Rewritten { path: PathBuf, size: u64 },
-    #[error("this is the log of another {what}: it says {found}, here it is {want}. It was left as it is")]
-    Other { what: &'static str, found: Text<256>, want: Text<256> },
+    #[error(
+        "{} is the log of another {what}: it says {found}, here it is {want}. It was left as it is",
+        path.display()
+    )]
+    Other { path: PathBuf, what: &'static str, found: Text<256>, want: Text<256> },
     #[error(
         "{} holds the key {found}, but the log is signed with {want}: the copy was replaced. Restore it; nothing was changed",
         path.display()

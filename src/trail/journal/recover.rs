@@ -81,7 +81,7 @@ pub(super) fn open(
             None => JournalError::Missing(folder.root().to_owned()),
         });
     };
-    same_log(&first, opening, settings.key.public())?;
+    same_log(&folder, &first, opening, settings.key.public())?;
     same_copy(disk.as_ref(), &folder, settings.key.public())?;
     let lines = scan.chain.size();
     let signed = match newest {
@@ -185,7 +185,12 @@ fn same_copy(disk: &dyn Disk, folder: &Folder, key: &VerifierKey) -> Result<(), 
 }
 
 /// The log must be about what the caller thinks it is.
-fn same_log(first: &LogOpened, opening: &Opening, key: &VerifierKey) -> Result<(), JournalError> {
+fn same_log(
+    folder: &Folder,
+    first: &LogOpened,
+    opening: &Opening,
+    key: &VerifierKey,
+) -> Result<(), JournalError> {
     let pairs = [
         ("tenant", first.tenant.to_string(), opening.tenant.to_string()),
         ("environment", format!("{:?}", first.environment), format!("{:?}", opening.environment)),
@@ -195,9 +200,12 @@ fn same_log(first: &LogOpened, opening: &Opening, key: &VerifierKey) -> Result<(
     ];
     match pairs.into_iter().find(|(_, found, want)| found != want) {
         None => Ok(()),
-        Some((what, found, want)) => {
-            Err(JournalError::Other { what, found: Text::lossy(&found), want: Text::lossy(&want) })
-        }
+        Some((what, found, want)) => Err(JournalError::Other {
+            path: folder.events(),
+            what,
+            found: Text::lossy(&found),
+            want: Text::lossy(&want),
+        }),
     }
 }
 
