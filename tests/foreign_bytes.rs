@@ -18,6 +18,8 @@ use reissue::domain::event::Line;
 use reissue::domain::id::Digest;
 use reissue::domain::plan::{Plan, file};
 use reissue::drill::{self, Audience};
+use reissue::env::Random;
+use reissue::env::random::Stream;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -146,5 +148,81 @@ fn every_cut_and_every_changed_byte_of_a_playbook_is_told_in_words() {
     }
     for bytes in files(Path::new("tests/cases/check")).into_values() {
         judges::playbook(&bytes);
+    }
+}
+
+/// Where mutants get their parts from: the seeds of a kind.
+struct Breeder {
+    chance: Stream,
+    pool: Vec<Vec<u8>>,
+}
+
+/// What parsers trip over.
+const PARTS: [&[u8]; 14] = [
+    b"\n",
+    b"\r\n",
+    b"\0",
+    b"\x1b[2J",
+    b"\xff",
+    b"\"",
+    b"{",
+    b"}",
+    b": ",
+    b"- ",
+    b"\xe2\x80\xae",
+    b"\\u001b",
+    b"1e9",
+    b"18446744073709551616",
+];
+
+impl Breeder {
+    fn upto(&self, most: usize) -> usize {
+        usize::try_from(self.chance.between(0, most as u64)).unwrap()
+    }
+    fn pick<'a, T>(&self, from: &'a [T]) -> &'a T {
+        &from[self.upto(from.len() - 1)]
+    }
+    /// A piece of any seed: up to 64 bytes, or a whole line.
+    fn piece(&self) -> Vec<u8> {
+        let seed = self.pick(&self.pool);
+        if self.upto(3) == 0 {
+            let lines: Vec<&[u8]> = seed.split_inclusive(|b| *b == b'\n').collect();
+            return self.pick(&lines).to_vec();
+        }
+        let from = self.upto(seed.len());
+        seed[from..seed.len().min(from + self.upto(64))].to_vec()
+    }
+    /// A seed with one to six changes.
+    fn mutant(&self) -> Vec<u8> {
+        let mut bytes = self.pick(&self.pool).clone();
+        for _ in 0..=self.upto(5) {
+            let (at, len) = (self.upto(bytes.len()), self.upto(16));
+            let end = bytes.len().min(at + len);
+            match self.upto(4) {
+                0 if at < bytes.len() => bytes[at] ^= 1 << self.upto(7),
+                1 => drop(bytes.splice(at..at, self.piece())),
+                2 => drop(bytes.splice(at..end, self.piece())),
+                3 => drop(bytes.splice(at..at, self.pick(&PARTS).to_vec())),
+                _ => drop(bytes.drain(at..end)),
+            }
+        }
+        bytes
+    }
+}
+
+/// Mutants of the seeds, the same ones every time. `MUTANTS=100000` breeds more of them: a fuzzer
+/// for machines that have none.
+#[test]
+fn mutants_are_told_in_words() {
+    let each: u32 = std::env::var("MUTANTS").map_or(500, |n| n.parse().unwrap());
+    for (kind, judge) in ALL {
+        let folder = if kind == "playbook" { PathBuf::from("tests/cases/check") } else { seeds_of(kind) };
+        let pool: Vec<_> = files(&folder).into_values().filter(|f| !f.is_empty()).collect();
+        let breeder = Breeder { chance: Random::from_seed(u64::from(each)).stream(kind), pool };
+        for _ in 0..each {
+            let bytes = breeder.mutant();
+            let judged = std::panic::catch_unwind(|| judge(&bytes));
+            assert!(judged.is_ok(), "{kind}: {}", bytes.escape_ascii());
+        }
     }
 }

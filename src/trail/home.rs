@@ -58,8 +58,8 @@ pub enum HomeError {
     #[error("{} cannot be read as an installation: {why}", path.display())]
     Unreadable { path: PathBuf, why: Text<300> },
     #[error(
-        "{} is not the roster that was pinned when the installation was made ({pinned}); restore it, \
-         approvals are judged by the pinned one only",
+        "{} is not the roster that install.json pinned when the installation was made ({pinned}): one of the two was \
+         changed. Restore it; approvals are judged by the pinned one only",
         path.display()
     )]
     RosterSwapped { path: PathBuf, pinned: Digest },
