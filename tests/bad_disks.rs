@@ -38,17 +38,17 @@ fn ready() -> Team {
     team
 }
 
-fn init_at(team: &Team, home: &str) -> Output {
+fn init(home: &str) -> Vec<&str> {
     let cloud = ["--cloud", "us_gov_high", "--roster", "roster.yaml", "--lab"];
-    team.run(&[&["init", "--home", home, "--tenant", TENANT], &cloud[..]].concat())
+    [&["init", "--home", home, "--tenant", TENANT], &cloud[..]].concat()
 }
 
 #[test]
 fn a_file_in_the_folders_place() {
     let team = Team::sit_down(include_str!("cases/desk.yaml"));
     std::fs::write(team.path("file"), "mine").unwrap();
-    told(&init_at(&team, "file"), 1, &["RI005", "file", "nothing was changed", "name a folder"]);
-    told(&init_at(&team, "file/below"), 1, &["RI005", "nothing was changed", "name a folder"]);
+    told(&team.run(&init("file")), 1, &["RI005", "file", "nothing was changed", "name a folder"]);
+    told(&team.run(&init("file/below")), 1, &["RI005", "nothing was changed", "name a folder"]);
     told(&team.run(&["status", "--home", "file"]), 1, &["RI005", "name a folder"]);
     assert_eq!(std::fs::read(team.path("file")).unwrap(), b"mine");
 }
@@ -108,6 +108,7 @@ fn a_read_only_file_system() {
     told(&mounted(&team, mount, &["status"]).unwrap(), 0, &["No run"]);
     let approve = ["approve", "plan.jsonl", "--by", "ann@agency.example", "--key", "ann", "--reject"];
     told(&mounted(&team, mount, &approve).unwrap(), 1, &words);
+    told(&mounted(&team, mount, &init(".reissue/new")).unwrap(), 1, &words);
     assert_eq!(team.log(), before);
     assert!(team.recorded("/addPassword").is_empty());
 }
