@@ -72,19 +72,17 @@ impl Checkpoint {
     /// The largest checkpoint that is kept; `checkpoint` itself may be one write behind, and is
     /// never ahead.
     pub fn newest(disk: &dyn Disk, folder: &Folder, key: &VerifierKey) -> Result<Option<Self>, NewestError> {
+        // First: a writer beside us may keep and copy one more at any moment.
+        let copy = read(disk, folder.checkpoint(), None, key)?;
         let names = disk.list(&folder.checkpoints())?;
-        let named = names.iter().filter_map(|name| Self::size_of_name(name)).max();
-        let path = |size| folder.checkpoints().join(Self::file_name(size));
-        let kept = match named {
-            Some(size) => read(disk, path(size), Some(size), key)?,
+        let kept = match names.iter().filter_map(|name| Self::size_of_name(name)).max() {
+            Some(size) => read(disk, folder.checkpoints().join(Self::file_name(size)), Some(size), key)?,
             None => None,
         };
-        match read(disk, folder.checkpoint(), None, key)? {
+        match copy {
             Some(copy) if kept.as_ref().is_none_or(|kept| kept.size < copy.size) => {
-                Err(NewestError::Checkpoint {
-                    path: folder.checkpoint(),
-                    why: CheckpointError::Dropped(copy.size),
-                })
+                let why = CheckpointError::Dropped(copy.size);
+                Err(NewestError::Checkpoint { path: folder.checkpoint(), why })
             }
             _ => Ok(kept),
         }
