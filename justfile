@@ -16,6 +16,10 @@ drill playbook="playbooks/leaked-app-secret.yaml":
 crash-test kills="200":
     CRASH_KILLS={{kills}} CRASH_SEED=${CRASH_SEED:-$(date +%s)} CRASH_HOSTILE=1 cargo test --test crash -- --nocapture
 
+# any bytes as one kind of file (`cargo fuzz list` in fuzz/ names them), or `all`, for so many seconds each
+fuzz target="all" seconds="60":
+    sh fuzz/run.sh {{target}} {{seconds}}
+
 # official clients against the lab (add --with-az for azure-cli)
 clients *flags:
     sh tests/clients/run.sh {{flags}}

@@ -15,6 +15,7 @@ mod drill_view;
 pub mod error;
 pub mod exit;
 mod explain;
+mod ground;
 pub mod human;
 mod init;
 pub mod json;

@@ -8,7 +8,7 @@
 use crate::azure::Azure;
 use crate::connector::observe::{ObserveError, observe};
 use crate::connector::registry::{self, Registry};
-use crate::domain::approval::{Recorded, Roster, SignedApproval};
+use crate::domain::approval::{Approval, Recorded, Roster, SignedApproval};
 use crate::domain::approved::{Here, NotApproved, ReadPlan};
 use crate::domain::event::{Environment, RunStarted};
 use crate::domain::id::RunId;
@@ -20,11 +20,12 @@ use crate::domain::playbook::ValidPlaybook;
 use crate::domain::run::RunState;
 use crate::domain::target::TargetState;
 use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
 use crate::engine::board::Board;
 use crate::engine::recovery::Recovery;
 use crate::engine::{Executor, Halt, Outcome};
 use crate::env::Env;
-use crate::trail::inbox::Inbox;
+use crate::trail::inbox::{Inbox, Item};
 use crate::trail::journal::Entry;
 use crate::trail::{Home, HomeError, Journal, JournalError};
 use std::sync::Arc;
@@ -303,6 +304,44 @@ fn recorded_approvals(
     events.iter().filter_map(judge).collect()
 }
 
+/// An approval that counts, with the name of its note.
+type HandedIn = (String, Approval, SignedApproval);
+
+/// The approvals in the inbox, and why others of its files do not count.
+fn handed_in(
+    read: &ReadPlan,
+    inbox: &Inbox,
+    at: Timestamp,
+) -> Result<(Vec<HandedIn>, Vec<String>), ApplyFailure> {
+    let (mut notes, mut not_counted) = (Vec::new(), Vec::new());
+    for item in inbox.items().map_err(Halt::Disk)? {
+        let Item { name, bytes } = match item {
+            Ok(item) => item,
+            Err(e) => {
+                not_counted.push(e.to_string());
+                continue;
+            }
+        };
+        let (signature, statement) = match serde_json::from_slice(&bytes) {
+            Ok(Note::Approval { signature, statement }) => (signature, statement),
+            Ok(_) => continue,
+            Err(_) => {
+                not_counted
+                    .push(format!("{} is not a note that this version can read", Text::<160>::lossy(&name)));
+                continue;
+            }
+        };
+        let signed = SignedApproval { statement_bytes: statement.into_bytes(), sshsig_armored: signature };
+        match read.judge(&signed, at) {
+            // Retiring is approved when a hold is over: that note stays where it is until then.
+            Ok(approval) if read.is_too_early(&approval) => {}
+            Ok(approval) => notes.push((name, approval, signed)),
+            Err(why) => not_counted.push(why.to_string()),
+        }
+    }
+    Ok((notes, not_counted))
+}
+
 /// A new run: enough approvals lie in the inbox, or nothing is recorded at all.
 async fn begin(
     env: &Env,
@@ -312,22 +351,8 @@ async fn begin(
     order: &ApplyOrder,
 ) -> Result<Opened, ApplyFailure> {
     let at = env.clock.now();
-    let (mut recorded, mut notes, mut not_counted) = (Vec::new(), Vec::new(), Vec::new());
-    for item in inbox.items().map_err(Halt::Disk)?.into_iter().flatten() {
-        let Ok(Note::Approval { signature, statement }) = serde_json::from_slice(&item.bytes) else {
-            continue;
-        };
-        let signed = SignedApproval { statement_bytes: statement.into_bytes(), sshsig_armored: signature };
-        match read.judge(&signed, at) {
-            // Retiring is approved when a hold is over: that note stays where it is until then.
-            Ok(approval) if read.is_too_early(&approval) => {}
-            Ok(approval) => {
-                recorded.push(Recorded { approval: approval.clone(), at });
-                notes.push((item.name, approval, signed));
-            }
-            Err(why) => not_counted.push(why.to_string()),
-        }
-    }
+    let (notes, not_counted) = handed_in(&read, inbox, at)?;
+    let recorded = notes.iter().map(|(_, approval, _)| Recorded { approval: approval.clone(), at }).collect();
     let states = read.plan.changes().map(|t| (t.id, TargetState::new(Arc::new(t.clone())))).collect();
     let approved = read.approve(recorded, at).map_err(|why| match not_counted.is_empty() {
         true => why.into(),

@@ -25,7 +25,8 @@ fn cases() -> Vec<PathBuf> {
 }
 
 /// The desk: `.reissue` with a run that is holding, `fresh`, `real` and `other` without runs,
-/// `drill` with a finished run, `tampered`, a plan, an edited plan, a kept checkpoint.
+/// `drill` with a finished run, `tampered`, `edited`, `cut` and `planless` logs, a plan, an edited
+/// plan and half a plan, a kept checkpoint.
 fn desk() -> Team {
     let team = Team::gather(include_str!("cases/desk.yaml"));
     std::fs::write(team.path("shipped.yaml"), include_str!("../playbooks/leaked-app-secret.yaml")).unwrap();
@@ -62,6 +63,9 @@ fn desk() -> Team {
         (".reissue", "begun-too"),
         ("fresh", "unapproved"),
         ("fresh", "unapproved-too"),
+        (".reissue", "edited"),
+        (".reissue", "cut"),
+        (".reissue", "planless"),
     ] {
         let copied =
             std::process::Command::new("cp").arg("-r").args([team.path(from), team.path(to)]).status();
@@ -72,10 +76,32 @@ fn desk() -> Team {
         std::fs::set_permissions(team.path(name), Permissions::from_mode(mode)).unwrap();
     }
     std::os::unix::fs::symlink("empty-secret", team.path("linked-secret")).unwrap();
-    let events = team.path("tampered/log/events.jsonl");
-    let text = std::fs::read_to_string(&events).unwrap();
-    std::fs::write(events, text.replace("\"how\":\"time\"", "\"how\":\"confirmed\"")).unwrap();
+    edit(&team, "tampered", |text| text.replace("\"how\":\"time\"", "\"how\":\"confirmed\""));
+    damage(&team, &plan);
     team
+}
+
+fn edit(team: &Team, home: &str, edit: impl Fn(String) -> String) {
+    let events = team.path(home).join("log/events.jsonl");
+    let text = std::fs::read_to_string(&events).unwrap();
+    std::fs::write(events, edit(text)).unwrap();
+}
+
+/// Logs of the holding run: changed in the middle, without its last lines, without its plan.
+fn damage(team: &Team, plan: &str) {
+    edit(team, "edited", |text| text.replace("\"operator\":\"op\"", "\"operator\":\"me\""));
+    edit(team, "cut", |text| {
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        lines[..lines.len() - 2].concat()
+    });
+    let objects = team.path("planless/log/objects");
+    for object in std::fs::read_dir(objects).unwrap().map(|e| e.unwrap().path()) {
+        if std::fs::read(&object).unwrap() == plan.as_bytes() {
+            std::fs::write(object, "{}").unwrap();
+        }
+    }
+    std::fs::write(team.path("half.jsonl"), &plan[..plan.len() / 2]).unwrap();
+    std::fs::write(team.path("headless.jsonl"), plan.split_inclusive('\n').next().unwrap()).unwrap();
 }
 
 fn files(folder: &Path, into: &mut BTreeMap<PathBuf, u64>) {

@@ -15,10 +15,12 @@ use approvals::{noon, roster};
 use log::{Log, Story, explain, object_of, plan_of, statement_of, written};
 use reissue::domain::event::{Event, Line};
 use reissue::domain::id::TargetId;
+use reissue::domain::plan::file;
 use reissue::domain::text::Text;
+use reissue::engine::recovery::Recovery;
 use reissue::env::{Disk, Random};
 use reissue::trail::verify::Verdict::{self, Incomplete, Intact, NotAnchored, Tampered};
-use reissue::trail::{Checkpoint, Journal, LogKey, Objects};
+use reissue::trail::{Checkpoint, Journal, LogKey, Objects, Reader};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +58,7 @@ const TABLE: &[Row] = &[
     caught("a field is edited, chained again", |log| change(log, |l| edit_operator(l)), "that the checkpoint of that size signs"),
     caught("a middle line is deleted", |log| edit_lines(log, |l| drop(l.remove(4))), "lines are missing, doubled or moved"),
     caught("a middle line is deleted, chained again", |log| change(log, |l| drop(l.remove(4))), "that the checkpoint of that size signs"),
+    caught("a line of another log is put in", foreign_line, "does not follow"),
     caught("two lines are swapped", |log| edit_lines(log, |l| l.swap(4, 5)), "lines are missing, doubled or moved"),
     caught("a line is doubled", |log| edit_lines(log, |l| l.insert(4, l[4].clone())), "lines are missing, doubled or moved"),
     caught("a line is doubled, chained again", |log| change(log, |l| l.insert(4, l[4].clone())), "that the checkpoint of that size signs"),
@@ -134,6 +137,46 @@ async fn the_table() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// What the writer says when it opens the log, and a reader with the log's key.
+fn met(log: &Log) -> (Option<String>, Option<String>) {
+    let before = log.disk.contents();
+    let read = match Reader::signed(&log.disk, &log.folder, log.key().public()) {
+        Err(e) => Some(e.to_string()),
+        Ok(mut lines) => lines.find_map(|l| l.err()).map(|e| e.to_string()),
+    };
+    let (plan, digest) = file::read(&log::plan_bytes()).unwrap();
+    let mut recovery = Recovery::new(&plan, digest);
+    let opened =
+        Journal::open(log.settings(), &log::opening(roster().digest()), &mut |line| recovery.fold(line));
+    let written = match opened {
+        Err(e) => {
+            assert!(log.disk.contents() == before, "a log that is refused is left as it is");
+            Some(e.to_string())
+        }
+        Ok(_) => {
+            recovery.illegal.map(|(line, why)| format!("opens; line {line} does not fit the plan: {why}"))
+        }
+    };
+    (written, read)
+}
+
+/// The same table for whoever would act on the log: the writer refuses what its key, the newest
+/// checkpoint or the plan contradict, says where, and leaves every byte. What only the judge can see
+/// (other checkpoints, objects, what the log's own key has signed) is in the snapshot as `opens`.
+#[tokio::test(start_paused = true)]
+async fn who_would_act_on_it_refuses() {
+    let mut told = String::new();
+    for row in TABLE {
+        let log = written(&Story::default()).await;
+        (row.tamper)(&log);
+        let (writer, reader) = met(&log);
+        let writer = writer.unwrap_or_else(|| "opens".into());
+        let reader = reader.unwrap_or_else(|| "reads".into());
+        told += &format!("{}\n  writer: {writer}\n  reader: {reader}\n", row.name);
+    }
+    insta::assert_snapshot!(told);
 }
 
 fn replace(log: &Log, from: &str, to: &str) {
@@ -271,6 +314,16 @@ fn other_key(log: &Log) -> LogKey {
 fn replace_vkey(log: &Log) {
     let key = format!("{}\n", other_key(log).public());
     log.disk.write_atomic(&log.folder.vkey(), key.as_bytes()).unwrap();
+}
+
+/// As the fifth line, with its number: from a log of the same story that was begun later.
+fn foreign_line(log: &Log) {
+    let mut lines = log.lines();
+    let mut other = lines[4].clone();
+    other.prev = reissue::domain::merkle::leaf(b"the fourth line of the other log");
+    lines[4] = other;
+    let text: Vec<u8> = lines.iter().flat_map(|l| [l.to_bytes().unwrap(), b"\n".to_vec()].concat()).collect();
+    log.set_text(text);
 }
 
 fn another_log(log: &Log) {

@@ -11,12 +11,13 @@ mod log;
 use approvals::noon;
 use log::{Approving, Log, Story, explain, finished, object_of, plan_of, run, statement_of, written};
 use reissue::domain::approval::Statement;
-use reissue::domain::event::Environment;
+use reissue::domain::event::{Environment, RunPaused};
 use reissue::domain::id::Digest;
 use reissue::domain::step::Phase;
 use reissue::domain::text::Text;
 use reissue::env::{Disk, RealDisk};
 use reissue::trail::verify::{Anchor, Check, Severity, Verdict};
+use reissue::trail::{Entry, Journal, Reader};
 use std::time::Duration;
 
 /// What a story that the engine would never write is told to be.
@@ -203,4 +204,32 @@ async fn without_a_log_there_is_no_verdict() {
     let disk: std::sync::Arc<dyn Disk> = std::sync::Arc::new(log.disk.clone());
     let nowhere = reissue::trail::Folder::new("nowhere");
     assert!(reissue::trail::verify::verify(&disk, &nowhere, &log.trust(vec![])).is_err());
+}
+
+/// Whoever reads beside the writer, at any moment, holds no sound log for a damaged one.
+#[tokio::test]
+async fn a_reader_beside_the_writer_takes_no_alarm() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::on(RealDisk, &folder.path().join(log::FOLDER));
+    let opening = log::opening(approvals::roster().digest());
+    let journal = Journal::create(log.settings(), &opening).unwrap();
+    let (key, place) = (log.key().public().clone(), log.folder.clone());
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let reader = std::thread::spawn(move || {
+        let (mut times, mut longest) = (0, 0);
+        while is_done.try_recv().is_err() {
+            let lines: Vec<_> =
+                Reader::signed(&RealDisk, &place, &key).unwrap().map(|l| l.unwrap()).collect();
+            (times, longest) = (times + 1, longest.max(lines.len()));
+        }
+        (times, longest)
+    });
+    for n in 0..60 {
+        let said = RunPaused { by: Text::lossy("op"), reason: Text::lossy(&n.to_string()) };
+        journal.append_one(Entry::of_run(&run(), said)).await.unwrap();
+        journal.checkpoint_now().await.unwrap();
+    }
+    done.send(()).unwrap();
+    let (times, longest) = reader.join().unwrap();
+    assert!(times > 10 && longest > 10, "{times} readings, at most {longest} lines");
 }

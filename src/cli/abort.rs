@@ -18,8 +18,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let home = arguments.speaker.home.open(session)?;
-    let run = notes::open_run(session, &home, &arguments.run)?;
-    let by = arguments.speaker.steering(session, &home, &run)?;
+    let run = notes::open_run(&home, &arguments.run)?;
+    let by = arguments.speaker.steering(&home, &run)?;
     let note = Note::Abort { by, reason: text("the reason", &arguments.reason)?, run };
     let name = notes::hand_in(session, &home, &note)?;
     notes::handed_in(session, &note, &name);

@@ -113,7 +113,7 @@ fn plan_bytes(arguments: &Arguments, session: &Session, home: &Home) -> Result<V
         (Some(path), _) => Ok(super::show::load(path, session)?.0),
         (None, wanted) => {
             let wanted = wanted.as_deref().unwrap_or("latest");
-            let (_, started, _) = super::notes::find_run(session, home, wanted)?;
+            let (_, started, _) = super::notes::find_run(home, wanted)?;
             let objects = Objects::new(session.env.disk.clone(), &home.log());
             objects.get(&started.plan, crate::domain::plan::file::MAX_BYTES).map_err(|e| {
                 let next =

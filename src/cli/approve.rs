@@ -2,7 +2,8 @@
 
 use super::codes;
 use super::error::Failure;
-use super::world::{HomeArguments, home_failure};
+use super::ground::home_failure;
+use super::world::HomeArguments;
 use super::{ExitCode, Session, plan_view};
 use crate::domain::approval::show::show as show_statement;
 use crate::domain::approval::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE};

@@ -28,7 +28,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let home = arguments.speaker.home.open(session)?;
     let target = target(&arguments.target)?;
-    let run = notes::open_run(session, &home, &arguments.run)?;
+    let run = notes::open_run(&home, &arguments.run)?;
     let consumer = text("the consumer", &arguments.consumer)?;
     awaited(&status::target_of(session, &home, &run, target)?, &consumer, session)?;
     let by = arguments.speaker.witness(session, &home)?;

@@ -2,13 +2,15 @@
 
 use super::codes;
 use super::error::Failure;
-use super::world::{home_failure, process, runtime, unreadable};
+use super::ground::home_failure;
+use super::world::{process, runtime, unreadable};
 use super::{ExitCode, Session};
 use crate::domain::approval::Roster;
 use crate::domain::event::Environment;
 use crate::domain::id::{Digest, IdError, TenantId};
 use crate::domain::playbook::model::Cloud;
 use crate::domain::text::{Text, count};
+use crate::trail::home::INSTALL_VERSION;
 use crate::trail::{Home, Install};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -76,7 +78,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         install: Text::lossy(&crate::domain::id::hex(&id)),
         roster: roster.digest(),
         tenant,
-        version: 1,
+        version: INSTALL_VERSION,
     };
     let made =
         runtime()?.block_on(Home::create(&session.env, &arguments.home, install, &roster_bytes, process()));

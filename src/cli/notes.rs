@@ -3,14 +3,15 @@
 use super::Session;
 use super::codes;
 use super::error::Failure;
+use super::ground::{disk_failure, home_failure, read_failure};
 use super::world::HomeArguments;
 use crate::domain::approval::roster::same_person;
 use crate::domain::event::{Event, RunStarted};
 use crate::domain::id::{IdError, RunId};
 use crate::domain::note::Note;
 use crate::domain::text::Text;
+use crate::trail::Home;
 use crate::trail::inbox::Inbox;
-use crate::trail::{Home, Reader};
 
 /// Who speaks, in which installation.
 #[derive(clap::Args)]
@@ -30,11 +31,11 @@ impl Speaker {
 
     /// The name, for what steers a run: of somebody on the roster, or of the run's operator. A name
     /// proves nothing here, but a mistyped one would stand in the record for good.
-    pub(super) fn steering(&self, session: &Session, home: &Home, run: &RunId) -> Result<Text<128>, Failure> {
+    pub(super) fn steering(&self, home: &Home, run: &RunId) -> Result<Text<128>, Failure> {
         let name = self.name()?;
         // A roster that cannot be read is the business of `apply` and `doctor`.
         let Ok(here) = crate::pipeline::here(home) else { return Ok(name) };
-        let operators = operators(session, home, run)?;
+        let operators = operators(home, run)?;
         if here.roster.person(&name).is_some() || operators.iter().any(|o| same_person(o, &name)) {
             return Ok(name);
         }
@@ -55,13 +56,10 @@ impl Speaker {
 }
 
 /// Everybody who has run `apply` for this run.
-fn operators(session: &Session, home: &Home, wanted: &RunId) -> Result<Vec<Text<128>>, Failure> {
-    let unreadable = |e: String| Failure::new(codes::LOG, e, "run `reissue audit verify`").at(home.root());
-    let reader =
-        Reader::open(session.env.disk.as_ref(), &home.log()).map_err(|e| unreadable(e.to_string()))?;
+fn operators(home: &Home, wanted: &RunId) -> Result<Vec<Text<128>>, Failure> {
     let mut operators: Vec<Text<128>> = Vec::new();
-    for read in reader {
-        let line = read.map_err(|e| unreadable(e.to_string()))?.line;
+    for read in home.read_log().map_err(|e| home_failure(home.root(), &e))? {
+        let line = read.map_err(|e| read_failure(home.root(), &e))?.line;
         let operator = match line.event {
             Event::RunStarted(e) => e.operator,
             Event::RunResumed(e) => e.operator,
@@ -81,14 +79,8 @@ pub(super) fn text<const N: usize>(what: &str, value: &str) -> Result<Text<N>, F
 }
 
 /// A run that is in the log; `latest` is the last one that was started.
-pub(super) fn find_run(
-    session: &Session,
-    home: &Home,
-    wanted: &str,
-) -> Result<(RunId, RunStarted, bool), Failure> {
-    let unreadable = |e: String| Failure::new(codes::LOG, e, "run `reissue audit verify`").at(home.root());
-    let reader =
-        Reader::open(session.env.disk.as_ref(), &home.log()).map_err(|e| unreadable(e.to_string()))?;
+pub(super) fn find_run(home: &Home, wanted: &str) -> Result<(RunId, RunStarted, bool), Failure> {
+    let reader = home.read_log().map_err(|e| home_failure(home.root(), &e))?;
     let wanted: Option<RunId> = match wanted {
         "latest" => None,
         id => Some(id.parse().map_err(|e: IdError| {
@@ -97,7 +89,7 @@ pub(super) fn find_run(
     };
     let (mut found, mut finished) = (None, false);
     for read in reader {
-        let line = read.map_err(|e| unreadable(e.to_string()))?.line;
+        let line = read.map_err(|e| read_failure(home.root(), &e))?.line;
         match (line.run, line.event) {
             (Some(run), Event::RunStarted(started)) if wanted.as_ref().is_none_or(|w| *w == run) => {
                 (found, finished) = (Some((run, started)), false);
@@ -119,8 +111,8 @@ pub(super) fn find_run(
 }
 
 /// As [`find_run`], for a run that can still be spoken to.
-pub(super) fn open_run(session: &Session, home: &Home, wanted: &str) -> Result<RunId, Failure> {
-    let (run, _, finished) = find_run(session, home, wanted)?;
+pub(super) fn open_run(home: &Home, wanted: &str) -> Result<RunId, Failure> {
+    let (run, _, finished) = find_run(home, wanted)?;
     match finished {
         false => Ok(run),
         true => {
@@ -132,12 +124,11 @@ pub(super) fn open_run(session: &Session, home: &Home, wanted: &str) -> Result<R
 
 /// Drops the note. The writer judges it when it looks: at once, if a run is on.
 pub(super) fn hand_in(session: &Session, home: &Home, note: &Note) -> Result<String, Failure> {
-    let wrong = |what: String| {
-        Failure::new(codes::MACHINE, what, "check the installation's folder and the disk").at(home.root())
-    };
-    let bytes = serde_json::to_vec(note).map_err(|e| wrong(e.to_string()))?;
+    let next = "report this: it is a fault in reissue";
+    let bytes = serde_json::to_vec(note)
+        .map_err(|e| Failure::new(codes::MACHINE, e.to_string(), next).at(home.root()))?;
     let inbox = Inbox::new(session.env.disk.clone(), &home.log());
-    inbox.hand_in(note.word(), &bytes).map_err(|e| wrong(e.to_string()))
+    inbox.hand_in(note.word(), &bytes).map_err(|e| disk_failure(home.root(), &e, &e))
 }
 
 /// The last line of every command that leaves a note.

@@ -21,8 +21,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let home = arguments.speaker.home.open(session)?;
-    let run = notes::open_run(session, &home, &arguments.run)?;
-    let by = arguments.speaker.steering(session, &home, &run)?;
+    let run = notes::open_run(&home, &arguments.run)?;
+    let by = arguments.speaker.steering(&home, &run)?;
     let note = match arguments.go_on {
         true => Note::Continue { by, run },
         false => Note::Pause { by, reason: text("the reason", &arguments.reason)?, run },

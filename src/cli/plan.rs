@@ -2,6 +2,7 @@
 
 use super::codes;
 use super::error::Failure;
+use super::ground::{disk_failure, home_failure};
 use super::world::{ActingArguments, HomeArguments, runtime};
 use super::{ExitCode, Session, plan_view};
 use crate::domain::id::Digest;
@@ -12,7 +13,7 @@ use crate::pipeline::{self, PlanFailure, PlanOrder, make_plan};
 use crate::trail::{Home, known};
 use crate::wire::budget::Start;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -47,13 +48,9 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         .map_err(|e| Failure::new(codes::ARGUMENT, format!("the author's name: {e}"), "give a plain name"))?;
     let home = arguments.home.open(session)?;
     belongs(&home, &playbook, &arguments)?;
-    if session.env.disk.exists(&arguments.out) {
-        let next = "name another file with `--out`; plans are not written over";
-        return Err(Failure::new(codes::EXISTS, "there is a file already", next).at(&arguments.out));
-    }
+    free_place(&arguments.out, session)?;
     let azure = arguments.acting.session(session, playbook.tenant.cloud, &playbook.tenant.id, Start::Full)?;
-    let order =
-        PlanOrder { author, environment: arguments.acting.environment(), known: known(session, &home)? };
+    let order = PlanOrder { author, environment: arguments.acting.environment(), known: known(&home)? };
     let plan = runtime()?.block_on(make_plan(&session.env, &azure, &playbook, order));
     let plan = plan.map_err(|e| session.line.explain(no_plan(&arguments, &e)))?;
     let bytes = file::write(&plan).map_err(|e| no_plan(&arguments, &e.into()))?;
@@ -69,9 +66,8 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             Failure::new(codes::GUARDRAIL, what, next).state("no plan was written, nothing was changed")
         );
     }
-    session.env.disk.write_new(&arguments.out, &bytes).map_err(|e| {
-        Failure::new(codes::MACHINE, e.to_string(), "check the folder and the disk").at(&arguments.out)
-    })?;
+    let written = session.env.disk.write_new(&arguments.out, &bytes);
+    written.map_err(|e| disk_failure(&arguments.out, &e, &e))?;
     let object = PlanObject {
         digest: &digest,
         file: arguments.out.display().to_string(),
@@ -86,6 +82,21 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     ));
     let changes = plan.targets.iter().any(|t| matches!(t, Planned::Change(_)));
     Ok(if changes && arguments.detailed_exitcode { ExitCode::ChangesPresent } else { ExitCode::Done })
+}
+
+/// Asked before the tenant is read, which takes its time.
+fn free_place(out: &Path, session: &Session) -> Result<(), Failure> {
+    if session.env.disk.exists(out) {
+        let next = "name another file with `--out`; plans are not written over";
+        return Err(Failure::new(codes::EXISTS, "there is a file already", next).at(out));
+    }
+    match out.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !session.env.disk.exists(folder) => {
+            let next = "make the folder, or name another file with `--out`";
+            Err(Failure::new(codes::MACHINE, "there is no such folder", next).at(folder))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn show(session: &mut Session, plan: &Plan, digest: &Digest) {
@@ -133,10 +144,8 @@ fn belongs(
 }
 
 /// What the log and the roster of this installation say.
-fn known(session: &Session, home: &Home) -> Result<Known, Failure> {
-    let next = "run `reissue audit verify`: it says what is wrong with the log";
-    let log = known::known(&session.env.disk, &home.log());
-    let log = log.map_err(|e| Failure::new(codes::LOG, e.to_string(), next).at(home.root()))?;
+fn known(home: &Home) -> Result<Known, Failure> {
+    let log = known::known(home).map_err(|e| home_failure(home.root(), &e))?;
     let roster = pipeline::here(home).map(|here| here.roster);
     let roster = roster.map_err(|e| {
         Failure::new(codes::ROSTER, e.to_string(), "restore the roster from a copy").at(home.root())

@@ -31,7 +31,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let home = arguments.speaker.home.open(session)?;
     let target = target(&arguments.target)?;
-    let run = notes::open_run(session, &home, &arguments.run)?;
+    let run = notes::open_run(&home, &arguments.run)?;
     let state = status::target_of(session, &home, &run, target)?;
     if state.stuck().is_none() {
         let now = session.env.clock.now();
@@ -40,7 +40,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         return Err(Failure::new(codes::NO_RUN, what, next));
     }
     let note = Note::Resolve {
-        by: arguments.speaker.steering(session, &home, &run)?,
+        by: arguments.speaker.steering(&home, &run)?,
         how: if arguments.done { Resolution::Done } else { Resolution::Abandoned },
         reason: text("the reason", &arguments.reason)?,
         run,

@@ -44,10 +44,10 @@ impl Run<'_> {
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let home = arguments.home.open(session)?;
-    let all = fold::overview(session, &home)?;
+    let all = fold::overview(&home)?;
     let wanted = arguments.run.as_deref();
     let shown = match wanted {
-        Some(wanted) => Some(fold::wanted(session, &home, &all, wanted)?),
+        Some(wanted) => Some(fold::wanted(&home, &all, wanted)?),
         None => {
             view::list(session, &home, &all)?;
             all.runs.iter().rev().find(|r| r.finished.is_none()).or(all.runs.last())
@@ -66,10 +66,10 @@ pub(super) fn target_of(
     run: &RunId,
     id: TargetId,
 ) -> Result<TargetState, Failure> {
-    let all = fold::overview(session, home)?;
-    let head = fold::wanted(session, home, &all, run.as_str())?;
+    let all = fold::overview(home)?;
+    let head = fold::wanted(home, &all, run.as_str())?;
     let plan = fold::plan(session, home, head)?;
-    let mut states = fold::recovery(session, home, head, &plan)?.states;
+    let mut states = fold::recovery(home, head, &plan)?.states;
     let known: Vec<String> = states.keys().map(ToString::to_string).collect();
     states.remove(&id).ok_or_else(|| {
         let next = format!("its targets are {}; `reissue status` shows how they stand", known.join(", "));
@@ -79,8 +79,8 @@ pub(super) fn target_of(
 
 /// What a person has to do next about a run that `apply` has just left.
 pub(super) fn next_of(session: &mut Session, home: &Home, run: &RunId, known: &Known) -> Result<(), Failure> {
-    let all = fold::overview(session, home)?;
-    let head = fold::wanted(session, home, &all, run.as_str())?;
+    let all = fold::overview(home)?;
+    let head = fold::wanted(home, &all, run.as_str())?;
     with_targets(session, home, &all, head, |session, run| view::next(session, home, run, known))
 }
 
@@ -96,7 +96,7 @@ fn with_targets(
     tell: impl FnOnce(&mut Session, &Run<'_>),
 ) -> Result<(), Failure> {
     let plan = fold::plan(session, home, head)?;
-    let recovery = fold::recovery(session, home, head, &plan)?;
+    let recovery = fold::recovery(home, head, &plan)?;
     let digest = head.state.started.plan;
     let plan_file = Objects::new(session.env.disk.clone(), &home.log()).path(&digest);
     let plan_file = plan_file.to_string_lossy().into_owned();

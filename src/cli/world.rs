@@ -5,6 +5,7 @@ mod secret;
 use super::Session;
 use super::codes;
 use super::error::Failure;
+use super::ground::home_failure;
 use crate::azure::Azure;
 use crate::azure::assertion::CertificateKey;
 use crate::azure::credential::Identity;
@@ -14,7 +15,7 @@ use crate::domain::playbook::model::Cloud;
 use crate::domain::secret::Secret;
 use crate::domain::text::Text;
 use crate::env::{DiskError, Env};
-use crate::trail::{Home, HomeError};
+use crate::trail::Home;
 use crate::wire::budget::Start;
 use crate::wire::net::{Net, NetOptions, Roots};
 use clap::ValueEnum;
@@ -37,16 +38,6 @@ impl HomeArguments {
     pub(crate) fn open(&self, session: &Session) -> Result<Home, Failure> {
         Home::open(&session.env, &self.home).map_err(|e| home_failure(&self.home, &e))
     }
-}
-
-/// Why an installation could not be used, with what to do.
-pub(crate) fn home_failure(path: &Path, e: &HomeError) -> Failure {
-    let next = match e {
-        HomeError::Missing(_) => "name the installation with `--home`, or make one with `reissue init`",
-        HomeError::Exists(_) => "use it, or name another folder with `--home`",
-        _ => "restore the file from a copy, or treat the installation as tampered with",
-    };
-    Failure::new(codes::HOME, e.to_string(), next).at(path)
 }
 
 /// Who acts, chosen explicitly: nothing falls through to somebody else.

@@ -1,11 +1,14 @@
 //! Checkpoints (C2SP tlog-checkpoint v1.0.0): the signed head of a log. Origin, size and root,
 //! each on a line, in a signed note.
 
+use super::Folder;
 use super::key::{LogKey, VerifierKey};
 use super::merkle::{Frontier, Hash};
-use super::note::{self, NoteError};
+use super::note::{self, NOTE_BYTES_MAX, NoteError};
+use crate::env::{Disk, DiskError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use std::path::PathBuf;
 
 /// The head of a log at one size.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,21 @@ pub enum CheckpointError {
     Malformed,
     #[error("it is of another log, {0:?}")]
     OtherLog(String),
+    #[error("it is of size {found}, and named by {named}: it was put in another's place")]
+    Misnamed { found: u64, named: u64 },
+    #[error(
+        "it is of size {0}, and the checkpoint that is kept under this number is missing: it was removed"
+    )]
+    Dropped(u64),
+}
+
+/// Why the newest checkpoint of a log cannot be had.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NewestError {
+    #[error("{0}")]
+    Disk(#[from] DiskError),
+    #[error("{}: {why}", path.display())]
+    Checkpoint { path: PathBuf, why: CheckpointError },
 }
 
 impl Checkpoint {
@@ -51,6 +69,25 @@ impl Checkpoint {
         note::sign(&self.text(), key)
     }
 
+    /// The largest checkpoint that is kept; `checkpoint` itself may be one write behind, and is
+    /// never ahead.
+    pub fn newest(disk: &dyn Disk, folder: &Folder, key: &VerifierKey) -> Result<Option<Self>, NewestError> {
+        // First: a writer beside us may keep and copy one more at any moment.
+        let copy = read(disk, folder.checkpoint(), None, key)?;
+        let names = disk.list(&folder.checkpoints())?;
+        let kept = match names.iter().filter_map(|name| Self::size_of_name(name)).max() {
+            Some(size) => read(disk, folder.checkpoints().join(Self::file_name(size)), Some(size), key)?,
+            None => None,
+        };
+        match copy {
+            Some(copy) if kept.as_ref().is_none_or(|kept| kept.size < copy.size) => {
+                let why = CheckpointError::Dropped(copy.size);
+                Err(NewestError::Checkpoint { path: folder.checkpoint(), why })
+            }
+            _ => Ok(kept),
+        }
+    }
+
     /// Reads a checkpoint that `key` signed. Extension lines are allowed and ignored, as the
     /// specification asks; ours have none.
     pub fn open(bytes: &[u8], key: &VerifierKey) -> Result<Self, CheckpointError> {
@@ -71,6 +108,28 @@ impl Checkpoint {
         let number: u64 = size.parse().ok()?;
         let root = BASE64.decode(root).ok()?.try_into().ok()?;
         (number.to_string() == size).then(|| Self { origin: origin.to_owned(), size: number, root })
+    }
+}
+
+/// A checkpoint's file, if it is there; where a size names it, it is of that size.
+fn read(
+    disk: &dyn Disk,
+    path: PathBuf,
+    named: Option<u64>,
+    key: &VerifierKey,
+) -> Result<Option<Checkpoint>, NewestError> {
+    let bytes = match disk.read(&path, NOTE_BYTES_MAX) {
+        Err(e) if e.is_missing() => return Ok(None),
+        other => other?,
+    };
+    let read = Checkpoint::open(&bytes, key);
+    let read = read.map_err(|why| NewestError::Checkpoint { path: path.clone(), why })?;
+    match named.filter(|named| *named != read.size) {
+        None => Ok(Some(read)),
+        Some(named) => {
+            let why = CheckpointError::Misnamed { found: read.size, named };
+            Err(NewestError::Checkpoint { path, why })
+        }
     }
 }
 

@@ -8,6 +8,8 @@
 //!   log/           the log
 //! ```
 
+use super::key::KeyError;
+use super::reader::{ReadError, Reader};
 use super::{
     Checkpoint, Folder, Journal, JournalError, LogKey, Objects, Opening, Recovered, Settings, VerifierKey,
 };
@@ -20,6 +22,8 @@ use crate::env::{DiskError, Env};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
+/// The version of `install.json`.
+pub const INSTALL_VERSION: u32 = 1;
 const INSTALL_BYTES_MAX: u64 = 16 << 10;
 const ROSTER_BYTES_MAX: u64 = 256 << 10;
 
@@ -52,34 +56,45 @@ pub enum HomeError {
     #[error("{} holds an installation already; it was left as it is", .0.display())]
     Exists(PathBuf),
     #[error("{} cannot be read as an installation: {why}", path.display())]
-    Unreadable { path: PathBuf, why: String },
+    Unreadable { path: PathBuf, why: Text<300> },
     #[error(
-        "{} is not the roster that was pinned when the installation was made ({pinned}); restore it, \
-         approvals are judged by the pinned one only",
+        "{} is not the roster that install.json pinned when the installation was made ({pinned}): one of the two was \
+         changed. Restore it; approvals are judged by the pinned one only",
         path.display()
     )]
     RosterSwapped { path: PathBuf, pinned: Digest },
     #[error(transparent)]
     Disk(#[from] DiskError),
-    #[error(transparent)]
-    Key(#[from] super::key::KeyError),
+    #[error("{}: {why}", path.display())]
+    Key { path: PathBuf, why: KeyError },
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// What is wrong with a key, and in which file.
+fn key_error(path: &Path) -> impl FnOnce(KeyError) -> HomeError {
+    let path = path.to_owned();
+    move |why| match why {
+        KeyError::Disk(e) => HomeError::Disk(e),
+        why => HomeError::Key { path, why },
+    }
 }
 
 /// The key of the log `origin`: made now, or by an `init` that died.
 fn key_for(env: &Env, path: &Path, origin: &str) -> Result<LogKey, HomeError> {
     let disk = env.disk.as_ref();
     if !disk.exists(path) {
-        return Ok(LogKey::create(disk, path, &env.random, origin)?);
+        return LogKey::create(disk, path, &env.random, origin).map_err(key_error(path));
     }
-    let key = LogKey::load(disk, path)?;
+    let key = LogKey::load(disk, path).map_err(key_error(path))?;
     if key.origin() == origin {
         return Ok(key);
     }
     let why =
         format!("it is the key of {}, left by an `init` that did not end; use another folder", key.origin());
-    Err(HomeError::Unreadable { path: path.to_owned(), why })
+    Err(HomeError::Unreadable { path: path.to_owned(), why: Text::lossy(&why) })
 }
 
 impl Home {
@@ -114,7 +129,7 @@ impl Home {
         journal.close().await?;
         // Last: a home without install.json is no home, and `init` may begin again.
         let text = serde_json::to_vec_pretty(&home.install)
-            .map_err(|e| HomeError::Unreadable { path: root.to_owned(), why: e.to_string() })?;
+            .map_err(|e| HomeError::Unreadable { path: root.to_owned(), why: Text::lossy(&e.to_string()) })?;
         disk.write_atomic(&root.join("install.json"), &text)?;
         Ok((home, public))
     }
@@ -125,8 +140,13 @@ impl Home {
             Err(e) if e.is_missing() => return Err(HomeError::Missing(root.to_owned())),
             other => other?,
         };
-        let install =
-            serde_json::from_slice(&bytes).map_err(|e| HomeError::Unreadable { path, why: e.to_string() })?;
+        let unreadable = |why: &str| HomeError::Unreadable { path: path.clone(), why: Text::lossy(why) };
+        let install: Install = serde_json::from_slice(&bytes).map_err(|e| unreadable(&e.to_string()))?;
+        if install.version != INSTALL_VERSION {
+            let why =
+                format!("it says version {}; this reissue reads version {INSTALL_VERSION}", install.version);
+            return Err(unreadable(&why));
+        }
         Ok(Self { install, env: env.clone(), root: root.to_owned() })
     }
 
@@ -150,16 +170,26 @@ impl Home {
         let path = self.log().vkey();
         let bytes = self.env.disk.read(&path, INSTALL_BYTES_MAX)?;
         let text = String::from_utf8_lossy(&bytes);
-        Ok(text.trim().parse::<VerifierKey>()?)
+        text.trim().parse::<VerifierKey>().map_err(key_error(&path))
     }
     /// The newest signed head of the log: approvals name it, and so bear witness to it.
     pub fn head(&self) -> Result<LogHead, HomeError> {
         let path = self.log().checkpoint();
         let bytes = self.env.disk.read(&path, INSTALL_BYTES_MAX)?;
         let head = Checkpoint::open(&bytes, &self.vkey()?)
-            .map_err(|e| HomeError::Unreadable { path, why: e.to_string() })?;
+            .map_err(|e| HomeError::Unreadable { path, why: Text::lossy(&e.to_string()) })?;
         Ok(LogHead { origin: Text::lossy(&head.origin), root: Digest(head.root), size: head.size })
     }
+    /// Reads the log beside its writer, and holds it against the newest checkpoint.
+    pub fn read_log(&self) -> Result<Reader, HomeError> {
+        Ok(Reader::signed(self.env.disk.as_ref(), &self.log(), &self.vkey()?)?)
+    }
+
+    /// What the log's lines refer to.
+    pub fn objects(&self) -> Objects {
+        Objects::new(self.env.disk.clone(), &self.log())
+    }
+
     /// Opens the log for writing, showing each line to `fold`.
     pub fn open_log(
         &self,
@@ -167,7 +197,8 @@ impl Home {
         process: Text<96>,
         fold: &mut dyn FnMut(&Line),
     ) -> Result<(Journal, Recovered), HomeError> {
-        let key = LogKey::load(self.env.disk.as_ref(), &self.root.join("log.key"))?;
+        let path = self.root.join("log.key");
+        let key = LogKey::load(self.env.disk.as_ref(), &path).map_err(key_error(&path))?;
         let settings = Settings { env: self.env.clone(), folder: self.log(), key };
         Ok(Journal::open(settings, &self.opening(command, process), fold)?)
     }

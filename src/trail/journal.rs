@@ -12,7 +12,7 @@ mod commit;
 mod error;
 mod recover;
 
-pub use error::JournalError;
+pub use error::{Holder, JournalError};
 pub use recover::Recovered;
 
 use super::objects::Objects;

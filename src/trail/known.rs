@@ -1,22 +1,19 @@
 //! What the log says of the tenant that makes the next plan: which runs are over, and what they
 //! switched off and left off.
 
-use super::reader::ReadError;
-use super::{Folder, Objects, Reader};
+use super::{Home, HomeError, Objects};
 use crate::domain::event::{Event, Line, Sighting};
 use crate::domain::id::{Digest, TargetId};
 use crate::domain::plan::make::Known;
 use crate::domain::plan::{Plan, file};
 use crate::domain::step::Effect;
 use crate::domain::text::Text;
-use crate::env::Disk;
-use std::sync::Arc;
 
 /// Reads the whole log once. Who may approve is not in it.
-pub fn known(disk: &Arc<dyn Disk>, log: &Folder) -> Result<Known, ReadError> {
-    let objects = Objects::new(disk.clone(), log);
+pub fn known(home: &Home) -> Result<Known, HomeError> {
+    let objects = home.objects();
     let (mut known, mut plan) = (Known::default(), None);
-    for read in Reader::open(disk.as_ref(), log)? {
+    for read in home.read_log()? {
         let line = read?.line;
         match &line.event {
             Event::RunStarted(e) => plan = plan_of(&objects, &e.plan),

@@ -1,8 +1,11 @@
 //! Reads the log beside its writer: no lock, one line in memory, and a stop at the last complete
-//! line, because what follows it is still being written, or never will be.
+//! line, because what follows it is still being written, or never will be. With the log's key it
+//! also holds the lines against the newest checkpoint.
 
 use super::Folder;
 use super::chain::{Chain, ChainError};
+use super::checkpoint::{Checkpoint, NewestError};
+use super::key::VerifierKey;
 use super::lines::{Lines, Piece, Place};
 use super::merkle::Hash;
 use crate::domain::event::{Line, LineError};
@@ -21,6 +24,20 @@ pub enum ReadError {
     Chain { path: PathBuf, place: Place, why: ChainError },
     #[error("{}: {place} is longer than any event; run `reissue audit verify`", path.display())]
     TooLong { path: PathBuf, place: Place },
+    #[error("{0}; run `reissue audit verify`")]
+    Checkpoint(#[from] NewestError),
+    #[error("{} holds lines that no checkpoint signs; run `reissue audit verify`", .0.display())]
+    Unsigned(PathBuf),
+    #[error(
+        "{} holds {found} lines, but {signed} were signed: lines were removed from its end; run `reissue audit verify`",
+        path.display()
+    )]
+    Truncated { path: PathBuf, found: u64, signed: u64 },
+    #[error(
+        "the first {size} lines of {} are not those that were signed: the log was rewritten; run `reissue audit verify`",
+        path.display()
+    )]
+    Rewritten { path: PathBuf, size: u64 },
 }
 
 /// A line with its hash and its place in the file.
@@ -37,13 +54,34 @@ pub struct Reader {
     ended: bool,
     lines: Lines<Box<dyn BufRead + Send>>,
     path: PathBuf,
+    signed: Signed,
+}
+
+/// What the lines are held against.
+enum Signed {
+    /// Nothing: the chain alone.
+    Unasked,
+    /// The newest checkpoint, or that there is none.
+    By(Option<Checkpoint>),
 }
 
 impl Reader {
+    /// Reads lines that follow one another; nothing is said about who wrote them.
     pub fn open(disk: &dyn Disk, folder: &Folder) -> Result<Self, ReadError> {
+        Self::held_against(disk, folder, Signed::Unasked)
+    }
+
+    /// Reads lines that are also those which `key` signed last.
+    pub fn signed(disk: &dyn Disk, folder: &Folder, key: &VerifierKey) -> Result<Self, ReadError> {
+        // Before the lines: a writer beside us may sign more of them meanwhile.
+        let newest = Checkpoint::newest(disk, folder, key)?;
+        Self::held_against(disk, folder, Signed::By(newest))
+    }
+
+    fn held_against(disk: &dyn Disk, folder: &Folder, signed: Signed) -> Result<Self, ReadError> {
         let path = folder.events();
         let lines = Lines::new(disk.open_read(&path)?);
-        Ok(Self { chain: Chain::default(), ended: false, lines, path })
+        Ok(Self { chain: Chain::default(), ended: false, lines, path, signed })
     }
 
     /// The chain over what was read so far: size, root, time of the last line.
@@ -57,13 +95,31 @@ impl Reader {
         let (place, bytes) = match next {
             Some((place, Piece::Line(bytes))) => (place, bytes),
             Some((place, Piece::TooLong)) => return Err(ReadError::TooLong { path: path.clone(), place }),
-            Some((_, Piece::Tail(_))) | None => return Ok(None),
+            Some((_, Piece::Tail(_))) | None => return self.end().map(|()| None),
         };
         let line =
             Line::from_bytes(bytes).map_err(|why| ReadError::Line { path: path.clone(), place, why })?;
         self.chain.check(&line).map_err(|why| ReadError::Chain { path: path.clone(), place, why })?;
         let leaf = self.chain.push(bytes, line.time);
-        Ok(Some(Read { leaf, line, place }))
+        let size = self.chain.size();
+        match &self.signed {
+            Signed::By(Some(s)) if s.size == size && s.root != self.chain.tree().root() => {
+                Err(ReadError::Rewritten { path: path.clone(), size })
+            }
+            _ => Ok(Some(Read { leaf, line, place })),
+        }
+    }
+
+    fn end(&self) -> Result<(), ReadError> {
+        let (path, found) = (self.path.clone(), self.chain.size());
+        match &self.signed {
+            Signed::By(Some(s)) if s.size > found => {
+                Err(ReadError::Truncated { path, found, signed: s.size })
+            }
+            // One line without a checkpoint: begun by a process that died before it could sign.
+            Signed::By(None) if found > 1 => Err(ReadError::Unsigned(path)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! A disk in memory that dies after so many operations, in the middle of one: from then on every
-//! operation fails, until it is revived.
+//! A disk in memory that fails after so many operations, in the middle of one: once, or from then
+//! on with every operation, until it is revived.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
@@ -15,6 +15,8 @@ pub struct FrailDisk {
     pub inner: MemoryDisk,
     left: Arc<AtomicI64>,
     full: Arc<AtomicBool>,
+    once: Arc<AtomicBool>,
+    hit: Arc<AtomicBool>,
 }
 
 struct FrailAppender(Box<dyn Appender>, FrailDisk);
@@ -24,7 +26,8 @@ impl FrailDisk {
         Self::over(MemoryDisk::default())
     }
     pub fn over(inner: MemoryDisk) -> Self {
-        Self { inner, left: Arc::new(AtomicI64::new(i64::MAX)), full: Arc::default() }
+        let left = Arc::new(AtomicI64::new(i64::MAX));
+        Self { inner, left, full: Arc::default(), once: Arc::default(), hit: Arc::default() }
     }
     /// Whether space can be set aside.
     pub fn is_full(&self, full: bool) {
@@ -32,7 +35,17 @@ impl FrailDisk {
     }
     /// Dies at the `n`th writing operation from now, counted from 0.
     pub fn die_after(&self, n: i64) {
+        self.once.store(false, Ordering::Relaxed);
         self.left.store(n, Ordering::Relaxed);
+    }
+    /// Only the `n`th writing operation from now fails.
+    pub fn fail_once_after(&self, n: i64) {
+        self.die_after(n);
+        self.once.store(true, Ordering::Relaxed);
+    }
+    /// Whether any operation has failed.
+    pub fn was_hit(&self) -> bool {
+        self.hit.load(Ordering::Relaxed)
     }
     pub fn is_dead(&self) -> bool {
         self.left.load(Ordering::Relaxed) < 0
@@ -41,7 +54,9 @@ impl FrailDisk {
         if self.left.fetch_sub(1, Ordering::Relaxed) > 0 {
             return Ok(());
         }
-        self.left.store(-1, Ordering::Relaxed);
+        let once = self.once.load(Ordering::Relaxed);
+        self.left.store(if once { i64::MAX } else { -1 }, Ordering::Relaxed);
+        self.hit.store(true, Ordering::Relaxed);
         Err(DiskError::new("cannot write", Path::new("frail"), &ErrorKind::StorageFull.into()))
     }
 }
@@ -55,15 +70,13 @@ impl Appender for FrailAppender {
         }
         self.0.append(bytes)
     }
-    fn reserve(&mut self, _: u64) -> Result<(), DiskError> {
-        match self.1.full.load(Ordering::Relaxed) {
-            true => Err(DiskError::new(
-                "cannot set space aside for",
-                Path::new("frail"),
-                &ErrorKind::StorageFull.into(),
-            )),
-            false => Ok(()),
+    fn reserve(&mut self, bytes: u64) -> Result<(), DiskError> {
+        if self.1.full.load(Ordering::Relaxed) {
+            let path = Path::new("frail");
+            return Err(DiskError::new("cannot set space aside for", path, &ErrorKind::StorageFull.into()));
         }
+        self.1.spend()?;
+        self.0.reserve(bytes)
     }
     fn sync(&mut self) -> Result<(), DiskError> {
         self.1.spend()?;

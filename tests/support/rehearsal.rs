@@ -202,26 +202,46 @@ impl Rehearsal {
     }
 
     pub(crate) async fn carry_out(&mut self, plan: &Plan) -> Result<Outcome, ApplyFailure> {
-        self.found().await;
-        self.carry_on_with(plan).await
+        let (home, plan) = self.prepare(plan).await;
+        self.go(&home, &plan, false).await
     }
 
     /// The same, in an installation that is there already.
     pub(crate) async fn carry_on_with(&mut self, plan: &Plan) -> Result<Outcome, ApplyFailure> {
+        let (home, plan) = self.approved(plan);
+        self.go(&home, &plan, false).await
+    }
+
+    /// An installation, and an approval of the plan in its inbox.
+    pub(crate) async fn prepare(&self, plan: &Plan) -> (Home, Vec<u8>) {
+        self.found().await;
+        self.approved(plan)
+    }
+
+    fn approved(&self, plan: &Plan) -> (Home, Vec<u8>) {
         let plan = file::write(plan).unwrap();
         let home = Home::open(&self.env, Path::new(HOME)).unwrap();
         self.approve(&home, &plan);
-        let mut resume = false;
+        (home, plan)
+    }
+
+    /// Applies, as often as it takes: after a crash, and when people have done what is asked.
+    pub(crate) async fn go(
+        &mut self,
+        home: &Home,
+        plan: &[u8],
+        mut resume: bool,
+    ) -> Result<Outcome, ApplyFailure> {
         loop {
             let wire = Arc::clone(&self.wire);
             let ended = tokio::select! {
                 biased;
                 () = wire.dead.notified() => None,
-                ended = self.apply(&home, &plan, resume) => Some(ended),
+                ended = self.apply(home, plan, resume) => Some(ended),
             };
             resume = true;
             match ended {
-                Some(Ok(outcome)) if self.is_confirmed(&home, &outcome).await => continue,
+                Some(Ok(outcome)) if self.is_confirmed(home, &outcome).await => continue,
                 Some(ended) => return ended,
                 None => {}
             }
@@ -235,7 +255,8 @@ impl Rehearsal {
         let Left::Holding { confirm, .. } = &outcome.left else { return false };
         let log = Reader::open(self.env.disk.as_ref(), &home.log()).unwrap();
         let run = log.filter_map(|read| read.unwrap().line.run).last().unwrap();
-        let inbox = Inbox::new(self.env.disk.clone(), &home.log());
+        // Written by other processes: what goes wrong with ours is not theirs.
+        let inbox = Inbox::new(Arc::new(self.disk.clone()), &home.log());
         for (target, consumer) in confirm {
             self.env.clock.sleep(Duration::from_secs(300)).await;
             let upn = self.playbook.targets[0].subject.name();
@@ -257,7 +278,7 @@ impl Rehearsal {
     /// What the next plan knows of this installation.
     pub(crate) fn known_from_the_log(&self) -> Known {
         let home = Home::open(&self.env, Path::new(HOME)).unwrap();
-        reissue::trail::known::known(&self.env.disk, &home.log()).unwrap()
+        reissue::trail::known::known(&home).unwrap()
     }
 
     async fn apply(&self, home: &Home, plan: &[u8], resume: bool) -> Result<Outcome, ApplyFailure> {

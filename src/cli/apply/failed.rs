@@ -3,6 +3,7 @@
 use super::Arguments;
 use crate::cli::codes::{self, ErrorCode};
 use crate::cli::error::Failure;
+use crate::cli::ground::home_failure;
 use crate::domain::approved::NotApproved;
 use crate::engine::Halt;
 use crate::pipeline::ApplyFailure;
@@ -12,6 +13,9 @@ const AGAIN: &str = "whatever was under way is in the log, and will be looked fo
 const NOTHING_BEGUN: &str = "nothing was begun: nothing was sent that changes anything";
 
 pub(super) fn failed(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> Failure {
+    if let ApplyFailure::Home(e) = e {
+        return home_failure(home.root(), e);
+    }
     let (code, next) = reason(arguments, home, e);
     let failure = Failure::new(code, e.to_string(), next);
     let failure = match e {
@@ -50,7 +54,7 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
         F::NotApproved(NotApproved::Expired(_)) => (codes::STALE, "make a new plan with `reissue plan`"),
         F::NotApproved(NotApproved::Guardrail(_)) => (codes::GUARDRAIL, "plan fewer targets"),
         F::NotApproved(_) => (codes::NOT_APPROVED, "others have to run `reissue approve` on this very file"),
-        F::Roster(_) | F::Home(_) => (codes::HOME, "`reissue audit verify` tells more"),
+        F::Roster(_) | F::Home(_) => (codes::HOME, "restore the roster that was pinned"),
         F::SignIn(_) => (codes::IDENTITY, "check the identity with `reissue doctor`"),
         F::Identity { .. } => (codes::IDENTITY, "apply with the identity that the plan was made with"),
         F::NotBegun => (codes::NO_RUN, "see `reissue status`"),

@@ -3,13 +3,13 @@
 
 use crate::cli::codes;
 use crate::cli::error::Failure;
+use crate::cli::ground::{home_failure, read_failure};
 use crate::cli::world::HomeArguments;
 use crate::cli::{ExitCode, Session, run_view};
 use crate::domain::event::{Event, Line};
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::text::count;
 use crate::domain::time::{Timestamp, parse_span};
-use crate::trail::Reader;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -48,14 +48,10 @@ struct Filter {
 pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let home = arguments.home.open(session)?;
     let filter = Filter::new(arguments, session, &home)?;
-    let unreadable = |e: crate::trail::reader::ReadError| {
-        let next = "run `reissue audit verify`: it says what is wrong with the log";
-        Failure::new(codes::LOG, e.to_string(), next).at(home.root())
-    };
-    let reader = Reader::open(session.env.disk.as_ref(), &home.log()).map_err(unreadable)?;
+    let reader = home.read_log().map_err(|e| home_failure(home.root(), &e))?;
     let (mut seen, mut shown) = (0u64, 0u64);
     for read in reader {
-        let line = read.map_err(unreadable)?.line;
+        let line = read.map_err(|e| read_failure(home.root(), &e))?.line;
         seen += 1;
         if filter.fits(&line) {
             shown += 1;
@@ -104,7 +100,7 @@ impl Filter {
     fn new(arguments: &Arguments, session: &Session, home: &crate::trail::Home) -> Result<Self, Failure> {
         let now = session.env.clock.now();
         let run = arguments.run.as_deref();
-        let run = run.map(|wanted| crate::cli::notes::find_run(session, home, wanted)).transpose()?;
+        let run = run.map(|wanted| crate::cli::notes::find_run(home, wanted)).transpose()?;
         let target = arguments.target.as_deref().map(crate::cli::confirm::target).transpose()?;
         Ok(Self {
             run: run.map(|(id, _, _)| id),

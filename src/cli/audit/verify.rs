@@ -102,7 +102,7 @@ pub(in crate::cli) fn case(arguments: &LogArguments, session: &Session) -> Resul
             return Err(Failure::new(codes::NO_VERDICT, "there is no key to judge with", next));
         }
         (None, given) => {
-            let failed = |e: &crate::trail::HomeError| crate::cli::world::home_failure(&arguments.home, e);
+            let failed = |e: &crate::trail::HomeError| crate::cli::ground::home_failure(&arguments.home, e);
             let home = Home::open(&session.env, &arguments.home).map_err(|e| failed(&e))?;
             let (key, from) = match given {
                 Some(key) => (key, "given"),

@@ -2,6 +2,7 @@
 
 use crate::cli::codes;
 use crate::cli::error::Failure;
+use crate::cli::ground::{home_failure, read_failure};
 use crate::cli::{Session, notes};
 use crate::domain::event::{Event, Line, RunAborted, RunFinished, RunPaused};
 use crate::domain::id::RunId;
@@ -12,8 +13,7 @@ use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::engine::recovery::Recovery;
 use crate::trail::inbox::Inbox;
-use crate::trail::reader::ReadError;
-use crate::trail::{Home, Objects, Reader};
+use crate::trail::{Home, Objects};
 use std::collections::BTreeMap;
 
 /// One run, without its targets.
@@ -39,17 +39,11 @@ pub(super) struct Overview {
     pub(super) writer: Option<Writer>,
 }
 
-pub(super) fn unreadable(home: &Home, e: &ReadError) -> Failure {
-    let next = "run `reissue audit verify`: it says what is wrong with the log";
-    Failure::new(codes::LOG, e.to_string(), next).at(home.root())
-}
-
 /// Reads the log once.
-pub(super) fn overview(session: &Session, home: &Home) -> Result<Overview, Failure> {
-    let reader = Reader::open(session.env.disk.as_ref(), &home.log()).map_err(|e| unreadable(home, &e))?;
+pub(super) fn overview(home: &Home) -> Result<Overview, Failure> {
     let mut all = Overview::default();
-    for read in reader {
-        all.fold(read.map_err(|e| unreadable(home, &e))?.line);
+    for read in home.read_log().map_err(|e| home_failure(home.root(), &e))? {
+        all.fold(read.map_err(|e| read_failure(home.root(), &e))?.line);
     }
     Ok(all)
 }
@@ -111,16 +105,10 @@ pub(super) fn plan(session: &Session, home: &Home, head: &RunHead) -> Result<Pla
 }
 
 /// The log again, now with the targets of one run.
-pub(super) fn recovery<'a>(
-    session: &Session,
-    home: &Home,
-    head: &RunHead,
-    plan: &'a Plan,
-) -> Result<Recovery<'a>, Failure> {
+pub(super) fn recovery<'a>(home: &Home, head: &RunHead, plan: &'a Plan) -> Result<Recovery<'a>, Failure> {
     let mut recovery = Recovery::new(plan, head.state.started.plan);
-    let reader = Reader::open(session.env.disk.as_ref(), &home.log()).map_err(|e| unreadable(home, &e))?;
-    for read in reader {
-        recovery.fold(&read.map_err(|e| unreadable(home, &e))?.line);
+    for read in home.read_log().map_err(|e| home_failure(home.root(), &e))? {
+        recovery.fold(&read.map_err(|e| read_failure(home.root(), &e))?.line);
     }
     let Some((line, why)) = &recovery.illegal else { return Ok(recovery) };
     let what = format!("line {} of the log does not fit the plan: {why}", line + 1);
@@ -140,13 +128,8 @@ pub(super) fn waiting_notes(session: &Session, home: &Home) -> BTreeMap<&'static
 }
 
 /// The run that is asked for; with `latest`, the last one that was started.
-pub(super) fn wanted<'a>(
-    session: &Session,
-    home: &Home,
-    all: &'a Overview,
-    wanted: &str,
-) -> Result<&'a RunHead, Failure> {
-    let (id, _, _) = notes::find_run(session, home, wanted)?;
+pub(super) fn wanted<'a>(home: &Home, all: &'a Overview, wanted: &str) -> Result<&'a RunHead, Failure> {
+    let (id, _, _) = notes::find_run(home, wanted)?;
     let missing = || {
         let what = format!("the log has no run {id}");
         Failure::new(codes::NO_RUN, what, "`reissue status` lists the runs").at(home.root())

@@ -22,7 +22,7 @@ pub struct Line {
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
     #[error("not an event line: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(Text<300>),
     #[error("unknown event {0:?}; it was written by a newer reissue")]
     Unknown(Text<64>),
     #[error("unknown line version {0}; it was written by a newer reissue")]
@@ -53,6 +53,13 @@ struct RawLine<'a> {
 
 /// The version of the line format.
 pub const LINE_VERSION: u32 = 1;
+
+impl From<serde_json::Error> for LineError {
+    fn from(e: serde_json::Error) -> Self {
+        // The message may quote the line, which may hold anything.
+        Self::Json(Text::lossy(&e.to_string()))
+    }
+}
 
 impl Line {
     /// The canonical bytes, without the line feed.

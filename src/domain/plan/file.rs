@@ -6,6 +6,7 @@
 use super::{PLAN_VERSION, Plan, PlanHeader, Planned};
 use crate::domain::id::Digest;
 use crate::domain::merkle::{Frontier, leaf};
+use crate::domain::text::Text;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// No plan is larger: 100,000 targets of 4 KiB each.
@@ -17,7 +18,9 @@ pub enum PlanError {
     #[error("the file is empty")]
     Empty,
     #[error("line {line}: {why}")]
-    Line { line: usize, why: String },
+    Line { line: usize, why: Text<300> },
+    #[error("line {line}: the file ends in the middle of it: it was cut short, or is still being written")]
+    Torn { line: usize },
     #[error("the header says version {0}; this reissue reads version {PLAN_VERSION}")]
     Version(u32),
     #[error("the target lines are not those that the header was made for (root differs)")]
@@ -29,7 +32,8 @@ pub enum PlanError {
 }
 
 fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, PlanError> {
-    serde_json_canonicalizer::to_vec(value).map_err(|e| PlanError::Line { line: 0, why: e.to_string() })
+    serde_json_canonicalizer::to_vec(value)
+        .map_err(|e| PlanError::Line { line: 0, why: Text::lossy(&e.to_string()) })
 }
 
 /// The root over target lines.
@@ -54,7 +58,11 @@ pub fn write(plan: &Plan) -> Result<Vec<u8>, PlanError> {
 
 /// Reads a plan, checks that each line is canonical, and that header and targets belong together.
 pub fn read(bytes: &[u8]) -> Result<(Plan, Digest), PlanError> {
-    let text = bytes.strip_suffix(b"\n").ok_or(PlanError::Empty)?;
+    let torn = || match bytes.len() {
+        0 => PlanError::Empty,
+        _ => PlanError::Torn { line: bytes.iter().filter(|b| **b == b'\n').count() + 1 },
+    };
+    let text = bytes.strip_suffix(b"\n").ok_or_else(torn)?;
     let mut lines = text.split(|b| *b == b'\n').enumerate().map(|(i, l)| (i + 1, l));
     let (_, first) = lines.next().ok_or(PlanError::Empty)?;
     let header: PlanHeader = parse(1, first)?;
@@ -71,20 +79,21 @@ pub fn read(bytes: &[u8]) -> Result<(Plan, Digest), PlanError> {
         tree.push(leaf(bytes));
         targets.push(target);
     }
-    if tree.root() != header.root.0 {
-        return Err(PlanError::Root);
-    }
     if usize::try_from(header.counts.targets) != Ok(targets.len()) {
         return Err(PlanError::Count { header: header.counts.targets, found: targets.len() });
+    }
+    if tree.root() != header.root.0 {
+        return Err(PlanError::Root);
     }
     Ok((Plan { header, targets }, Digest::of(bytes)))
 }
 
 fn parse<T: DeserializeOwned + Serialize>(line: usize, bytes: &[u8]) -> Result<T, PlanError> {
-    let value: T = serde_json::from_slice(bytes).map_err(|e| PlanError::Line { line, why: e.to_string() })?;
+    let value: T = serde_json::from_slice(bytes)
+        .map_err(|e| PlanError::Line { line, why: Text::lossy(&e.to_string()) })?;
     if canonical(&value)? == bytes {
         Ok(value)
     } else {
-        Err(PlanError::Line { line, why: "it is not canonical JSON (RFC 8785)".into() })
+        Err(PlanError::Line { line, why: Text::lossy("it is not canonical JSON (RFC 8785)") })
     }
 }

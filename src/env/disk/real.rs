@@ -15,18 +15,26 @@ struct RealAppender {
     path: std::path::PathBuf,
 }
 
-/// Opens a regular file for reading: a link, FIFO or device in its place is refused, and opening
-/// a FIFO does not block.
-fn open_regular(path: &Path) -> Result<File, DiskError> {
+/// Follows no link, and does not wait for the other end of a FIFO.
+fn careful() -> i32 {
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
-    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    i32::try_from(flags.bits()).unwrap_or(0)
+}
+
+/// Opens a regular file for reading: a link, FIFO or device in its place is refused.
+fn open_regular(path: &Path) -> Result<File, DiskError> {
     let file = OpenOptions::new()
         .read(true)
-        .custom_flags(flags)
+        .custom_flags(careful())
         .open(path)
         .map_err(|e| DiskError::new("cannot open", path, &e))?;
+    only_regular(&file, path)?;
+    Ok(file)
+}
+
+fn only_regular(file: &File, path: &Path) -> Result<(), DiskError> {
     let meta = file.metadata().map_err(|e| DiskError::new("cannot look at", path, &e))?;
-    if meta.is_file() { Ok(file) } else { Err(not_a_file(path)) }
+    if meta.is_file() { Ok(()) } else { Err(not_a_file(path)) }
 }
 
 fn not_a_file(path: &Path) -> DiskError {
@@ -130,15 +138,15 @@ impl Disk for RealDisk {
     }
 
     fn open_append(&self, path: &Path) -> Result<Box<dyn Appender>, DiskError> {
-        let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
         let made = !path.exists();
         let file = OpenOptions::new()
             .append(true)
             .create(true)
             .mode(0o600)
-            .custom_flags(flags)
+            .custom_flags(careful())
             .open(path)
             .map_err(|e| DiskError::new("cannot open", path, &e))?;
+        only_regular(&file, path)?;
         rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
             .map_err(|e| DiskError::new("cannot lock", path, &e.into()))?;
         if made {
@@ -210,5 +218,24 @@ impl Appender for RealAppender {
     }
     fn sync(&mut self) -> Result<(), DiskError> {
         self.file.sync_data().map_err(|e| DiskError::new("cannot sync", &self.path, &e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A FIFO must not make the writer wait, a link must not lead it elsewhere.
+    #[test]
+    fn only_a_regular_file_is_a_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let (fifo, file, link) =
+            (folder.path().join("fifo"), folder.path().join("file"), folder.path().join("link"));
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, 0o600.into()).unwrap();
+        drop(RealDisk.open_append(&file).unwrap());
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        for path in [fifo.as_path(), &link, folder.path(), Path::new("/dev/null")] {
+            assert!(RealDisk.open_append(path).is_err(), "{}", path.display());
+        }
     }
 }

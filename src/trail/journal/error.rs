@@ -1,11 +1,12 @@
 //! What can go wrong with the log, the state it leaves, and what to do.
 
 use super::super::chain::ChainError;
-use super::super::checkpoint::CheckpointError;
+use super::super::checkpoint::{CheckpointError, NewestError};
 use super::super::lines::Place;
 use super::super::objects::ObjectError;
 use crate::domain::id::RunId;
 use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
 use crate::env::DiskError;
 use std::path::PathBuf;
 
@@ -17,11 +18,8 @@ pub enum JournalError {
     Disk(#[from] DiskError),
     #[error("{0}; the log was left as it is, nothing was done")]
     Object(#[from] ObjectError),
-    #[error(
-        "another process is writing the log {}; wait for it, or look at it with `reissue status`",
-        .0.display()
-    )]
-    Locked(PathBuf),
+    #[error("another process is writing the log {}: {}", path.display(), who(holder.as_ref()))]
+    Locked { path: PathBuf, holder: Option<Holder> },
     #[error("there is a log in {} already; it was left as it is", .0.display())]
     Exists(PathBuf),
     #[error("there is no log in {}; begin one with `reissue init`", .0.display())]
@@ -55,8 +53,16 @@ pub enum JournalError {
         path.display()
     )]
     Rewritten { path: PathBuf, size: u64 },
-    #[error("this is the log of another {what}: it says {found}, here it is {want}. It was left as it is")]
-    Other { what: &'static str, found: Text<256>, want: Text<256> },
+    #[error(
+        "{} is the log of another {what}: it says {found}, here it is {want}. It was left as it is",
+        path.display()
+    )]
+    Other { path: PathBuf, what: &'static str, found: Text<256>, want: Text<256> },
+    #[error(
+        "{} holds the key {found}, but the log is signed with {want}: the copy was replaced. Restore it; nothing was changed",
+        path.display()
+    )]
+    OtherCopy { path: PathBuf, found: Text<256>, want: Text<256> },
     #[error("the event cannot be recorded: {0}; nothing was written")]
     Entry(Text<256>),
     #[error("the run {0} is finished; nothing can be added to it. Nothing was written")]
@@ -73,6 +79,37 @@ pub enum JournalError {
          then run the command again: it continues from the log"
     )]
     Broken(Text<256>),
+}
+
+/// The process that opened a log and has not closed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// `pid 4711 at ops-laptop-7`.
+    pub process: Text<96>,
+    /// `apply`, …
+    pub command: Text<32>,
+    pub since: Timestamp,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { process, command, since } = self;
+        write!(f, "{process} (`reissue {command}`) opened it at {}", since.short())
+    }
+}
+
+/// Who holds the lock. It is taken before `log.opened` is written.
+fn who(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "it has only just begun".into(), ToString::to_string)
+}
+
+impl From<NewestError> for JournalError {
+    fn from(e: NewestError) -> Self {
+        match e {
+            NewestError::Disk(e) => Self::Disk(e),
+            NewestError::Checkpoint { path, why } => Self::Checkpoint { path, why },
+        }
+    }
 }
 
 impl JournalError {

@@ -6,9 +6,9 @@
 use super::super::checkpoint::Checkpoint;
 use super::super::lines::{Lines, Piece};
 use super::super::note::NOTE_BYTES_MAX;
-use super::super::{Folder, chain::Chain, key::VerifierKey};
+use super::super::{Folder, Reader, chain::Chain, key::VerifierKey};
 use super::commit::{Runs, Writer};
-use super::{Appended, Entry, JournalError, Opening, Settings};
+use super::{Appended, Entry, Holder, JournalError, Opening, Settings};
 use crate::domain::event::{Event, Line, LogOpened, LogTornTail};
 use crate::domain::id::Digest;
 use crate::domain::text::Text;
@@ -72,10 +72,17 @@ pub(super) fn open(
     }
     let mut appender = lock_events(disk.as_ref(), &folder)?;
     appender.sync()?;
-    let newest = newest_checkpoint(disk.as_ref(), &folder, settings.key.public())?;
+    let newest = Checkpoint::newest(disk.as_ref(), &folder, settings.key.public())?;
     let scan = scan(disk.as_ref(), &folder, newest.as_ref(), fold)?;
-    let Some(first) = scan.first else { return Err(JournalError::Missing(folder.root().to_owned())) };
-    same_log(&first, opening, settings.key.public())?;
+    let Some(first) = scan.first else {
+        let path = folder.events();
+        return Err(match newest {
+            Some(newest) => JournalError::Truncated { path, found: 0, signed: newest.size },
+            None => JournalError::Missing(folder.root().to_owned()),
+        });
+    };
+    same_log(&folder, &first, opening, settings.key.public())?;
+    same_copy(disk.as_ref(), &folder, settings.key.public())?;
     let lines = scan.chain.size();
     let signed = match newest {
         Some(newest) => newest.size,
@@ -105,32 +112,22 @@ pub(super) fn open(
 
 fn lock_events(disk: &dyn Disk, folder: &Folder) -> Result<Box<dyn Appender>, JournalError> {
     disk.open_append(&folder.events()).map_err(|e| match e.kind {
-        ErrorKind::WouldBlock => JournalError::Locked(folder.root().to_owned()),
+        ErrorKind::WouldBlock => {
+            let path = folder.root().to_owned();
+            JournalError::Locked { path, holder: holder(disk, folder) }
+        }
         _ => e.into(),
     })
 }
 
-/// The largest checkpoint that is kept; `checkpoint` itself may be one write behind.
-fn newest_checkpoint(
-    disk: &dyn Disk,
-    folder: &Folder,
-    key: &VerifierKey,
-) -> Result<Option<Checkpoint>, JournalError> {
-    let names = disk.list(&folder.checkpoints())?;
-    let sizes = names.iter().filter_map(|name| Checkpoint::size_of_name(name));
-    let named = sizes.max().map(|size| folder.checkpoints().join(Checkpoint::file_name(size)));
-    let mut newest: Option<Checkpoint> = None;
-    for path in named.into_iter().chain([folder.checkpoint()]) {
-        let bytes = match disk.read(&path, NOTE_BYTES_MAX) {
-            Err(e) if e.is_missing() => continue,
-            other => other?,
-        };
-        let read = Checkpoint::open(&bytes, key).map_err(|why| JournalError::Checkpoint { path, why })?;
-        if newest.as_ref().is_none_or(|n| read.size >= n.size) {
-            newest = Some(read);
-        }
-    }
-    Ok(newest)
+/// Who opened the log last and has not closed it, as far as the log can be read.
+fn holder(disk: &dyn Disk, folder: &Folder) -> Option<Holder> {
+    let lines = Reader::open(disk, folder).ok()?.map_while(Result::ok).map(|read| read.line);
+    lines.fold(None, |holder, line| match line.event {
+        Event::LogOpened(e) => Some(Holder { process: e.process, command: e.command, since: line.time }),
+        Event::LogClosed(_) => None,
+        _ => holder,
+    })
 }
 
 /// Reads and checks every line; compares the root with the checkpoint when its size is reached.
@@ -173,8 +170,27 @@ fn scan(
     Ok(found)
 }
 
+/// What others verify with must be the key that signs: approvers and readers go by the copy.
+fn same_copy(disk: &dyn Disk, folder: &Folder, key: &VerifierKey) -> Result<(), JournalError> {
+    let bytes = disk.read(&folder.vkey(), NOTE_BYTES_MAX)?;
+    let (found, want) = (String::from_utf8_lossy(&bytes), key.to_string());
+    if found.trim_end() == want {
+        return Ok(());
+    }
+    Err(JournalError::OtherCopy {
+        path: folder.vkey(),
+        found: Text::lossy(found.trim_end()),
+        want: Text::lossy(&want),
+    })
+}
+
 /// The log must be about what the caller thinks it is.
-fn same_log(first: &LogOpened, opening: &Opening, key: &VerifierKey) -> Result<(), JournalError> {
+fn same_log(
+    folder: &Folder,
+    first: &LogOpened,
+    opening: &Opening,
+    key: &VerifierKey,
+) -> Result<(), JournalError> {
     let pairs = [
         ("tenant", first.tenant.to_string(), opening.tenant.to_string()),
         ("environment", format!("{:?}", first.environment), format!("{:?}", opening.environment)),
@@ -184,9 +200,12 @@ fn same_log(first: &LogOpened, opening: &Opening, key: &VerifierKey) -> Result<(
     ];
     match pairs.into_iter().find(|(_, found, want)| found != want) {
         None => Ok(()),
-        Some((what, found, want)) => {
-            Err(JournalError::Other { what, found: Text::lossy(&found), want: Text::lossy(&want) })
-        }
+        Some((what, found, want)) => Err(JournalError::Other {
+            path: folder.events(),
+            what,
+            found: Text::lossy(&found),
+            want: Text::lossy(&want),
+        }),
     }
 }
 

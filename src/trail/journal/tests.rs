@@ -198,7 +198,7 @@ async fn the_real_disk_groups_and_survives() {
     }
     assert_eq!(tasks.join_all().await.len(), 50);
     let refused = Journal::open(settings(&RealDisk, &root), &opening(), &mut |_| {});
-    assert!(matches!(refused, Err(JournalError::Locked(_))));
+    assert!(matches!(refused, Err(JournalError::Locked { holder: Some(_), .. })));
     drop(journal);
     let mut folded = 0;
     let (again, recovered) =
