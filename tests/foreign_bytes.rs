@@ -226,3 +226,17 @@ fn mutants_are_told_in_words() {
         }
     }
 }
+
+/// The JSON library's message quotes the key. What a terminal would act on must not come with it.
+#[test]
+fn a_terminal_escape_in_a_key_is_not_printed() {
+    let hostile = br#"{"\u001b[2J\u202e":1}"#;
+    let told = [
+        Line::from_bytes(hostile).unwrap_err().to_string(),
+        file::read(&[&hostile[..], b"\n"].concat()).unwrap_err().to_string(),
+        reissue::domain::approval::Statement::from_bytes(hostile).unwrap_err().to_string(),
+    ];
+    for words in told {
+        assert!(words.contains("unknown field `\u{fffd}[2J\u{fffd}`"), "{words:?}");
+    }
+}
