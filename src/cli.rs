@@ -57,7 +57,7 @@ struct Arguments {
 }
 
 const AFTER_HELP: &str = "Exit codes: 0 done or nothing to do, 1 error before any effect, 2 changes present, \
-    3 guardrail, 4 approval missing or expired, 5 plan stale, 6 failed and fully undone, \
+    3 guardrail, 4 approval missing or expired, 5 plan stale, 6 something failed and was undone, \
     7 stuck: a person is needed, 9 holding: run again later, 64 wrong usage, \
     130 interrupted: run again; `audit verify` has its own, see `reissue audit verify --help`. `reissue explain CODE` tells more about an error.";
 

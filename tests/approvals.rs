@@ -340,10 +340,17 @@ fn rosters_that_are_not_taken() {
 /// A plan's author cannot ask for fewer people than the pinned roster wants.
 #[test]
 fn the_roster_sets_the_least_quorum() {
-    let signer = reissue::domain::approval::Signer::from_seed(&[9; 32], "ann").unwrap();
-    let yaml = format!(
-        "reissue_roster: 1\nquorum_at_least: 2\npeople:\n  - name: ann\n    role: r\n    keys: [ \"{}\" ]\n",
-        signer.public_line().unwrap()
-    );
-    assert_eq!(reissue::domain::approval::Roster::from_yaml(yaml.as_bytes()).unwrap().quorum_at_least(), 2);
+    let person = |n: u8| {
+        format!(
+            "  - name: p{n}\n    role: r\n    keys: [ \"{}\" ]\n",
+            signer(n.into()).public_line().unwrap()
+        )
+    };
+    let people = format!("reissue_roster: 1\npeople:\n{}{}", person(1), person(2));
+    let wants =
+        |n: u8| people.replace("reissue_roster: 1\n", &format!("reissue_roster: 1\nquorum_at_least: {n}\n"));
+    assert_eq!(Roster::from_yaml(wants(2).as_bytes()).unwrap().quorum_at_least(), 2);
+    // More than there are could never agree.
+    let refused = Roster::from_yaml(wants(3).as_bytes());
+    assert!(matches!(refused, Err(RosterError::QuorumTooHigh { want: 3, found: 2 })), "{refused:?}");
 }

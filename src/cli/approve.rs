@@ -2,7 +2,7 @@
 
 use super::codes;
 use super::error::Failure;
-use super::ground::home_failure;
+use super::ground::{home_failure, read_failure};
 use super::world::HomeArguments;
 use super::{ExitCode, Session, plan_view};
 use crate::domain::approval::show::show as show_statement;
@@ -10,8 +10,11 @@ use crate::domain::approval::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE};
 use crate::domain::approval::{Person, SignedApproval, Statement};
 use crate::domain::approved::{ReadPlan, Says};
 use crate::domain::event::Decision;
+use crate::domain::id::Digest;
 use crate::domain::note::Note;
+use crate::domain::plan::Plan;
 use crate::domain::step::Phase;
+use crate::engine::recovery::Recovery;
 use crate::env::child;
 use crate::pipeline;
 use crate::trail::Home;
@@ -75,8 +78,12 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         Failure::new(codes::NOT_APPROVED, format!("{:?} is not in the roster", arguments.by), next)
     })?;
     let read = ReadPlan::new(&bytes, here).map_err(|e| refused(e.to_string()))?;
+    if plan.header.cloud != home.install.cloud {
+        return Err(refused("the plan is for another cloud than this installation".into()));
+    }
     if !arguments.show {
         key(&arguments, session)?;
+        in_time(&arguments, &home, (&plan, digest))?;
     }
     let statement = statement(&arguments, session, &home, &read, &person)?;
     let signed_bytes = statement.to_bytes().map_err(|e| refused(e.to_string()))?;
@@ -112,6 +119,27 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
 }
 
 const NAME_A_KEY: &str = "name your SSH key with `--key`, for example `--key ~/.ssh/id_ed25519`";
+
+/// Retiring is approved with the hold's evidence at hand: the run would not take it before.
+fn in_time(arguments: &Arguments, home: &Home, (plan, digest): (&Plan, Digest)) -> Result<(), Failure> {
+    let approves = !arguments.reject && !arguments.withdraw;
+    let separate = plan.header.approval.retire_separately && matches!(arguments.phase, PhaseArgument::Retire);
+    if !(approves && separate) {
+        return Ok(());
+    }
+    let mut recovery = Recovery::new(plan, digest);
+    for read in home.read_log().map_err(|e| home_failure(home.root(), &e))? {
+        recovery.fold(&read.map_err(|e| read_failure(home.root(), &e))?.line);
+    }
+    match recovery.states.values().any(|s| s.hold_is_over()) {
+        true => Ok(()),
+        false => {
+            let what = "no hold of this plan is over yet: retiring is approved with its evidence at hand";
+            let next = "`reissue status latest` says what each hold waits for; approve when one is over";
+            Err(Failure::new(codes::NOT_APPROVED, what, next).at(&arguments.plan))
+        }
+    }
+}
 
 /// That there is a key is asked before the person reads a long plan.
 fn key(arguments: &Arguments, session: &Session) -> Result<(), Failure> {

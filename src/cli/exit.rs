@@ -15,7 +15,7 @@ pub enum ExitCode {
     Approval,
     /// The world moved since the plan was made.
     PlanStale,
-    /// Failed; every effect was undone.
+    /// At least one target failed; whatever was begun for it was undone.
     FailedUndone,
     /// At least one target needs a person.
     Stuck,

@@ -3,6 +3,7 @@
 use super::codes::{self, Entry};
 use super::error::Failure;
 use super::{ExitCode, Session};
+use crate::domain::event::Event;
 use crate::domain::text::Text;
 use serde::Serialize;
 
@@ -32,12 +33,23 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         let what = format!("there is no error code {}", Text::<20>::lossy(&code));
         Failure::new(codes::UNKNOWN_CODE, what, "`reissue explain` lists all codes")
     };
-    let entry = codes::find(&code).ok_or_else(unknown)?;
+    let Some(entry) = codes::find(&code) else {
+        return event(&code, session).ok_or_else(unknown);
+    };
     let width = session.out.stdout_style.width.min(90);
     session.out.line(&format!("{}: {} (exit code {})\n", entry.id, entry.title, entry.exit.number()));
     session.out.line(&wrap(entry.text, width));
     session.out.object("code", &object(entry));
     Ok(ExitCode::Done)
+}
+
+/// The code of an event: `audit show` prints those.
+fn event(code: &str, session: &mut Session) -> Option<ExitCode> {
+    let (name, code) = Event::TABLE.iter().find(|(_, c)| c.eq_ignore_ascii_case(code))?;
+    session.out.line(&format!("{code}: {name}, an event of the log\n"));
+    session.out.line(&format!("`reissue audit show --code {code}` shows each of them, with who and when."));
+    session.out.object("event_code", &serde_json::json!({ "code": code, "name": name }));
+    Some(ExitCode::Done)
 }
 
 fn object(entry: &Entry) -> Object {

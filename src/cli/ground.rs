@@ -21,7 +21,10 @@ pub(crate) fn home_failure(path: &Path, e: &HomeError) -> Failure {
         HomeError::Read(e) => return read_failure(path, e),
         HomeError::Missing(_) => "name the installation with `--home`, or make one with `reissue init`",
         HomeError::Exists(_) => "use it, or name another folder with `--home`",
-        HomeError::Unreadable { .. } | HomeError::RosterSwapped { .. } | HomeError::Key { .. } => RESTORE,
+        HomeError::Altered { .. }
+        | HomeError::Unreadable { .. }
+        | HomeError::RosterSwapped { .. }
+        | HomeError::Key { .. } => RESTORE,
     };
     Failure::new(codes::HOME, e.to_string(), next).at(path)
 }

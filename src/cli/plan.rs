@@ -46,6 +46,10 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let playbook = super::check::load(&arguments.file, session)?;
     let author = Text::new(arguments.author.as_str())
         .map_err(|e| Failure::new(codes::ARGUMENT, format!("the author's name: {e}"), "give a plain name"))?;
+    if author.trim().is_empty() {
+        let next = "say who makes the plan with `--author`: that person cannot approve it";
+        return Err(Failure::new(codes::ARGUMENT, "the author has no name", next));
+    }
     let home = arguments.home.open(session)?;
     belongs(&home, &playbook, &arguments)?;
     free_place(&arguments.out, session)?;

@@ -97,6 +97,7 @@ fn symbol(target: &PlannedTarget) -> &'static str {
         Protocol::TheyChoose | Protocol::ReplaceList if target.contain => "-/+",
         Protocol::TheyChoose | Protocol::ReplaceList => "+/-",
         Protocol::WeChoose => "~",
+        Protocol::Toggle if target.steps.iter().any(|s| s.verb == Verb::Unblock) => "+",
         Protocol::Toggle => "-",
     }
 }
@@ -114,6 +115,7 @@ fn legend(out: &mut String, targets: &[Planned]) {
         ("-/+", "the old one goes first: a declared outage"),
         ("~", "changed in place"),
         ("-", "switched off, reversibly"),
+        ("+", "switched on again"),
         ("!", "left alone"),
     ];
     let used: Vec<&str> = targets.iter().map(symbol_of).collect();
@@ -241,7 +243,7 @@ fn step_line(out: &mut String, step: &Step, hold: &PlannedHold, lifetime_s: u64)
         Verb::Revoke => format!("the sessions of {object}"),
         Verb::Snapshot => format!("the state of {object}"),
         Verb::Switch => format!("{object} off"),
-        Verb::Watch => format!("that {object} stays off"),
+        Verb::Watch => format!("that {object} stays so"),
     };
     let own = if *phase == Phase::Retire { "  [approval of its own]" } else { "" };
     let _ = writeln!(out, "      {no:>2} {:<8} {what}{own}", verb.name());
@@ -258,6 +260,7 @@ fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
     let Counts {
         attach,
         block,
+        enable,
         excepted,
         irreversible,
         mint,
@@ -273,7 +276,7 @@ fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
     let _ = writeln!(
         out,
         "\nPlan: {mint} to mint, {retire} to retire, {attach} to attach, {reset} to reset, {switch} to switch off, \
-         {block} to block; {excepted} of {} left alone.",
+         {block} to block, {enable} to switch on; {excepted} of {} left alone.",
         count(targets, "target", "targets")
     );
     let _ = writeln!(out, "      {}, {irreversible} of them irreversible.", count(steps, "step", "steps"));

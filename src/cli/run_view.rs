@@ -180,7 +180,7 @@ fn effect(effect: &Effect) -> String {
                 show_span(Duration::from_secs((*window_s).into()))
             )
         }
-        Effect::Watched { times } => format!("stays off, in {}", count(*times, "read", "reads")),
+        Effect::Watched { times } => format!("stays so, in {}", count(*times, "read", "reads")),
     }
 }
 

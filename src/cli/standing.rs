@@ -59,7 +59,8 @@ impl Standing {
             Next::Act(act) => Standing::Working {
                 verb: verb_of(state, act.step),
                 undo: matches!(act.deed, Deed::Undo | Deed::Discard(_) | Deed::Look { undo: true }),
-                in_doubt: matches!(act.deed, Deed::Look { .. }),
+                in_doubt: matches!(act.deed, Deed::Look { .. })
+                    && state.step(act.step).is_some_and(|s| s.verb.writes()),
             },
             Next::Wait(Pause::Until { holding: true, when }) => Standing::Holding { until: when },
             Next::Wait(Pause::Until { holding: false, when }) => Standing::Retrying { verb, at: when },

@@ -206,7 +206,8 @@ fn facts(plan: &Plan, digest: Digest, here: &Here) -> PlanFacts {
 /// What a signer reads in one line.
 pub fn summary(counts: &Counts) -> Summary {
     Summary {
-        disable: counts.switch,
+        disable: counts.switch + counts.block,
+        enable: counts.enable,
         excepted: counts.excepted,
         irreversible: counts.irreversible,
         mint: counts.mint,

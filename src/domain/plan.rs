@@ -80,6 +80,7 @@ pub struct Identity {
 pub struct Counts {
     pub attach: u32,
     pub block: u32,
+    pub enable: u32,
     pub excepted: u32,
     pub irreversible: u32,
     pub mint: u32,

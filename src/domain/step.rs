@@ -63,7 +63,7 @@ pub enum Verb {
     Unblock,
     /// Signs in with the new credential until it works everywhere.
     Verify,
-    /// Watches that the switch stays off.
+    /// Watches that the switch stays as it was set.
     Watch,
 }
 

@@ -7,6 +7,7 @@
 mod apply;
 mod licence;
 mod next;
+mod settled;
 #[cfg(test)]
 mod tests;
 

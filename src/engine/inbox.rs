@@ -184,12 +184,13 @@ async fn resolve(
         let Some(effects) = shared.effects_of(&state.plan.kind) else {
             return Ok(Err(Text::lossy("no connector")));
         };
-        let sight = Sight { subject: &state.plan.subject, place: None, depth: Depth::Drift };
+        let place = state.plan.steps.iter().find_map(|s| s.place.as_ref());
+        let sight = Sight { subject: &state.plan.subject, place, depth: Depth::Drift };
         match effects.observe(sight).await {
             Err(fault) => return Ok(Err(Text::lossy(&format!("it cannot be looked at: {}", fault.code)))),
             Ok(seen) => {
-                if let Some(alive) = state.plan.retire.iter().find(|c| seen.has(c)) {
-                    return Ok(Err(Text::lossy(&format!("{alive} is still there"))));
+                if let Some(what) = state.unsettled(&seen) {
+                    return Ok(Err(Text::lossy(&format!("it is not done: {what}"))));
                 }
             }
         }

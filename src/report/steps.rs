@@ -139,7 +139,7 @@ fn planned(plan: &PlannedTarget, step: &Step) -> String {
         Verb::Switch => format!("switch off {}", named(plan, object)),
         Verb::Unblock => "let sign-in happen again".into(),
         Verb::Verify => "sign in with the new credential until it works everywhere".into(),
-        Verb::Watch => "watch that it stays off".into(),
+        Verb::Watch => "watch that it stays so".into(),
     }
 }
 

@@ -261,6 +261,6 @@ pub fn effect(effect: &Effect) -> String {
             count(*times, "time", "times"),
             show_span(Duration::from_secs((*window_s).into()))
         ),
-        Effect::Watched { times } => format!("stayed off in {}", count(*times, "read", "reads")),
+        Effect::Watched { times } => format!("stayed so in {}", count(*times, "read", "reads")),
     }
 }

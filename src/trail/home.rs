@@ -9,12 +9,12 @@
 //! ```
 
 use super::key::KeyError;
-use super::reader::{ReadError, Reader};
+use super::reader::{Read, ReadError, Reader};
 use super::{
     Checkpoint, Folder, Journal, JournalError, LogKey, Objects, Opening, Recovered, Settings, VerifierKey,
 };
 use crate::domain::approval::LogHead;
-use crate::domain::event::{Environment, Line};
+use crate::domain::event::{Environment, Event, Line};
 use crate::domain::id::{Digest, TenantId};
 use crate::domain::playbook::model::Cloud;
 use crate::domain::text::Text;
@@ -63,6 +63,8 @@ pub enum HomeError {
         path.display()
     )]
     RosterSwapped { path: PathBuf, pinned: Digest },
+    #[error("{} names {what} than the log was begun for: one of the two was changed", path.display())]
+    Altered { path: PathBuf, what: &'static str },
     #[error(transparent)]
     Disk(#[from] DiskError),
     #[error("{}: {why}", path.display())]
@@ -147,7 +149,25 @@ impl Home {
                 format!("it says version {}; this reissue reads version {INSTALL_VERSION}", install.version);
             return Err(unreadable(&why));
         }
-        Ok(Self { install, env: env.clone(), root: root.to_owned() })
+        let home = Self { install, env: env.clone(), root: root.to_owned() };
+        home.is_as_it_was_made()?;
+        Ok(home)
+    }
+
+    /// The first line of the log says for whom it was begun. What else the log says, its readers judge.
+    fn is_as_it_was_made(&self) -> Result<(), HomeError> {
+        let first = Reader::open(self.env.disk.as_ref(), &self.log()).ok().and_then(|mut log| log.next());
+        let Some(Ok(Read { line: Line { event: Event::LogOpened(begun), .. }, .. })) = first else {
+            return Ok(());
+        };
+        let Install { environment, install, tenant, .. } = &self.install;
+        let what = match (begun.tenant == *tenant, begun.environment == *environment) {
+            (false, _) => "another tenant",
+            (_, false) => "another environment",
+            _ if begun.install != *install => "another name",
+            _ => return Ok(()),
+        };
+        Err(HomeError::Altered { path: self.root.join("install.json"), what })
     }
 
     pub fn root(&self) -> &Path {

@@ -15,12 +15,16 @@ fn on_premises(sheet: &mut Sheet<'_>) {
     let seen = &sheet.plan().observation;
     let account = seen.fact(Fact::OnPremisesAccount).unwrap_or(&sheet.plan().subject);
     let account = powershell(account.rsplit('\\').next().unwrap_or(account));
-    let waits_for = |what: &str| sheet.plan().hold.confirmed_by.iter().any(|c| c.as_str() == what);
-    if waits_for(DISABLED) {
+    let waits_for = |state: &TargetState, what: &str| match state.hold() {
+        Some(hold) => hold.missing.iter().any(|c| c.as_str() == what),
+        None => state.plan.hold.confirmed_by.iter().any(|c| c.as_str() == what),
+    };
+    let state = sheet.state;
+    if waits_for(state, DISABLED) {
         sheet.note(&format!("On a domain controller, then confirm `{DISABLED}`:"));
         sheet.line(format!("Disable-ADAccount -Identity {account}"));
     }
-    for what in RESETS {
+    for what in RESETS.into_iter().filter(|what| waits_for(state, what)) {
         sheet.note(&format!("Another password each time, then confirm `{what}`:"));
         sheet.line(format!("Set-ADAccountPassword -Identity {account} -Reset"));
     }

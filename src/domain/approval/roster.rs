@@ -39,6 +39,8 @@ pub enum RosterError {
     Version(u32),
     #[error("the roster names nobody; list the people who approve under `people`")]
     Empty,
+    #[error("the roster wants {want} people to agree and names {found}: no plan could ever be approved")]
+    QuorumTooHigh { want: u8, found: usize },
     #[error("the roster names more than {PEOPLE_MAX} people")]
     TooMany,
     #[error(
@@ -132,6 +134,9 @@ impl Roster {
             _ => {}
         }
         refuse_doubles(&people)?;
+        if usize::from(raw.quorum_at_least) > people.len() {
+            return Err(RosterError::QuorumTooHigh { want: raw.quorum_at_least, found: people.len() });
+        }
         Ok(Self { digest: Digest::of(bytes), quorum_at_least: raw.quorum_at_least, people })
     }
 

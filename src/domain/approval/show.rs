@@ -78,11 +78,11 @@ impl Display for Statement {
 
 impl Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { disable, excepted, irreversible, mint, reset, retire, revoke, targets } = self;
+        let Self { disable, enable, excepted, irreversible, mint, reset, retire, revoke, targets } = self;
         write!(
             f,
             "{targets} targets: {mint} to mint, {retire} to retire, {reset} to reset, {disable} to disable, \
-             {revoke} to sign out; {irreversible} steps cannot be undone; {excepted} targets are left out"
+             {enable} to enable, {revoke} to sign out; {irreversible} steps cannot be undone; {excepted} targets are left out"
         )
     }
 }

@@ -58,6 +58,8 @@ impl From<Hex> for String {
 pub struct Summary {
     /// Applications and users switched off or blocked.
     pub disable: u32,
+    /// Applications and users switched on again.
+    pub enable: u32,
     /// Targets that the plan leaves out, with a reason.
     pub excepted: u32,
     /// Steps without an undo.

@@ -15,7 +15,7 @@ pub const MAX_BYTES: u64 = 400 << 20;
 /// Why bytes are not a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    #[error("the file is empty")]
+    #[error("the file holds no whole line: it is empty, or its end is missing")]
     Empty,
     #[error("line {line}: {why}")]
     Line { line: usize, why: Text<300> },

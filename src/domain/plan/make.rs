@@ -9,7 +9,7 @@ use crate::domain::id::{RunId, TargetId};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
 use crate::domain::observation::{ObjectRole, Observation};
 use crate::domain::playbook::model::{Protected, Refresh, Subject, Target, ValidPlaybook};
-use crate::domain::step::Verb;
+use crate::domain::step::{Protocol, Verb};
 use crate::domain::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -251,6 +251,7 @@ pub fn count(targets: &[Planned]) -> Counts {
                 Verb::Retire | Verb::Detach => n.retire += 1,
                 Verb::Revoke => n.revoke += 1,
                 Verb::Switch => n.switch += 1,
+                Verb::Unblock if target.protocol == Protocol::Toggle => n.enable += 1,
                 _ => {}
             }
         }

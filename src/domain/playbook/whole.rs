@@ -17,7 +17,9 @@ pub(super) fn check(
     names(drafts, report);
     places(drafts, report);
     protection(drafts, protected, report);
-    let holds = drafts.iter().filter_map(|d| Some((d.hold.clone()?, approval?)));
+    // What is contained does not hold.
+    let holding = drafts.iter().filter(|d| !d.target.contain);
+    let holds = holding.filter_map(|d| Some((d.hold.clone()?, approval?)));
     for finding in holds.filter_map(|(hold, approval)| hold_too_long(hold, approval)) {
         report.push(finding);
     }

@@ -121,7 +121,7 @@ impl TargetState {
                 None => match (&self.drift, self.every_switch_is_refused(), self.aborted) {
                     (Some(drift), ..) => drift.clone(),
                     (None, Some(refused), _) => refused,
-                    (None, None, true) if self.has_writes_left() => Cause::Aborted,
+                    (None, None, true) if self.has_writes_left() || !self.past_no_return() => Cause::Aborted,
                     _ => return None,
                 },
             };
