@@ -5,6 +5,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+#[path = "sim/aims.rs"]
+mod aims;
+#[path = "sim/ending.rs"]
+mod ending;
+#[path = "sim/furnish.rs"]
+mod furnish;
+#[path = "sim/licence.rs"]
+mod licence;
+#[path = "sim/persons.rs"]
+mod persons;
+#[path = "sim/write.rs"]
+mod write;
 #[path = "sim/cast.rs"]
 mod cast;
 #[path = "sim/counters.rs"]

@@ -227,7 +227,7 @@ fn try_sign_in(state: &mut State, client_id: &str, value: &str, ip: &str) -> Res
 }
 
 /// The certificate of a PEM secret.
-fn certificate_in(value: &str) -> Option<Vec<u8>> {
+pub(super) fn certificate_in(value: &str) -> Option<Vec<u8>> {
     let (_, rest) = value.split_once("-----BEGIN CERTIFICATE-----")?;
     base64_any(rest.split_once("-----END")?.0)
 }

@@ -1,7 +1,7 @@
 //! The people of the team: they approve when asked, late, and again; they pause, reject, abort,
 //! confirm, and settle what is stuck.
 
-use crate::scenario::Follows;
+use crate::aims::Follows;
 use crate::world::World;
 use reissue::domain::approval::Statement;
 use reissue::domain::approved::{ReadPlan, Says};

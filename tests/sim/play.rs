@@ -1,7 +1,7 @@
 //! One seed from beginning to end: plan, processes that come and go, the quiet phase, the verdict.
 
 use crate::cast::Cast;
-use crate::rules;
+use crate::{ending, persons};
 use crate::scenario::{Death, Life, Scenario};
 use crate::world::{AUTHOR, World};
 use reissue::domain::event::Environment;
@@ -66,8 +66,11 @@ async fn game(world: &World) {
         () = cast.act() => {}
     }
     if !world.judge.is_broken() {
+        world.env.clock.sleep(Duration::from_secs(ending::AFTER_S)).await;
+        world.judge.look_around();
         let mut inner = world.judge.inner();
-        rules::end(&world.judge, &mut inner);
+        ending::judge(&world.judge, &mut inner);
+        persons::end(&world.judge, &mut inner);
     }
     world.judge_bystanders();
     world.judge_files();
@@ -97,6 +100,10 @@ async fn plan(world: &World) -> Option<Vec<u8>> {
                 } else {
                     "plan in full"
                 });
+                for e in plan.exceptions() {
+                    world.judge.count(&format!("refused in the plan: {}", e.refusal.reason.code()));
+                }
+                plan.changes().for_each(|t| world.judge.count(&format!("planned: {}", t.kind)));
                 world.judge.planned(plan, Digest::of(&bytes));
                 return Some(bytes);
             }
@@ -136,7 +143,7 @@ async fn processes(world: &World, plan: &[u8], quiet: &Cell<bool>) {
             world.judge.broken("the quiet phase did not end");
             return;
         }
-        judge_log(world, plan);
+        judge_log(world);
         clock.sleep(next_start(world, life)).await;
         if !quiet.get() && world.judge.inner().only_stuck() {
             // Nothing will change before somebody settles it, which happens in the quiet phase.
@@ -276,10 +283,10 @@ fn failed(world: &World, e: &ApplyFailure, resume: bool) -> bool {
 }
 
 /// The log folds to what the judge folded line by line, and the verifier accepts it.
-fn judge_log(world: &World, plan: &[u8]) {
+fn judge_log(world: &World) {
     let (home, disk) = (world.home(), world.env.disk.as_ref());
-    let read = file::read(plan).unwrap();
-    let mut recovery = Recovery::new(&read.0, read.1);
+    let Some((plan, digest)) = world.judge.inner().plan.clone() else { return };
+    let mut recovery = Recovery::new(&plan, digest);
     let mut reader = Reader::open(disk, &home.log()).unwrap();
     let durable = world.judge.inner().model.run.is_some();
     let mut lines = 0;

@@ -2,7 +2,8 @@
 //! every moment of a stretch of time.
 
 use crate::play::{Played, play_out};
-use crate::scenario::{Death, Follows, Life, Scenario};
+use crate::aims::Follows;
+use crate::scenario::{Death, Life, Scenario};
 use reissue::lab::Between;
 use std::time::Duration;
 
