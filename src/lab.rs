@@ -230,7 +230,8 @@ fn draw_fate(state: &mut State, ask: &Ask, surface: &Surface) -> Fate {
     if let Some(answer) = state.lie.as_ref().and_then(|lie| lie.told(surface, now)) {
         return Fate::Answer(answer);
     }
-    let (fate, happened) = fault::fate(&state.options.faults, &state.random, (ask, surface), state.options.tenant.as_str());
+    let (fate, happened) =
+        fault::fate(&state.options.faults, &state.random, (ask, surface), state.options.tenant.as_str());
     happened.iter().for_each(|name| state.ledger.count_fault(name));
     if let Some(lie) = fault::Lie::begin(&happened, surface, &state.random, now) {
         state.lie = Some(lie);

@@ -30,9 +30,17 @@ pub(super) enum VaultIntent {
 
 /// A change that a stranger will make.
 pub(super) enum Errand {
-    Directory { kind: Kind, id: String, intent: Intent },
+    Directory {
+        kind: Kind,
+        id: String,
+        intent: Intent,
+    },
     /// Of a secret: the vault, and its name there.
-    Vault { vault: String, name: String, intent: VaultIntent },
+    Vault {
+        vault: String,
+        name: String,
+        intent: VaultIntent,
+    },
 }
 
 /// When, and what.
@@ -111,7 +119,9 @@ pub(super) fn act(state: &mut State) -> bool {
 
 fn in_directory(state: &mut State, intent: Intent, mut object: Object) {
     let changed = match intent {
-        Intent::Adds => Some(("addPassword", "stranger_adds", Some(add_secret(state, &mut object, "by hand").0))),
+        Intent::Adds => {
+            Some(("addPassword", "stranger_adds", Some(add_secret(state, &mut object, "by hand").0)))
+        }
         Intent::Attacks => {
             let (key_id, value) = add_secret(state, &mut object, "sync");
             if let Ok(client_id) = object.text("appId").parse() {

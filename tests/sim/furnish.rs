@@ -68,10 +68,7 @@ fn credential(lab: &Lab, app: &App, leaked: bool, on_principal: bool) -> (KeyId,
     if app.form == Form::Certificate {
         let made = lab.generate_certificate(&format!("CN={}", app.name), CERTIFICATE_LIFE).unwrap();
         let key = lab.add_certificate(&app.client_id, Owner::Application, &made.cert_der, name.as_deref());
-        let sha1 = aws_lc_rs::digest::digest(
-            &aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY,
-            &made.cert_der,
-        );
+        let sha1 = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, &made.cert_der);
         return (key, made.pem(), hex(sha1.as_ref()));
     }
     let on = if on_principal { Owner::ServicePrincipal } else { Owner::Application };

@@ -104,7 +104,9 @@ impl Inner {
 
     /// A value was put under a name in the store: a certificate's is known by the log alone.
     fn stored(&mut self, name: &str, value: &str) {
-        let at_place = |t: &&Target| t.plan.steps.iter().any(|s| s.place.as_ref().is_some_and(|p| p.name.as_str() == name));
+        let at_place = |t: &&Target| {
+            t.plan.steps.iter().any(|s| s.place.as_ref().is_some_and(|p| p.name.as_str() == name))
+        };
         let Some(target) = self.model.targets.values().find(at_place) else { return };
         if target.plan.kind.as_str() == "user-password" {
             self.truth.delivered.insert(value.to_owned());
@@ -269,7 +271,8 @@ impl Judge {
         }
         let facts = self.scene.facts.iter().enumerate();
         let facts = facts.filter(|(_, f)| !rules::is_deleted(self, &inner.truth, f));
-        let live: BTreeMap<_, _> = facts.flat_map(|(n, f)| self.live(f).into_iter().map(move |k| (k, n))).collect();
+        let live: BTreeMap<_, _> =
+            facts.flat_map(|(n, f)| self.live(f).into_iter().map(move |k| (k, n))).collect();
         let before = std::mem::replace(&mut inner.truth.live, live);
         rules::tenant(self, &mut inner);
         persons::look(self, &mut inner);

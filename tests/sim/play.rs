@@ -1,9 +1,9 @@
 //! One seed from beginning to end: plan, processes that come and go, the quiet phase, the verdict.
 
 use crate::cast::Cast;
-use crate::{ending, persons};
 use crate::scenario::{Death, Life, Scenario};
 use crate::world::{AUTHOR, World};
+use crate::{ending, persons};
 use reissue::domain::event::Environment;
 use reissue::domain::id::Digest;
 use reissue::domain::plan::file;

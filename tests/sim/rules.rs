@@ -62,9 +62,12 @@ pub(crate) fn tenant(judge: &Judge, inner: &mut Inner) {
                 wrong.push(format!("{key} of {} is gone, and no retire was begun", fact.show()));
             }
         }
-        let foreign = |key: &&String| !fact.initial.contains(*key) && !inner.truth.strangers.contains_key(*key);
+        let foreign =
+            |key: &&String| !fact.initial.contains(*key) && !inner.truth.strangers.contains_key(*key);
         let Some(target) = target else {
-            wrong.extend(live.iter().filter(foreign).map(|key| format!("{key} of {} is nobody's", fact.show())));
+            wrong.extend(
+                live.iter().filter(foreign).map(|key| format!("{key} of {} is nobody's", fact.show())),
+            );
             continue;
         };
         let retired = live.intersection(&target.retired);
@@ -111,7 +114,8 @@ pub(crate) fn is_deleted(judge: &Judge, truth: &Truth, fact: &Fact) -> bool {
 
 pub(crate) fn target_of<'a>(model: &'a Model, fact: &Fact) -> Option<&'a Target> {
     let kind = if fact.form == Form::Secret { "app-secret" } else { "app-certificate" };
-    let is_it = |t: &&Target| t.plan.subject.as_str() == fact.client_id.as_str() && t.plan.kind.as_str() == kind;
+    let is_it =
+        |t: &&Target| t.plan.subject.as_str() == fact.client_id.as_str() && t.plan.kind.as_str() == kind;
     model.targets.values().find(is_it)
 }
 

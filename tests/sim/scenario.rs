@@ -101,7 +101,7 @@ impl Scenario {
         let (apps, users, offs) = aims::draw(&random.stream("sim-aims"));
         let faults = match s.below(10) {
             0 => Faults::default(),
-            _ => Faults::swarm(&random),
+            _ => favourite(&random.stream("sim-favourite"), Faults::swarm(&random)),
         };
         Self {
             seed,
@@ -190,6 +190,27 @@ impl Scenario {
         self.offs.iter().for_each(|off| off.write(&mut out));
         out
     }
+}
+
+/// One thing that is rare elsewhere happens often in this seed.
+fn favourite(s: &Stream, mut faults: Faults) -> Faults {
+    match s.below(24) {
+        0 => faults.stranger_adds = 80,
+        1 => faults.stranger_removes = 60,
+        2 => faults.stranger_disables = 60,
+        3 => faults.stranger_deletes = 40,
+        4 => faults.stranger_certifies = 30,
+        5 => faults.stranger_disables_version = 250,
+        6 => faults.stranger_deletes_secret = 250,
+        7 => faults.attacker_adds = 80,
+        8 => faults.remove_unknown = 600,
+        9 => faults.stale_write = 900,
+        10 => faults.vault_forbidden = 80,
+        11 => faults.lost_after = 120,
+        12 => faults.quota = u16::try_from(s.between(3, 30)).unwrap_or(30),
+        _ => {}
+    }
+    faults
 }
 
 fn lags(s: &Stream) -> Lags {

@@ -77,7 +77,8 @@ impl World {
             (name.clone(), Signer::from_seed(&[n; 32], &name).unwrap())
         };
         let approvers: Vec<_> = (1..=scenario.quorum + 1).map(signer).collect();
-        let blind_s = scenario.lags.replica.most.as_secs() + if scenario.faults.long_lag > 0 { 660 } else { 60 };
+        let blind_s =
+            scenario.lags.replica.most.as_secs() + if scenario.faults.long_lag > 0 { 660 } else { 60 };
         let judge = Arc::new(Judge::new((clock, blind_s), lab.clone(), operator.to_string(), scene, aloud));
         for (version, value, key) in known {
             let truth = &mut judge.inner().truth;
@@ -99,6 +100,9 @@ impl World {
             canaries,
             bystanders,
         };
+        if world.scenario.skew_s != 0 {
+            world.judge.count("clocks differ");
+        }
         let before = world.untouched();
         world.found().await;
         world.machine.watch(world.judge.clone());
@@ -172,7 +176,8 @@ impl World {
     }
     pub(crate) fn judge_bystanders(&self) {
         let inner = self.judge.inner();
-        let by_others = |text: &String| inner.truth.visited.iter().any(|object| text.contains(object.as_str()));
+        let by_others =
+            |text: &String| inner.truth.visited.iter().any(|object| text.contains(object.as_str()));
         let now = self.untouched();
         let changed = now.iter().zip(&self.before).any(|(now, before)| now != before && !by_others(before));
         drop(inner);

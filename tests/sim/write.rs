@@ -6,17 +6,43 @@ use serde_json::Value;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Write {
-    AddSecret { object: String },
-    RemoveSecret { object: String, key: String },
+    AddSecret {
+        object: String,
+    },
+    RemoveSecret {
+        object: String,
+        key: String,
+    },
     /// The whole list of certificates, by their keys.
-    ReplaceKeys { object: String, keys: Vec<String> },
-    RemoveKey { object: String, key: String },
-    Switch { object: String, on: bool },
-    ResetPassword { object: String, value: String },
-    Revoke { object: String },
-    SetSecret { name: String, value: String },
-    CreateCertificate { name: String },
-    DeleteCertificate { name: String },
+    ReplaceKeys {
+        object: String,
+        keys: Vec<String>,
+    },
+    RemoveKey {
+        object: String,
+        key: String,
+    },
+    Switch {
+        object: String,
+        on: bool,
+    },
+    ResetPassword {
+        object: String,
+        value: String,
+    },
+    Revoke {
+        object: String,
+    },
+    SetSecret {
+        name: String,
+        value: String,
+    },
+    CreateCertificate {
+        name: String,
+    },
+    DeleteCertificate {
+        name: String,
+    },
     Other(String),
 }
 
@@ -101,9 +127,7 @@ fn patch(id: &str, body: &Value) -> Option<Write> {
         }
         "isDisabled" => Write::Switch { object, on: value.as_bool() != Some(true) },
         "accountEnabled" => Write::Switch { object, on: value.as_bool()? },
-        "passwordProfile" => {
-            Write::ResetPassword { object, value: value["password"].as_str()?.to_owned() }
-        }
+        "passwordProfile" => Write::ResetPassword { object, value: value["password"].as_str()?.to_owned() },
         _ => return None,
     })
 }

@@ -80,7 +80,8 @@ fn sign(call: &mut Call<'_>, name: &str, version: Option<&str>) -> Outcome {
     if !one.attributes.enabled {
         return Err(error::disabled("key"));
     }
-    let pair = keys::signing_key(&one.key_pem).ok_or_else(|| error::bad_parameter("The key cannot be used."))?;
+    let pair =
+        keys::signing_key(&one.key_pem).ok_or_else(|| error::bad_parameter("The key cannot be used."))?;
     let mut signature = vec![0; pair.public_modulus_len()];
     pair.sign_digest(padding, &digest, &mut signature)
         .map_err(|_| error::bad_parameter("Signing failed."))?;
