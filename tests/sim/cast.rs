@@ -134,7 +134,6 @@ impl<'a> Cast<'a> {
         if self.world.judge.inner().model.targets.values().all(|t| t.missing.is_empty()) {
             return;
         }
-        let ledger = self.world.lab.ledger();
         let mut due = Vec::new();
         {
             let inner = self.world.judge.inner();
@@ -151,7 +150,7 @@ impl<'a> Cast<'a> {
                     if self.follows(name) == Some(Follows::Restart) {
                         self.world.lab.restart(name);
                     }
-                    let record = ledger.consumers.get(name);
+                    let record = self.world.lab.consumer_record(name);
                     let moved = record.is_none_or(|c| c.last_key_id.as_ref() == Some(new));
                     if moved {
                         due.push((*id, name.clone()));

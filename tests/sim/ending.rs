@@ -78,10 +78,9 @@ fn sign_ins(judge: &Judge, inner: &Inner, fact: &Fact) -> Vec<String> {
     if enabled(judge, fact) != (true, true) {
         return wrong;
     }
-    let ledger = judge.lab.ledger();
     for (name, follows, slack) in &fact.consumers {
         let reads = matches!(follows, Follows::Every(s) if s + slack <= AFTER_S);
-        let record = ledger.consumers.get(name);
+        let record = judge.lab.consumer_record(name);
         let is_in = record.is_some_and(|c| {
             c.outage_open_since.is_none() && c.last_key_id.as_deref() == Some(current.as_str())
         });

@@ -133,12 +133,12 @@ pub(crate) fn removed(judge: &Judge, inner: &mut Inner, key: &str) {
             false => inner.trace.count("a certificate of others was lost in the race for the list"),
         }
     }
-    let ledger = judge.lab.ledger();
     for fact in &judge.scene.facts {
         let Some(target) = target_of(&inner.model, fact).filter(|t| !t.plan.contain) else { continue };
         for (name, follows, slack) in &fact.consumers {
-            let held = ledger.consumers.get(name).and_then(|c| c.holds_version.as_ref());
-            let held = held.and_then(|v| inner.truth.versions.get(v)).and_then(|v| inner.truth.values.get(v));
+            let held = judge.lab.consumer_record(name).and_then(|c| c.holds_version);
+            let held =
+                held.and_then(|v| inner.truth.versions.get(&v)).and_then(|v| inner.truth.values.get(v));
             if held.map(String::as_str) != Some(key) || inner.truth.spoiled.contains(&fact.place) {
                 continue;
             }

@@ -6,7 +6,7 @@ use crate::domain::id::{ClientId, KeyId};
 use crate::domain::time::Timestamp;
 use crate::lab::Lab;
 use crate::lab::directory::{Kind, LOGIN_NODES, Node, REPLICAS};
-use crate::lab::ledger::Write;
+use crate::lab::ledger::{ConsumerRecord, Write};
 use crate::lab::login::check;
 use crate::lab::people::certificate_in;
 use serde_json::{Map, Value};
@@ -111,6 +111,11 @@ impl Lab {
             let seen = (0..REPLICAS).filter_map(at);
             seen.map(|user| user.fields.get(property).cloned().unwrap_or_default()).collect()
         })
+    }
+
+    /// How one consumer fared so far.
+    pub fn consumer_record(&self, name: &str) -> Option<ConsumerRecord> {
+        self.with(|state| state.ledger.consumers.get(name).cloned())
     }
 
     /// How many writes there are: for judging after every effect without copying the ledger.
