@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Whoever waits for a word that does not come aborts what can be aborted.
+const PATIENCE: Duration = Duration::from_secs(36 * 3_600);
 const LOOK_EVERY: Duration = Duration::from_secs(11);
 
 pub(crate) struct Cast<'a> {
@@ -193,7 +195,11 @@ impl<'a> Cast<'a> {
         if is_rejected && (quiet || people.reject.is_some_and(|(from, span)| past(from + span))) {
             self.sign(0, Phase::Start, Decision::Withdraw, now.after(Duration::from_secs(3_600)));
         }
-        if people.abort.is_some_and(|at| !self.aborted && !quiet && past(at)) {
+        let gives_up = quiet && past(PATIENCE);
+        if gives_up && !self.aborted {
+            self.world.judge.count("people give up waiting");
+        }
+        if !self.aborted && (gives_up || people.abort.is_some_and(|at| !quiet && past(at))) {
             self.aborted = true;
             self.note(&Note::Abort { by, reason, run: run.clone() });
             if people.nonsense {

@@ -3,7 +3,7 @@
 use crate::aims::Follows;
 use crate::judge::{Fact, Inner, Judge};
 use crate::model::Target;
-use crate::rules::{is_deleted, target_of};
+use crate::rules::target_of;
 use crate::scenario::VAULT;
 use reissue::domain::event::Ending;
 use reissue::lab::Owner;
@@ -14,7 +14,7 @@ pub(crate) const AFTER_S: u64 = 1_800;
 
 pub(crate) fn judge(judge: &Judge, inner: &mut Inner) {
     let mut wrong = Vec::new();
-    for fact in judge.scene.facts.iter().filter(|f| !is_deleted(judge, &inner.truth, f)) {
+    for fact in judge.scene.facts.iter().filter(|f| !judge.lab.is_deleted(&f.client_id)) {
         wrong.extend(lists(judge, inner, fact));
         wrong.extend(sign_ins(judge, inner, fact));
         wrong.extend(switches(judge, inner, fact));

@@ -55,9 +55,8 @@ pub(crate) struct Truth {
     /// Credentials that others added, and when.
     pub(crate) strangers: BTreeMap<String, Timestamp>,
     pub(crate) stolen: BTreeSet<String>,
-    /// Objects that others disabled or deleted, and names in the store that they spoiled.
+    /// Objects that others disabled, and names in the store that they spoiled.
     pub(crate) disabled: BTreeSet<String>,
-    pub(crate) deleted: BTreeSet<String>,
     pub(crate) spoiled: BTreeSet<String>,
     /// Everything that others changed.
     pub(crate) visited: BTreeSet<String>,
@@ -131,7 +130,7 @@ impl Truth {
             (true, _) => {}
             (false, "addPassword" | "addKey") => drop(self.strangers.insert(key, w.at)),
             (false, "disable") => drop(self.disabled.insert(w.object.clone())),
-            (false, "delete") => drop(self.deleted.insert(w.object.clone())),
+            (false, "delete") => {}
             (false, "disableSecret" | "deleteSecret") => {
                 let name = w.object.rsplit('/').next().unwrap_or_default();
                 self.spoiled.insert(name.to_owned());
@@ -258,10 +257,14 @@ impl Judge {
 
     /// Takes in what the ledger has new, and judges the tenant.
     pub(crate) fn look_around(&self) {
-        let mut inner = self.inner();
+        self.look(&mut self.inner());
+    }
+
+    /// False if there was nothing new.
+    fn look(&self, inner: &mut Inner) -> bool {
         let new = self.lab.writes_from(inner.truth.seen);
         if new.is_empty() {
-            return;
+            return false;
         }
         inner.truth.seen += new.len();
         for w in new {
@@ -270,18 +273,19 @@ impl Judge {
             inner.truth.note(w.caller == self.operator, &w);
         }
         let facts = self.scene.facts.iter().enumerate();
-        let facts = facts.filter(|(_, f)| !rules::is_deleted(self, &inner.truth, f));
+        let facts = facts.filter(|(_, f)| !self.lab.is_deleted(&f.client_id));
         let live: BTreeMap<_, _> =
             facts.flat_map(|(n, f)| self.live(f).into_iter().map(move |k| (k, n))).collect();
         let before = std::mem::replace(&mut inner.truth.live, live);
-        rules::tenant(self, &mut inner);
-        persons::look(self, &mut inner);
+        rules::tenant(self, inner);
+        persons::look(self, inner);
         for (key, fact) in before {
             let is_gone = !inner.truth.live.contains_key(&key) && !inner.truth.stolen.contains(&key);
-            if is_gone && !rules::is_deleted(self, &inner.truth, &self.scene.facts[fact]) {
-                rules::removed(self, &mut inner, &key);
+            if is_gone && !self.lab.is_deleted(&self.scene.facts[fact].client_id) {
+                rules::removed(self, inner, &key);
             }
         }
+        true
     }
 
     /// The credentials of a list that are there.
@@ -313,7 +317,9 @@ impl Judge {
                 inner.trace.break_promise(now, &format!("line {} does not fold: {illegal}", line.seq));
             }
         }
-        rules::tenant(self, inner);
+        if !self.look(inner) {
+            rules::tenant(self, inner);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! write.
 
 use crate::aims::Follows;
-use crate::judge::{Fact, Inner, Judge, Truth};
+use crate::judge::{Fact, Inner, Judge};
 use crate::model::{Model, Target};
 use reissue::domain::credential::Form;
 use reissue::domain::event::{Event, Line};
@@ -55,7 +55,7 @@ pub(crate) fn line(model: &Model, line: &Line) -> Result<(), String> {
 /// Every credential in the tenant is explained, and nothing of another owner is gone.
 pub(crate) fn tenant(judge: &Judge, inner: &mut Inner) {
     let mut wrong = Vec::new();
-    for fact in judge.scene.facts.iter().filter(|f| !is_deleted(judge, &inner.truth, f)) {
+    for fact in judge.scene.facts.iter().filter(|f| !judge.lab.is_deleted(&f.client_id)) {
         let (live, target) = (judge.live(fact), target_of(&inner.model, fact));
         for key in fact.initial.iter().filter(|k| !live.contains(*k)) {
             if !inner.truth.stolen.contains(key) && !target.is_some_and(|t| t.retire_begun(key)) {
@@ -105,11 +105,6 @@ impl Fact {
     pub(crate) fn show(&self) -> String {
         format!("{} ({})", self.client_id, self.form)
     }
-}
-
-/// Somebody else deleted the application.
-pub(crate) fn is_deleted(judge: &Judge, truth: &Truth, fact: &Fact) -> bool {
-    !truth.deleted.is_empty() && judge.lab.is_deleted(&fact.client_id)
 }
 
 pub(crate) fn target_of<'a>(model: &'a Model, fact: &Fact) -> Option<&'a Target> {
