@@ -20,6 +20,14 @@ crash-test kills="200":
 fuzz target="all" seconds="60":
     sh fuzz/run.sh {{target}} {{seconds}}
 
+# one seed of the simulator, told line by line: virtual time, event, fault
+sim seed:
+    SIM_SEED={{seed}} cargo test --quiet --test sim promises -- --nocapture
+
+# many seeds, from `first` on; ends with how often each thing happened
+sim-many seeds first="0":
+    SIM_SEEDS={{seeds}} SIM_FIRST={{first}} cargo test --profile sim --test sim promises -- --nocapture
+
 # official clients against the lab (add --with-az for azure-cli)
 clients *flags:
     sh tests/clients/run.sh {{flags}}

@@ -103,18 +103,23 @@ impl Lab {
         let ask = Ask::read(request);
         let surface = self.with(|state| known_surface(state, &ask));
         let Some(surface) = surface else { return Err(LabDisconnect { may_have_reached: false }) };
-        let (fate, latency) = self.with(|state| {
-            stranger::act(state);
+        let (joined, fate, latency) = self.with(|state| {
             (
+                stranger::act(state),
                 draw_fate(state, &ask, &surface),
                 state.options.lags.request.draw(&state.random.stream("lab-latency")),
             )
         });
+        if joined {
+            self.shared.joined.notify_one();
+        }
         self.pause(latency / 2).await;
-        let (mut answer, lose_reply, delay) = match fate {
+        let (mut answer, (lose_reply, cut_body, delay)) = match fate {
             Fate::Lost { may_have_reached } => return Err(LabDisconnect { may_have_reached }),
-            Fate::Answer(answer) => (answer, false, std::time::Duration::ZERO),
-            Fate::Go { lose_reply, delay } => (self.with(|s| route(s, &ask, &surface)), lose_reply, delay),
+            Fate::Answer(answer) => (answer, (false, false, std::time::Duration::ZERO)),
+            Fate::Go { lose_reply, cut_body, delay } => {
+                (self.with(|s| route(s, &ask, &surface)), (lose_reply, cut_body, delay))
+            }
         };
         self.with(|state| finish(state, &ask, &surface, &mut answer));
         self.pause(latency / 2 + delay).await;
@@ -122,6 +127,9 @@ impl Lab {
             return Err(LabDisconnect { may_have_reached: true });
         }
         let response = answer.into_http();
+        if cut_body {
+            return Ok(response.map(|body| body.slice(..body.len() / 2)));
+        }
         let sink = self.with(|state| state.recorder.clone()).filter(|_| recorder::keeps(&surface, &ask));
         if let Some(sink) = sink {
             sink(&recorder::line(&ask, &response));
@@ -140,7 +148,8 @@ impl Lab {
     pub fn record(&self, sink: impl Fn(&str) + Send + Sync + 'static) {
         self.with(|state| state.recorder = Some(Arc::new(sink)));
     }
-    fn now(&self) -> crate::domain::time::Timestamp {
+    /// The lab's own time.
+    pub fn now(&self) -> crate::domain::time::Timestamp {
         self.shared.clock.now()
     }
 
@@ -237,7 +246,8 @@ fn draw_fate(state: &mut State, ask: &Ask, surface: &Surface) -> Fate {
     if let Some(answer) = state.lie.as_ref().and_then(|lie| lie.told(surface, now)) {
         return Fate::Answer(answer);
     }
-    let (fate, happened) = fault::fate(&state.options, &state.random, ask, surface);
+    let tenant = state.options.tenant.as_str();
+    let (fate, happened) = fault::fate(&state.options, &state.random, (ask, surface), tenant);
     happened.iter().for_each(|name| state.ledger.count_fault(name));
     if let Some(lie) = fault::Lie::begin(&happened, surface, state) {
         state.lie = Some(lie);

@@ -5,18 +5,28 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+#[path = "sim/aims.rs"]
+mod aims;
 #[path = "sim/cast.rs"]
 mod cast;
 #[path = "sim/counters.rs"]
 mod counters;
+#[path = "sim/ending.rs"]
+mod ending;
+#[path = "sim/furnish.rs"]
+mod furnish;
 #[path = "sim/judge.rs"]
 mod judge;
+#[path = "sim/licence.rs"]
+mod licence;
 #[path = "sim/line.rs"]
 mod line;
 #[path = "sim/machine.rs"]
 mod machine;
 #[path = "sim/model.rs"]
 mod model;
+#[path = "sim/persons.rs"]
+mod persons;
 #[path = "sim/play.rs"]
 mod play;
 #[path = "sim/regressions.rs"]
@@ -25,16 +35,20 @@ mod regressions;
 mod rules;
 #[path = "sim/scenario.rs"]
 mod scenario;
+#[path = "sim/sometimes.rs"]
+mod sometimes;
 #[path = "sim/trace.rs"]
 mod trace;
 #[path = "sim/world.rs"]
 mod world;
+#[path = "sim/write.rs"]
+mod write;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 300;
 
 fn wanted(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -91,4 +105,6 @@ fn promises_hold_on_many_seeds() {
     }
     println!("{seeds} seeds in {took:.1} s, {:.1} a second", seeds as f64 / took);
     assert!(broken.is_empty(), "{} of {seeds} seeds break a promise:\n{}", broken.len(), broken.join("\n"));
+    let missing = sometimes::missing(&counts, seeds);
+    assert!(missing.is_empty(), "in {seeds} seeds these never happened: {missing:#?}");
 }

@@ -9,6 +9,9 @@ use std::time::Duration;
 const NOT_YET: Duration = Duration::from_secs(30 * 60);
 /// A service that is busy or out of reach is tried this long.
 const TROUBLE: Duration = Duration::from_secs(2 * 3_600);
+/// An answer that cannot be read, to a request that changed nothing, is asked for again this long:
+/// something on its way has cut it.
+const GARBLED: Duration = Duration::from_secs(10 * 60);
 /// The code of an attempt that ended because the run was asked to leave: nothing had been sent.
 pub const CUT_SHORT: &str = "cut_short";
 
@@ -23,7 +26,8 @@ pub fn after(fault: &Fault, attempt: u16, first_at: Timestamp, now: Timestamp) -
     let patience = match fault.class {
         FaultClass::NotYet => NOT_YET,
         FaultClass::Busy | FaultClass::Line => TROUBLE,
-        FaultClass::Refused | FaultClass::Unexpected => return None,
+        FaultClass::Unexpected => GARBLED,
+        FaultClass::Refused => return None,
     };
     let doubled = FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(6));
     let when = now.after(doubled.min(LONGEST));
@@ -44,6 +48,9 @@ mod tests {
         assert_eq!(after(&busy, 40, t0, t0), Some(t0.after(LONGEST)));
         assert_eq!(after(&busy, 90, t0, t0.after(TROUBLE)), None);
         assert_eq!(after(&fault(FaultClass::Refused, Happened::No), 1, t0, t0), None);
+        let garbled = fault(FaultClass::Unexpected, Happened::No);
+        assert_eq!(after(&garbled, 1, t0, t0), Some(t0.after(FIRST)));
+        assert_eq!(after(&garbled, 9, t0, t0.after(GARBLED)), None);
         assert_eq!(after(&fault(FaultClass::Line, Happened::Unknown), 1, t0, t0), None);
     }
 }

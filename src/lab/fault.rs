@@ -98,11 +98,27 @@ faults! {
     stranger_removes: 1;
     /// An error whose text repeats the request, headers and body, as gateways do.
     echo: 2;
+    /// The reply breaks off in the middle of its body.
+    cut_body: 4;
+    /// 401 for a token that is still good, as after a revocation.
+    token_turned_away: 4;
+    /// Another administrator disables an application, or its service principal.
+    stranger_disables: 1;
+    /// Another administrator deletes an application.
+    stranger_deletes: 1;
+    /// Another administrator adds a certificate, soon after the list was read.
+    stranger_certifies: 1;
+    /// Another administrator disables the newest version of a vault's secret that was just written.
+    stranger_disables_version: 2;
+    /// Another administrator deletes a vault's secret that was just written.
+    stranger_deletes_secret: 2;
+    /// An attacker with rights adds a credential, and signs in with it.
+    attacker_adds: 2;
 }
 
 /// What the layer decided for one request, before its route sees it.
 pub(super) enum Fate {
-    Go { lose_reply: bool, delay: Duration },
+    Go { lose_reply: bool, cut_body: bool, delay: Duration },
     Lost { may_have_reached: bool },
     Answer(Answer),
 }
@@ -131,8 +147,8 @@ impl Lie {
 pub(super) fn fate(
     options: &LabOptions,
     random: &Random,
-    ask: &Ask,
-    surface: &Surface,
+    (ask, surface): (&Ask, &Surface),
+    tenant: &str,
 ) -> (Fate, Vec<&'static str>) {
     let faults = &options.faults;
     let hits = |name: &str, per_mille: u16| {
@@ -154,12 +170,21 @@ pub(super) fn fate(
         ("error_500", faults.error_500, true),
         ("bad_gateway", faults.bad_gateway, true),
         ("vault_forbidden", faults.vault_forbidden, matches!(surface, Surface::Vault(_))),
+        (
+            "token_turned_away",
+            faults.token_turned_away,
+            matches!(surface, Surface::Graph | Surface::Vault(_)) && ask.bearer().is_some(),
+        ),
     ];
     for (name, rate, fits) in answers {
         if fits && hits(name, rate) {
             let seconds = random.stream("lab-fault-retry-after").between(1, 20);
             let seconds = seconds.div_ceil(u64::from(options.haste));
-            return (Fate::Answer(canned(name, surface, seconds)), vec![name]);
+            let answer = match name {
+                "token_turned_away" => turned_away(ask, surface, tenant),
+                _ => canned(name, surface, seconds),
+            };
+            return (Fate::Answer(answer), vec![name]);
         }
     }
     if hits("echo", faults.echo) {
@@ -175,7 +200,23 @@ pub(super) fn fate(
     if lose_reply {
         happened.push("lost_after");
     }
-    (Fate::Go { lose_reply, delay }, happened)
+    let cut_body = !lose_reply && hits("cut_body", faults.cut_body);
+    if cut_body {
+        happened.push("cut_body");
+    }
+    (Fate::Go { lose_reply, cut_body, delay }, happened)
+}
+
+/// In the words of each service, for a token that it does not take any more.
+fn turned_away(ask: &Ask, surface: &Surface, tenant: &str) -> Answer {
+    match surface {
+        Surface::Vault(_) => super::vault::turned_away(ask, tenant),
+        _ => super::graph::error::error(
+            401,
+            "InvalidAuthenticationToken",
+            "Lifetime validation failed, the token is expired.",
+        ),
+    }
 }
 
 fn canned(name: &str, surface: &Surface, seconds: u64) -> Answer {
@@ -239,7 +280,7 @@ mod tests {
         let drawn = |seed| Faults::swarm(&Random::from_seed(seed)).on();
         assert_eq!(drawn(1), drawn(1));
         assert!((2..20).any(|seed| drawn(seed) != drawn(1)));
-        assert_eq!(Faults::hostile().on().len(), 18);
+        assert_eq!(Faults::hostile().on().len(), 26);
         assert!(Faults::default().on().is_empty());
     }
 }

@@ -3,9 +3,12 @@
 
 use crate::domain::time::Timestamp;
 use crate::env::random::Stream;
+use aws_lc_rs::rsa::KeyPair as SigningKey;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, SerialNumber};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 const POOL: &str = include_str!("lab-only-keys.txt");
@@ -47,6 +50,24 @@ pub(super) fn pool_pem(index: usize) -> String {
 /// An index of a pool key for a certificate: any but the token key.
 pub(super) fn draw_pool_key(stream: &Stream) -> usize {
     1 + stream.below(lines().count().saturating_sub(1) as u64) as usize
+}
+
+/// Keys that are read once: reading one checks it, which takes longer than signing with it.
+const KEYS_KEPT: usize = 64;
+
+/// The key of a PEM text (PKCS #8), ready to sign.
+pub(super) fn signing_key(pem: &str) -> Option<Arc<SigningKey>> {
+    static READ: Mutex<BTreeMap<String, Arc<SigningKey>>> = Mutex::new(BTreeMap::new());
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(key) = read.get(pem) {
+        return Some(Arc::clone(key));
+    }
+    let body: String = pem.lines().filter(|l| !l.starts_with('-')).collect();
+    let key = Arc::new(SigningKey::from_pkcs8(&STANDARD.decode(body).ok()?).ok()?);
+    if read.len() < KEYS_KEPT {
+        read.insert(pem.to_owned(), Arc::clone(&key));
+    }
+    Some(key)
 }
 
 pub(super) fn pem(label: &str, der: &[u8]) -> String {

@@ -61,9 +61,21 @@ pub struct UserAttackerSpec {
 /// A consumer tries again this soon after a failed sign-in, if its schedule is slower.
 const RETRY: Duration = Duration::from_secs(10);
 
+/// What somebody signs in with: a secret, or a certificate (DER) whose key they hold.
+enum Presented {
+    Secret(String),
+    Certificate(Vec<u8>),
+}
+
+impl From<&str> for Presented {
+    fn from(value: &str) -> Self {
+        certificate_in(value).map_or_else(|| Self::Secret(value.to_owned()), Self::Certificate)
+    }
+}
+
 enum Person {
-    Consumer { spec: ConsumerSpec, held: Option<(String, String)>, read_at: Option<Timestamp> },
-    Attacker { name: String, spec: AttackerSpec },
+    Consumer { spec: ConsumerSpec, held: Option<Presented>, read_at: Option<Timestamp> },
+    Attacker { name: String, spec: AttackerSpec, held: Presented },
     UserAttacker { name: String, spec: UserAttackerSpec },
 }
 
@@ -97,7 +109,8 @@ pub(super) fn add_consumer(state: &mut State, spec: ConsumerSpec) {
 /// An attacker joins and tries at once; the answer is its name in the ledger.
 pub(super) fn add_attacker(state: &mut State, spec: AttackerSpec) -> String {
     let (name, now) = (new_attacker(state), state.now());
-    join(state, Person::Attacker { name: name.clone(), spec }, now);
+    let held = spec.value.as_str().into();
+    join(state, Person::Attacker { name: name.clone(), spec, held }, now);
     name
 }
 
@@ -165,11 +178,12 @@ pub(super) fn run_due(state: &mut State) -> Option<Timestamp> {
                 value: String::new(),
                 every: RETRY,
             },
+            held: Presented::Secret(String::new()),
         };
         let mut person = std::mem::replace(&mut state.people.members[who], idle);
         let wait = match &mut person {
             Person::Consumer { spec, held, read_at } => consume(state, spec, held, read_at),
-            Person::Attacker { name, spec } => attack(state, name, spec),
+            Person::Attacker { name, spec, held } => attack(state, name, spec, held),
             Person::UserAttacker { name, spec } => attack_user(state, name, spec),
         };
         state.people.members[who] = person;
@@ -187,7 +201,7 @@ pub(super) fn hurry(state: &mut State) {
 fn consume(
     state: &mut State,
     spec: &ConsumerSpec,
-    held: &mut Option<(String, String)>,
+    held: &mut Option<Presented>,
     read_at: &mut Option<Timestamp>,
 ) -> Duration {
     let now = state.now();
@@ -196,15 +210,15 @@ fn consume(
         (Habit::Every(span), Some(at)) => now.since(at) >= span,
         (Habit::OnRestartOnly | Habit::Pinned, Some(_)) => false,
     };
-    if due && let Some(found) = read_source(state, &spec.source, now) {
+    if due && let Some((version, value)) = read_source(state, &spec.source, now) {
         *read_at = Some(now);
         if let Some(record) = state.ledger.consumers.get_mut(&spec.name) {
-            record.holds_version = Some(found.0.clone());
+            record.holds_version = Some(version);
         }
-        *held = Some(found);
+        *held = Some(value.as_str().into());
     }
     let outcome = match held {
-        Some((_, value)) => try_sign_in(state, spec.client_id.as_str(), value, "198.51.100.20"),
+        Some(held) => try_sign_in(state, spec.client_id.as_str(), held, "198.51.100.20"),
         None => Err(7_000_218),
     };
     let failed = outcome.is_err();
@@ -225,10 +239,10 @@ pub(super) fn vault_name(vault: &str) -> &str {
     host.split(['.', '/', ':']).next().unwrap_or(host)
 }
 
-fn try_sign_in(state: &mut State, client_id: &str, value: &str, ip: &str) -> Result<String, u32> {
-    match certificate_in(value) {
-        Some(der) => check::sign_in_with_certificate(state, client_id, &der, ip),
-        None => check::sign_in(state, client_id, value, ip),
+fn try_sign_in(state: &mut State, client_id: &str, held: &Presented, ip: &str) -> Result<String, u32> {
+    match held {
+        Presented::Certificate(der) => check::sign_in_with_certificate(state, client_id, der, ip),
+        Presented::Secret(value) => check::sign_in(state, client_id, value, ip),
     }
 }
 
@@ -238,9 +252,9 @@ pub(super) fn certificate_in(value: &str) -> Option<Vec<u8>> {
     base64_any(rest.split_once("-----END")?.0)
 }
 
-fn attack(state: &mut State, name: &str, spec: &AttackerSpec) -> Duration {
+fn attack(state: &mut State, name: &str, spec: &AttackerSpec, held: &Presented) -> Duration {
     let now = state.now();
-    let outcome = try_sign_in(state, spec.client_id.as_str(), &spec.value, "192.0.2.66");
+    let outcome = try_sign_in(state, spec.client_id.as_str(), held, "192.0.2.66");
     state.ledger.attacker_tried(name, now, outcome.as_deref().map_err(|code| *code));
     spec.every
 }

@@ -25,7 +25,7 @@ pub(super) struct State {
     pub(super) ledger: Ledger,
     pub(super) tokens: super::token::Verified,
     pub(super) storage: super::arm::StorageKeys,
-    pub(super) strangers: Vec<super::stranger::Errand>,
+    pub(super) strangers: Vec<super::stranger::Due>,
     /// Clients whose sign-ins fail with a number of the scene's choice.
     pub(super) refused: std::collections::BTreeMap<String, u32>,
     pub(super) lie: Option<super::fault::Lie>,

@@ -1,95 +1,238 @@
-//! Another administrator, who changes credentials meanwhile: adds a secret of their own to an
-//! object that was just written, or removes a credential that is there.
+//! Other people with rights, who change things meanwhile: another administrator who adds, removes,
+//! disables, deletes, in the directory and in a vault; an attacker who makes a credential of his own.
 
-use super::credential::Password;
+use super::credential::{Key, Password, base64_std, sha1};
 use super::directory::{Kind, Object};
 use super::graph::{DEFAULT_LIFE, new_value};
+use super::keys;
 use super::ledger::Write;
+use super::people::{AttackerSpec, add_attacker};
 use super::state::State;
+use super::vault::model::Bin;
 use crate::domain::time::Timestamp;
 use std::time::Duration;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Intent {
     Adds,
+    Attacks,
+    Certifies,
+    Deletes,
+    Disables,
     Removes,
 }
 
-/// A change that the stranger will make.
-pub(super) struct Errand {
-    at: Timestamp,
-    kind: Kind,
-    id: String,
-    intent: Intent,
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum VaultIntent {
+    Deletes,
+    Disables,
 }
 
-/// After a write on an application or service principal: perhaps the stranger comes by within
-/// five minutes.
+/// A change that a stranger will make.
+pub(super) enum Errand {
+    Directory {
+        kind: Kind,
+        id: String,
+        intent: Intent,
+    },
+    /// Of a secret: the vault, and its name there.
+    Vault {
+        vault: String,
+        name: String,
+        intent: VaultIntent,
+    },
+}
+
+/// When, and what.
+pub(super) type Due = (Timestamp, Errand);
+
+/// Whether a stranger comes by, and when: within so many seconds.
+fn comes(state: &State, name: &str, rate: u16, within_s: u64) -> Option<Timestamp> {
+    let stream = state.random.stream(&format!("lab-fault-{name}"));
+    let comes = rate > 0 && stream.chance(u64::from(rate));
+    comes.then(|| state.now().after(Duration::from_secs(stream.between(1, within_s)) / state.options.haste))
+}
+
+/// After a write on an application or service principal: perhaps somebody comes by within five
+/// minutes.
 pub(super) fn notice(state: &mut State, kind: Kind, id: &str) {
     if !matches!(kind, Kind::Application | Kind::ServicePrincipal) {
         return;
     }
-    let faults = [
-        (Intent::Adds, "stranger_adds", state.options.faults.stranger_adds),
-        (Intent::Removes, "stranger_removes", state.options.faults.stranger_removes),
+    let faults = &state.options.faults;
+    let rates = [
+        (Intent::Adds, "stranger_adds", faults.stranger_adds),
+        (Intent::Removes, "stranger_removes", faults.stranger_removes),
+        (Intent::Disables, "stranger_disables", faults.stranger_disables),
+        (Intent::Deletes, "stranger_deletes", faults.stranger_deletes),
+        (Intent::Attacks, "attacker_adds", faults.attacker_adds),
     ];
-    for (intent, name, rate) in faults {
-        let stream = state.random.stream(&format!("lab-fault-{name}"));
-        if rate > 0 && stream.chance(u64::from(rate)) {
-            let wait = Duration::from_secs(stream.between(1, 300)) / state.options.haste;
-            let at = state.now().after(wait);
-            state.strangers.push(Errand { at, kind, id: id.to_owned(), intent });
+    for (intent, name, rate) in rates {
+        if let Some(at) = comes(state, name, rate, 300) {
+            state.strangers.push((at, Errand::Directory { kind, id: id.to_owned(), intent }));
         }
     }
 }
 
-/// Carries out the errands whose time has come.
-pub(super) fn act(state: &mut State) {
-    let now = state.now();
-    while let Some(at) = state.strangers.iter().position(|e| e.at <= now) {
-        let errand = state.strangers.swap_remove(at);
-        if let Some(object) = state.newest(errand.kind, &errand.id) {
-            run(state, &errand, object);
+/// After a read of an application's certificates: whoever replaces the list next may have read an
+/// old one.
+pub(super) fn notice_reader(state: &mut State, kind: Kind, id: &str) {
+    let rate = state.options.faults.stranger_certifies;
+    if let Some(at) = comes(state, "stranger_certifies", rate, 20) {
+        let errand = Errand::Directory { kind, id: id.to_owned(), intent: Intent::Certifies };
+        state.strangers.push((at, errand));
+    }
+}
+
+/// After a write of `secrets/name` in a vault.
+pub(super) fn notice_secret(state: &mut State, vault: &str, object: &str) {
+    let Some(name) = object.strip_prefix("secrets/") else { return };
+    let faults = &state.options.faults;
+    let rates = [
+        (VaultIntent::Disables, "stranger_disables_version", faults.stranger_disables_version),
+        (VaultIntent::Deletes, "stranger_deletes_secret", faults.stranger_deletes_secret),
+    ];
+    for (intent, fault, rate) in rates {
+        if let Some(at) = comes(state, fault, rate, 300) {
+            let errand = Errand::Vault { vault: vault.to_owned(), name: name.to_owned(), intent };
+            state.strangers.push((at, errand));
         }
     }
 }
 
-fn run(state: &mut State, errand: &Errand, mut object: Object) {
-    let now = state.now();
-    let (operation, fault, key_id) = match errand.intent {
+/// Carries out the errands whose time has come; says whether somebody was let in.
+pub(super) fn act(state: &mut State) -> bool {
+    let (now, attackers) = (state.now(), state.ledger.attackers.len());
+    while let Some(at) = state.strangers.iter().position(|(at, _)| *at <= now) {
+        let (_, errand) = state.strangers.swap_remove(at);
+        match errand {
+            Errand::Directory { kind, id, intent } => {
+                if let Some(object) = state.newest(kind, &id) {
+                    in_directory(state, intent, object);
+                }
+            }
+            Errand::Vault { vault, name, intent } => in_vault(state, &vault, &name, intent),
+        }
+    }
+    state.ledger.attackers.len() > attackers
+}
+
+fn in_directory(state: &mut State, intent: Intent, mut object: Object) {
+    let changed = match intent {
         Intent::Adds => {
-            let key_id = state.new_id();
-            object.passwords.push(Password {
-                key_id: key_id.clone(),
-                display_name: Some("by hand".into()),
-                start: now,
-                end: now.after(DEFAULT_LIFE),
-                shows_hint: true,
-                value: new_value(state, None).into(),
-            });
-            ("addPassword", "stranger_adds", key_id)
+            Some(("addPassword", "stranger_adds", Some(add_secret(state, &mut object, "by hand").0)))
+        }
+        Intent::Attacks => {
+            let (key_id, value) = add_secret(state, &mut object, "sync");
+            if let Ok(client_id) = object.text("appId").parse() {
+                add_attacker(state, AttackerSpec { client_id, value, every: Duration::from_secs(300) });
+            }
+            Some(("addPassword", "attacker_adds", Some(key_id)))
+        }
+        Intent::Certifies => {
+            add_certificate(state, &mut object).map(|id| ("addKey", "stranger_certifies", Some(id)))
         }
         Intent::Removes => {
-            let total = object.passwords.len() + object.keys.len();
-            let pick = state.random.stream("lab-stranger").below(total as u64) as usize;
-            let key_id = if pick < object.passwords.len() {
-                object.passwords.remove(pick).key_id
-            } else if total > 0 {
-                object.keys.remove(pick - object.passwords.len()).key_id
-            } else {
-                return;
-            };
-            ("removeCredential", "stranger_removes", key_id)
+            remove_one(state, &mut object).map(|id| ("removeCredential", "stranger_removes", Some(id)))
         }
+        Intent::Disables => {
+            match object.kind {
+                Kind::Application => object.set("isDisabled", true),
+                _ => object.set("accountEnabled", false),
+            }
+            Some(("disable", "stranger_disables", None))
+        }
+        Intent::Deletes => return delete(state, object),
     };
+    let Some((operation, fault, key_id)) = changed else { return };
+    told(state, operation, fault, &object.id, key_id);
+    state.write(object);
+}
+
+fn told(state: &mut State, operation: &str, fault: &str, object: &str, key_id: Option<String>) {
     let write = Write {
-        at: now,
+        at: state.now(),
         caller: "stranger".into(),
         operation: operation.into(),
-        object: object.id.clone(),
-        key_id: Some(key_id),
+        object: object.to_owned(),
+        key_id,
     };
     state.ledger.writes.push(write);
     state.ledger.count_fault(fault);
-    state.write(object);
+}
+
+fn add_secret(state: &State, object: &mut Object, name: &str) -> (String, String) {
+    let (now, key_id, value) = (state.now(), state.new_id(), new_value(state, None));
+    object.passwords.push(Password {
+        key_id: key_id.clone(),
+        display_name: Some(name.into()),
+        start: now,
+        end: now.after(DEFAULT_LIFE),
+        shows_hint: true,
+        value: value.as_str().into(),
+    });
+    (key_id, value)
+}
+
+fn add_certificate(state: &State, object: &mut Object) -> Option<String> {
+    let (now, key_id) = (state.now(), state.new_id());
+    let stream = state.random.stream("lab-certificates");
+    let pem = keys::pool_pem(keys::draw_pool_key(&stream));
+    let der = keys::self_signed(&pem, "CN=by hand", now, DEFAULT_LIFE, stream.bytes()).ok()?;
+    object.keys.push(Key {
+        key_id: key_id.clone(),
+        display_name: Some("by hand".into()),
+        custom_key_identifier: base64_std(&sha1(&der)),
+        kind: "AsymmetricX509Cert".into(),
+        usage: "Verify".into(),
+        start: now,
+        end: now.after(DEFAULT_LIFE),
+        der: der.into(),
+    });
+    Some(key_id)
+}
+
+fn remove_one(state: &State, object: &mut Object) -> Option<String> {
+    let total = object.passwords.len() + object.keys.len();
+    let pick = state.random.stream("lab-stranger").below(total as u64) as usize;
+    if pick < object.passwords.len() {
+        Some(object.passwords.remove(pick).key_id)
+    } else if total > 0 {
+        Some(object.keys.remove(pick - object.passwords.len()).key_id)
+    } else {
+        None
+    }
+}
+
+/// The application goes into the recycle bin, and takes its service principal along.
+fn delete(state: &mut State, object: Object) {
+    let now = state.now();
+    let client = object.text("appId").to_owned();
+    let (app, principal) = state.directory.client(&client);
+    let both = [(Kind::Application, app), (Kind::ServicePrincipal, principal)];
+    let both: Vec<_> = both.into_iter().filter_map(|(kind, id)| state.newest(kind, id?)).collect();
+    told(state, "delete", "stranger_deletes", &object.id, None);
+    for mut object in both {
+        object.deleted = Some(now);
+        state.write(object);
+    }
+}
+
+fn in_vault(state: &mut State, vault: &str, name: &str, intent: VaultIntent) {
+    let now = state.now();
+    let settled = now.after(state.options.lags.vault_settle.draw(&state.random.stream("lab-lag-vault")));
+    let secrets = state.vaults.get_mut(vault).map(|v| &mut v.secrets);
+    let Some(secret) = secrets.and_then(|s| s.get_mut(&name.to_ascii_lowercase())) else { return };
+    let Some(newest) = secret.versions.last_mut().filter(|_| secret.bin.is_none()) else { return };
+    let (operation, fault) = match intent {
+        VaultIntent::Disables => {
+            newest.attributes.enabled = false;
+            ("disableSecret", "stranger_disables_version")
+        }
+        VaultIntent::Deletes => {
+            secret.bin = Some(Bin::Deleted { at: now, settled });
+            ("deleteSecret", "stranger_deletes_secret")
+        }
+    };
+    told(state, operation, fault, &format!("{vault}/secrets/{name}"), None);
 }

@@ -4,13 +4,15 @@
 use super::credential::{base64_url, sha256};
 use super::keys;
 use crate::domain::time::Timestamp;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::signature::RSA_PKCS1_SHA256;
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 pub(super) struct Signer {
-    encoding: EncodingKey,
+    key: Arc<KeyPair>,
     decoding: DecodingKey,
     pub(super) kid: String,
     pub(super) certificate: Vec<u8>,
@@ -29,20 +31,26 @@ fn make_signer() -> Option<Signer> {
     let certificate = keys::self_signed(&pem, "CN=accounts.accesscontrol.lab", start, life, [7; 16]).ok()?;
     let facts = keys::read_certificate(&certificate)?;
     Some(Signer {
-        encoding: EncodingKey::from_rsa_pem(pem.as_bytes()).ok()?,
+        key: keys::signing_key(&pem)?,
         decoding: DecodingKey::from_rsa_der(&facts.public_pkcs1),
         kid: base64_url(&super::credential::sha1(&certificate)),
         certificate,
     })
 }
 
-/// Signs claims as a token of the lab.
+/// Signs claims as a token of the lab. jsonwebtoken would read the key again each time, which costs
+/// more than signing.
 pub(super) fn sign(claims: &Map<String, Value>) -> Option<String> {
     let signer = signer()?;
     let mut header = Header::new(Algorithm::RS256);
     header.kid = Some(signer.kid.clone());
     header.x5t = Some(signer.kid.clone());
-    jsonwebtoken::encode(&header, claims, &signer.encoding).ok()
+    let (header, claims) = (serde_json::to_vec(&header).ok()?, serde_json::to_vec(claims).ok()?);
+    let text = format!("{}.{}", base64_url(&header), base64_url(&claims));
+    let mut signature = vec![0; signer.key.public_modulus_len()];
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    signer.key.sign(&RSA_PKCS1_SHA256, &random, text.as_bytes(), &mut signature).ok()?;
+    Some(format!("{text}.{}", base64_url(&signature)))
 }
 
 /// The public keys, as the JWKS document.

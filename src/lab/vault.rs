@@ -68,17 +68,25 @@ fn answer(state: &mut State, ask: &Ask, vault: &str) -> Outcome {
     }
 }
 
+/// 401, and where a token is had.
+fn challenge(ask: &Ask, tenant: &str, message: &str) -> Answer {
+    let (login, resource) = (hosts::login_host(&ask.authority), hosts::vault_resource(&ask.authority));
+    error::error(401, "Unauthorized", message, None).with(
+        "www-authenticate",
+        format!("Bearer authorization=\"https://{login}/{tenant}\", resource=\"{resource}\""),
+    )
+}
+
+/// The answer to a token that is not taken any more.
+pub(super) fn turned_away(ask: &Ask, tenant: &str) -> Answer {
+    challenge(ask, tenant, "Error validating token: IDX10223: Lifetime validation failed.")
+}
+
 /// The token, or the challenge that asks for one.
 fn authenticate(state: &mut State, ask: &Ask) -> Result<VaultCaller, Answer> {
     let resource = hosts::vault_resource(&ask.authority);
-    let challenge = |message: &str| {
-        let login = hosts::login_host(&ask.authority);
-        let tenant = &state.options.tenant;
-        error::error(401, "Unauthorized", message, None).with(
-            "www-authenticate",
-            format!("Bearer authorization=\"https://{login}/{tenant}\", resource=\"{resource}\""),
-        )
-    };
+    let tenant = state.options.tenant.clone();
+    let challenge = |message: &str| challenge(ask, tenant.as_str(), message);
     let Some(token) = ask.bearer() else {
         return Err(challenge("AKV10000: Request is missing a Bearer or PoP token."));
     };
@@ -165,6 +173,9 @@ impl Call<'_> {
             key_id: version,
         };
         self.state.ledger.writes.push(write);
+        if operation == "setSecret" {
+            super::stranger::notice_secret(self.state, self.vault, &object);
+        }
     }
     /// A page of items: `maxresults` (25 at most), then `nextLink` with an opaque token.
     fn page(&self, items: Vec<(String, serde_json::Value)>) -> Outcome {

@@ -1,7 +1,7 @@
 //! The people of the team: they approve when asked, late, and again; they pause, reject, abort,
 //! confirm, and settle what is stuck.
 
-use crate::scenario::Follows;
+use crate::aims::Follows;
 use crate::world::World;
 use reissue::domain::approval::Statement;
 use reissue::domain::approved::{ReadPlan, Says};
@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Whoever waits for a word that does not come aborts what can be aborted.
+const PATIENCE: Duration = Duration::from_secs(36 * 3_600);
 const LOOK_EVERY: Duration = Duration::from_secs(11);
 
 pub(crate) struct Cast<'a> {
@@ -134,7 +136,6 @@ impl<'a> Cast<'a> {
         if self.world.judge.inner().model.targets.values().all(|t| t.missing.is_empty()) {
             return;
         }
-        let ledger = self.world.lab.ledger();
         let mut due = Vec::new();
         {
             let inner = self.world.judge.inner();
@@ -151,7 +152,7 @@ impl<'a> Cast<'a> {
                     if self.follows(name) == Some(Follows::Restart) {
                         self.world.lab.restart(name);
                     }
-                    let record = ledger.consumers.get(name);
+                    let record = self.world.lab.consumer_record(name);
                     let moved = record.is_none_or(|c| c.last_key_id.as_ref() == Some(new));
                     if moved {
                         due.push((*id, name.clone()));
@@ -194,7 +195,11 @@ impl<'a> Cast<'a> {
         if is_rejected && (quiet || people.reject.is_some_and(|(from, span)| past(from + span))) {
             self.sign(0, Phase::Start, Decision::Withdraw, now.after(Duration::from_secs(3_600)));
         }
-        if people.abort.is_some_and(|at| !self.aborted && !quiet && past(at)) {
+        let gives_up = quiet && past(PATIENCE);
+        if gives_up && !self.aborted {
+            self.world.judge.count("people give up waiting");
+        }
+        if !self.aborted && (gives_up || people.abort.is_some_and(|at| !quiet && past(at))) {
             self.aborted = true;
             self.note(&Note::Abort { by, reason, run: run.clone() });
             if people.nonsense {

@@ -52,7 +52,10 @@ pub(crate) fn words(event: &Event, target: Option<&Target>) -> Vec<String> {
         Event::TargetUnwinding(e) => out.push(format!("unwinding: {}", cause(&e.cause))),
         Event::TargetStuck(e) => out.push(format!("stuck: {}", cause(&e.cause))),
         Event::TargetEnded(e) => out.push(format!("ended: {:?}", e.ending)),
-        Event::DriftSeen(e) => out.push(format!("drift: {:?}", e.change)),
+        Event::DriftSeen(e) => {
+            let word = if e.stops { "stops" } else { "is a finding" };
+            out.push(format!("drift: {:?} {word}", e.change));
+        }
         Event::RunSwept(e) if e.found > 0 => out.push("sweep found something".into()),
         _ => {}
     }

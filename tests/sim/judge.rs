@@ -1,17 +1,17 @@
 //! The judge: hears every durable line and every write, and knows the tenant's truth. It believes
 //! nothing that the engine keeps in memory.
 
-use crate::counters;
-use crate::line::Write;
+use crate::aims::Follows;
 use crate::machine::Watcher;
-use crate::model::{Mark, Model, Target};
-use crate::rules;
+use crate::model::{Model, Target};
 use crate::trace::Trace;
+use crate::write::Write;
+use crate::{counters, licence, persons, rules};
 use http::Response;
+use reissue::domain::credential::Form;
 use reissue::domain::event::{Event, Line};
 use reissue::domain::id::{ClientId, Digest, TargetId};
 use reissue::domain::plan::Plan;
-use reissue::domain::step::Verb;
 use reissue::domain::target::TargetState;
 use reissue::domain::time::Timestamp;
 use reissue::env::Clock;
@@ -19,13 +19,32 @@ use reissue::lab::{Lab, LabDisconnect};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// An application of the scene, as the tenant had it before the run.
+/// One list of credentials of an application of the scene, as the tenant had it before the run.
 pub(crate) struct Fact {
     pub(crate) client_id: ClientId,
+    pub(crate) form: Form,
+    /// What attackers hold.
+    pub(crate) leaked: Option<String>,
+    /// Where consumers read; empty if no target is about this list.
     pub(crate) place: String,
     pub(crate) initial: BTreeSet<String>,
     /// Consumers that were declared, and how long each may take to read and use a new value.
-    pub(crate) consumers: Vec<(String, crate::scenario::Follows, u64)>,
+    pub(crate) consumers: Vec<(String, Follows, u64)>,
+}
+
+/// A user of the scene.
+pub(crate) struct Person {
+    pub(crate) id: String,
+    pub(crate) upn: String,
+    pub(crate) place: String,
+    /// The leaked one.
+    pub(crate) password: String,
+    pub(crate) attacker: String,
+}
+
+pub(crate) struct Scene {
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) people: Vec<Person>,
 }
 
 /// What really happened in the tenant, from its ledger.
@@ -33,12 +52,23 @@ pub(crate) struct Fact {
 pub(crate) struct Truth {
     pub(crate) seen: usize,
     pub(crate) ours: BTreeSet<String>,
-    pub(crate) strangers: BTreeSet<String>,
+    /// Credentials that others added, and when.
+    pub(crate) strangers: BTreeMap<String, Timestamp>,
     pub(crate) stolen: BTreeSet<String>,
-    pub(crate) removed: BTreeSet<String>,
+    /// Objects that others disabled, and names in the store that they spoiled.
+    pub(crate) disabled: BTreeSet<String>,
+    pub(crate) spoiled: BTreeSet<String>,
+    /// Everything that others changed.
+    pub(crate) visited: BTreeSet<String>,
+    /// Credentials that were there when the tenant was last looked at.
+    live: BTreeMap<String, usize>,
     /// Value → key, and vault version → value.
     pub(crate) values: BTreeMap<String, String>,
     pub(crate) versions: BTreeMap<String, String>,
+    /// Passwords that were put where a person reads them.
+    pub(crate) delivered: BTreeSet<String>,
+    /// How often each user was reset.
+    pub(crate) resets: BTreeMap<String, u32>,
 }
 
 pub(crate) struct Inner {
@@ -52,7 +82,8 @@ pub(crate) struct Inner {
     pub(crate) truth: Truth,
     /// The log holds a run whose first line was not known to be durable when it was read.
     pub(crate) begun_unseen: bool,
-    in_flight: BTreeMap<String, u32>,
+    /// The writes under way by object: the process, and the intent that is carried out.
+    in_flight: BTreeMap<String, (u32, Option<licence::Used>)>,
 }
 
 impl Inner {
@@ -63,16 +94,70 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// A write is not under way any more.
+    fn landed(&mut self, process: u32, write: &Write) -> Option<licence::Used> {
+        let own = self.in_flight.get(write.object()).is_some_and(|(p, _)| *p == process);
+        if own { self.in_flight.remove(write.object())?.1 } else { None }
+    }
+
+    /// A value was put under a name in the store: a certificate's is known by the log alone.
+    fn stored(&mut self, name: &str, value: &str) {
+        let at_place = |t: &&Target| {
+            t.plan.steps.iter().any(|s| s.place.as_ref().is_some_and(|p| p.name.as_str() == name))
+        };
+        let Some(target) = self.model.targets.values().find(at_place) else { return };
+        if target.plan.kind.as_str() == "user-password" {
+            self.truth.delivered.insert(value.to_owned());
+        }
+        if let Some(current) = target.current.as_ref().filter(|_| value.starts_with("-----")) {
+            self.truth.values.entry(value.to_owned()).or_insert_with(|| current.clone());
+        }
+    }
+}
+
+impl Truth {
+    /// Takes in one write of the ledger.
+    fn note(&mut self, by_us: bool, w: &reissue::lab::Write) {
+        let key = w.key_id.clone().unwrap_or_default();
+        if !by_us {
+            self.visited.insert(w.object.clone());
+        }
+        match (by_us, w.operation.as_str()) {
+            (true, "addPassword") => drop(self.ours.insert(key)),
+            (true, "update") if !key.is_empty() => drop(self.ours.insert(key)),
+            (true, "resetPassword") => *self.resets.entry(w.object.clone()).or_default() += 1,
+            (true, _) => {}
+            (false, "addPassword" | "addKey") => drop(self.strangers.insert(key, w.at)),
+            (false, "disable") => drop(self.disabled.insert(w.object.clone())),
+            (false, "delete") => {}
+            (false, "disableSecret" | "deleteSecret") => {
+                let name = w.object.rsplit('/').next().unwrap_or_default();
+                self.spoiled.insert(name.to_owned());
+            }
+            (false, _) => drop(self.stolen.insert(key)),
+        }
+    }
+}
+
 pub(crate) struct Judge {
     pub(crate) clock: Clock,
     pub(crate) lab: Lab,
     pub(crate) operator: String,
-    pub(crate) facts: Vec<Fact>,
+    pub(crate) scene: Scene,
+    /// For so long nobody can be blamed for not knowing what another has written.
+    pub(crate) blind_s: u64,
     inner: Mutex<Inner>,
 }
 
 impl Judge {
-    pub(crate) fn new(clock: Clock, lab: Lab, operator: String, facts: Vec<Fact>, aloud: bool) -> Self {
+    pub(crate) fn new(
+        (clock, blind_s): (Clock, u64),
+        lab: Lab,
+        operator: String,
+        scene: Scene,
+        aloud: bool,
+    ) -> Self {
         let inner = Inner {
             trace: Trace::new(clock.now(), aloud),
             plan: None,
@@ -84,7 +169,7 @@ impl Judge {
             begun_unseen: false,
             in_flight: BTreeMap::new(),
         };
-        Self { clock, lab, operator, facts, inner: Mutex::new(inner) }
+        Self { clock, lab, operator, scene, blind_s, inner: Mutex::new(inner) }
     }
     pub(crate) fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -114,22 +199,21 @@ impl Judge {
         let mut inner = self.inner();
         inner.trace.say(now, &format!("send {}", write.show()));
         let object = write.object().to_owned();
-        if inner.in_flight.get(&object) == Some(&process) {
+        if inner.in_flight.get(&object).is_some_and(|(p, _)| *p == process) {
             inner.trace.break_promise(now, &format!("two writes at a time on {object}"));
         }
-        inner.in_flight.insert(object, process);
         let Inner { model, truth, trace, .. } = &mut *inner;
-        if let Err(why) = licensed(model, truth, write, now) {
+        let licensed = licence::check(model, truth, write, now);
+        let licensed = licensed.and_then(|used| persons::reset(self, truth, write).map(|()| used));
+        if let Err(why) = &licensed {
             trace.break_promise(now, &format!("{} was sent: {why}", write.show()));
         }
+        inner.in_flight.insert(object, (process, licensed.unwrap_or_default()));
     }
 
     /// A write was lost before it arrived.
     pub(crate) fn lost(&self, process: u32, write: &Write) {
-        let mut inner = self.inner();
-        if inner.in_flight.get(write.object()) == Some(&process) {
-            inner.in_flight.remove(write.object());
-        }
+        self.inner().landed(process, write);
     }
 
     /// A write has come in, or was lost on its way.
@@ -142,8 +226,10 @@ impl Judge {
     ) {
         let now = self.clock.now();
         let mut inner = self.inner();
-        if inner.in_flight.get(write.object()) == Some(&process) {
-            inner.in_flight.remove(write.object());
+        let used = inner.landed(process, write);
+        // Turned away for its token, it was not carried out: the client may send it once more.
+        if let (Some(used), Ok(401)) = (used, reply.as_ref().map(|r| r.status().as_u16())) {
+            licence::give_back(&mut inner.model, used);
         }
         let told = match reply {
             Ok(r) => r.status().to_string(),
@@ -157,6 +243,7 @@ impl Judge {
             }
         }
         if let Write::SetSecret { name, value } = write {
+            inner.stored(name, value);
             let place = format!("secrets/{name}");
             for w in self.lab.writes_from(before) {
                 if let (true, Some(version)) = (w.object.ends_with(&place), w.key_id) {
@@ -170,31 +257,42 @@ impl Judge {
 
     /// Takes in what the ledger has new, and judges the tenant.
     pub(crate) fn look_around(&self) {
-        let mut inner = self.inner();
+        self.look(&mut self.inner());
+    }
+
+    /// False if there was nothing new.
+    fn look(&self, inner: &mut Inner) -> bool {
         let new = self.lab.writes_from(inner.truth.seen);
         if new.is_empty() {
-            return;
+            return false;
         }
         inner.truth.seen += new.len();
-        let mut removed = Vec::new();
         for w in new {
             let key = w.key_id.clone().unwrap_or_default();
             inner.trace.say(w.at, &format!("tenant: {} {} {} {key}", w.caller, w.operation, w.object));
-            match (w.caller == self.operator, w.operation.as_str()) {
-                (true, "addPassword") => drop(inner.truth.ours.insert(key)),
-                (true, "removePassword") => {
-                    inner.truth.removed.insert(key.clone());
-                    removed.push(key);
-                }
-                (true, _) => {}
-                (false, "addPassword") => drop(inner.truth.strangers.insert(key)),
-                (false, _) => drop(inner.truth.stolen.insert(key)),
+            inner.truth.note(w.caller == self.operator, &w);
+        }
+        let facts = self.scene.facts.iter().enumerate();
+        let facts = facts.filter(|(_, f)| !self.lab.is_deleted(&f.client_id));
+        let live: BTreeMap<_, _> =
+            facts.flat_map(|(n, f)| self.live(f).into_iter().map(move |k| (k, n))).collect();
+        let before = std::mem::replace(&mut inner.truth.live, live);
+        rules::tenant(self, inner);
+        persons::look(self, inner);
+        for (key, fact) in before {
+            let is_gone = !inner.truth.live.contains_key(&key) && !inner.truth.stolen.contains(&key);
+            if is_gone && !self.lab.is_deleted(&self.scene.facts[fact].client_id) {
+                rules::removed(self, inner, &key);
             }
         }
-        rules::tenant(self, &mut inner);
-        for key in removed {
-            rules::consumers(self, &mut inner, &key);
-        }
+        true
+    }
+
+    /// The credentials of a list that are there.
+    pub(crate) fn live(&self, fact: &Fact) -> BTreeSet<String> {
+        let all = self.lab.credentials(&fact.client_id).into_iter();
+        let of_form = all.filter(|c| c.is_certificate == (fact.form == Form::Certificate));
+        of_form.map(|c| c.key_id.to_string()).collect()
     }
 
     fn line(&self, line: &Line) {
@@ -219,65 +317,10 @@ impl Judge {
                 inner.trace.break_promise(now, &format!("line {} does not fold: {illegal}", line.seq));
             }
         }
-        rules::tenant(self, inner);
-    }
-}
-
-/// Whether the log allows this write now; marks its intent as used.
-fn licensed(model: &mut Model, truth: &Truth, write: &Write, now: Timestamp) -> Result<(), String> {
-    if !model.was_open {
-        return Err("no phase was ever opened".into());
-    }
-    match write {
-        Write::SetSecret { name, .. } if name == "reissue-probe" => return Ok(()),
-        Write::RemoveSecret { key, .. } if model.swept.contains(key) => return Ok(()),
-        _ => {}
-    }
-    for target in model.targets.values_mut() {
-        let Some((key, verb)) = intent_for(target, write) else { continue };
-        if verb.retires() && !target.plan.contain {
-            rules::retire(target, now)?;
-        }
-        if let Write::RemoveSecret { key, .. } = write {
-            let own = truth.ours.contains(key);
-            let planned = target.plan.retire.iter().any(|c| c.id.as_str() == key);
-            if !own && !planned {
-                return Err("the credential is somebody else's".into());
-            }
-        }
-        if let Some(course) = target.courses.get_mut(&key) {
-            (course.sent, course.ever_sent) = (true, true);
-        }
-        return Ok(());
-    }
-    Err("no durable intent is open for it, or its one request was sent before".into())
-}
-
-/// The open intent that a write carries out.
-fn intent_for(target: &Target, write: &Write) -> Option<((u16, bool), Verb)> {
-    let open = target.courses.iter().filter(|(_, c)| c.mark == Mark::Open && !c.sent);
-    for (&(no, undo), _) in open {
-        let Some(step) = target.step(no) else { continue };
-        let on = |object: &str| step.object.as_str() == object;
-        let fits = match (write, step.verb, undo) {
-            (Write::AddSecret { object }, Verb::Mint, false) => on(object),
-            (Write::RemoveSecret { object, key }, Verb::Retire, false) => {
-                on(object) && step.credential.as_ref().is_some_and(|c| c.id.as_str() == key)
-            }
-            (Write::RemoveSecret { object, key }, Verb::Mint, true) => {
-                on(object) && target.minted.get(key) == Some(&false)
-            }
-            (Write::SetSecret { name, .. }, Verb::Publish, _) => {
-                step.place.as_ref().is_some_and(|p| p.name.as_str() == name)
-            }
-            (Write::Change { object }, Verb::Block | Verb::Unblock, _) => on(object),
-            _ => false,
-        };
-        if fits {
-            return Some(((no, undo), step.verb));
+        if !self.look(inner) {
+            rules::tenant(self, inner);
         }
     }
-    None
 }
 
 impl Watcher for Judge {

@@ -3,8 +3,9 @@
 
 use crate::judge::Judge;
 use crate::machine::Machine;
+use crate::write::Write;
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use reissue::env::Clock;
 use reissue::lab::{Lab, LabDisconnect};
 use std::future::Future;
@@ -13,79 +14,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
-
-/// A write to the tenant, as its request says it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Write {
-    AddSecret {
-        object: String,
-    },
-    RemoveSecret {
-        object: String,
-        key: String,
-    },
-    /// A change of an object's properties: the switch, the certificates.
-    Change {
-        object: String,
-    },
-    SetSecret {
-        name: String,
-        value: String,
-    },
-    Other(String),
-}
-
-impl Write {
-    /// The object that one writer at a time may write to.
-    pub(crate) fn object(&self) -> &str {
-        match self {
-            Write::AddSecret { object } | Write::RemoveSecret { object, .. } | Write::Change { object } => {
-                object
-            }
-            Write::SetSecret { name, .. } => name,
-            Write::Other(path) => path,
-        }
-    }
-    /// Without the value.
-    pub(crate) fn show(&self) -> String {
-        match self {
-            Write::SetSecret { name, .. } => format!("SetSecret {name}"),
-            other => format!("{other:?}"),
-        }
-    }
-
-    /// None for a request that changes nothing.
-    fn read(request: &Request<Bytes>) -> Option<Self> {
-        let host = request.uri().host().unwrap_or_default();
-        if request.method() == Method::GET || host.starts_with("login.") {
-            return None;
-        }
-        let path = request.uri().path();
-        let mut parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
-        if parts.first() == Some(&"v1.0") {
-            parts.remove(0);
-        }
-        let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        let text = |key: &str| body.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-        Some(match parts[..] {
-            ["applications" | "servicePrincipals", id, "addPassword"] => {
-                Write::AddSecret { object: id.to_owned() }
-            }
-            ["applications" | "servicePrincipals", id, "removePassword"] => {
-                Write::RemoveSecret { object: id.to_owned(), key: text("keyId") }
-            }
-            ["applications" | "servicePrincipals", id] if request.method() == Method::PATCH => {
-                Write::Change { object: id.to_owned() }
-            }
-            ["secrets", name] if request.method() == Method::PUT => {
-                Write::SetSecret { name: name.to_owned(), value: text("value") }
-            }
-            // Only reads are batched: a batch that writes would reach the lab's ledger unannounced.
-            ["$batch"] => return None,
-            _ => Write::Other(format!("{} {path}", request.method())),
-        })
-    }
-}
 
 /// The tenant as one process reaches it.
 #[derive(Clone)]
@@ -130,7 +58,7 @@ impl Line {
         let process = self.process;
         let way = tokio::spawn(async move {
             clock.sleep(late).await;
-            let before = lab.writes_from(0).len();
+            let before = lab.writes();
             let reply = lab.handle(request).await;
             judge.after_write(process, &write, before, &reply);
             reply

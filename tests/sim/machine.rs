@@ -248,12 +248,14 @@ impl Disk for Machine {
         Ok(Box::new(LogAppender { inner, machine: self.clone(), path, appended: Vec::new() }))
     }
     fn truncate(&self, path: &Path, len: u64) -> Result<(), DiskError> {
-        self.file(path, || self.disk.truncate(path, len))?;
-        if path == self.log {
-            lock(&self.process).durable = Some(len as usize);
-            self.tell(|w| w.cut(len as usize));
-        }
-        Ok(())
+        self.file(path, || {
+            self.disk.truncate(path, len)?;
+            if path == self.log {
+                lock(&self.process).durable = Some(len as usize);
+                self.tell(|w| w.cut(len as usize));
+            }
+            Ok(())
+        })
     }
     fn list(&self, folder: &Path) -> Result<Vec<String>, DiskError> {
         self.disk.list(folder)

@@ -39,6 +39,11 @@ pub(crate) struct Target {
     pub(crate) held_at: Option<u64>,
     pub(crate) rechecked_at: Option<u64>,
     pub(crate) retired: BTreeSet<String>,
+    /// Its object is blocked by us, as the log has it.
+    pub(crate) is_blocked: bool,
+    pub(crate) was_reset: bool,
+    /// A person has settled it by hand.
+    pub(crate) by_hand: bool,
     pub(crate) ending: Option<Ending>,
     pub(crate) is_stuck: bool,
 }
@@ -71,6 +76,9 @@ impl Target {
             held_at: None,
             rechecked_at: None,
             retired: BTreeSet::new(),
+            is_blocked: false,
+            was_reset: false,
+            by_hand: false,
             ending: None,
             is_stuck: false,
         }
@@ -104,7 +112,7 @@ impl Target {
         self.courses.entry(key).or_default().mark = to;
     }
 
-    fn effect(&mut self, seq: u64, at: Timestamp, effect: &Effect) {
+    fn effect(&mut self, seq: u64, at: Timestamp, undo: bool, effect: &Effect) {
         match effect {
             Effect::Minted { credential, .. } => {
                 self.minted.insert(credential.id.to_string(), false);
@@ -117,6 +125,12 @@ impl Target {
                 }
             }
             Effect::Retired { credential } => drop(self.retired.insert(credential.id.to_string())),
+            Effect::Detached { credential } if !undo => {
+                self.retired.insert(credential.id.to_string());
+            }
+            Effect::Blocked { .. } => self.is_blocked = true,
+            Effect::Unblocked => self.is_blocked = false,
+            Effect::Reset { .. } => self.was_reset = true,
             Effect::Published { .. } => self.published_at = Some(at),
             Effect::Restored { .. } => self.restored_at = Some(at),
             Effect::Held { .. } => self.held_at = Some(seq),
@@ -133,7 +147,7 @@ impl Target {
             }
             Event::StepDone(e) => {
                 self.settle((e.step, e.undo), Mark::Idle);
-                self.effect(line.seq, line.time, &e.effect);
+                self.effect(line.seq, line.time, e.undo, &e.effect);
             }
             Event::StepFailed(e) => {
                 let Fault { happened, .. } = &e.fault;
@@ -143,7 +157,7 @@ impl Target {
             Event::StepLooked(e) => {
                 self.settle((e.step, e.undo), Mark::Idle);
                 match &e.sighting {
-                    Sighting::Done { effect } => self.effect(line.seq, line.time, effect),
+                    Sighting::Done { effect } => self.effect(line.seq, line.time, e.undo, effect),
                     Sighting::Orphan { credential } => {
                         self.minted.insert(credential.id.to_string(), false);
                     }
@@ -160,7 +174,7 @@ impl Target {
                 self.confirmed.insert(e.consumer.to_string());
             }
             Event::TargetStuck(_) => self.is_stuck = true,
-            Event::TargetResolved(_) => self.is_stuck = false,
+            Event::TargetResolved(_) => (self.is_stuck, self.by_hand) = (false, true),
             Event::TargetEnded(e) => self.ending = Some(e.ending),
             _ => {}
         }

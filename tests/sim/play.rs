@@ -1,9 +1,9 @@
 //! One seed from beginning to end: plan, processes that come and go, the quiet phase, the verdict.
 
 use crate::cast::Cast;
-use crate::rules;
 use crate::scenario::{Death, Life, Scenario};
 use crate::world::{AUTHOR, World};
+use crate::{ending, persons};
 use reissue::domain::event::Environment;
 use reissue::domain::id::Digest;
 use reissue::domain::plan::file;
@@ -22,6 +22,10 @@ use tokio::sync::watch;
 
 /// After the faults have ended, everything must be over within this.
 const QUIET_MOST: Duration = Duration::from_secs(80 * 3_600);
+/// Whoever runs a quiet run leaves it to itself when it waits for longer than this.
+const QUIET_PATIENCE: Duration = Duration::from_secs(600);
+/// A run that waits for people's word is looked after this often.
+const LOOKED_AFTER_EVERY: Duration = Duration::from_secs(2 * 3_600);
 
 /// What a seed led to.
 pub(crate) struct Played {
@@ -67,8 +71,11 @@ async fn game(world: &World) {
         () = cast.act() => {}
     }
     if !world.judge.is_broken() {
+        world.env.clock.sleep(Duration::from_secs(ending::AFTER_S)).await;
+        world.judge.look_around();
         let mut inner = world.judge.inner();
-        rules::end(&world.judge, &mut inner);
+        ending::judge(&world.judge, &mut inner);
+        persons::end(&world.judge, &mut inner);
     }
     world.judge_bystanders();
     world.judge_files();
@@ -95,6 +102,10 @@ async fn plan(world: &World) -> Option<Vec<u8>> {
                 } else {
                     "plan in full"
                 });
+                for e in plan.exceptions() {
+                    world.judge.count(&format!("refused in the plan: {}", e.refusal.reason.code()));
+                }
+                plan.changes().for_each(|t| world.judge.count(&format!("planned: {}", t.kind)));
                 world.judge.planned(plan, Digest::of(&bytes));
                 return Some(bytes);
             }
@@ -126,16 +137,16 @@ async fn processes(world: &World, plan: &[u8], quiet: &Cell<bool>) {
         }
         let life = if quiet.get() { None } else { lives.next() };
         let until = if quiet.get() { None } else { Some(hostile_until) };
-        let over = process(world, plan, life, until).await;
-        if over || world.judge.is_broken() {
+        let Some(wait) = process(world, plan, life, until).await else { return };
+        if world.judge.is_broken() {
             return;
         }
         if quiet_since.is_some_and(|since| clock.now().since(since) > QUIET_MOST) {
             world.judge.broken("the quiet phase did not end");
             return;
         }
-        judge_log(world, plan);
-        clock.sleep(next_start(world, life)).await;
+        judge_log(world);
+        clock.sleep(next_start(world, life).max(wait)).await;
         if !quiet.get() && world.judge.inner().only_stuck() {
             // Nothing will change before somebody settles it, which happens in the quiet phase.
             clock.sleep_until(hostile_until).await;
@@ -152,8 +163,13 @@ fn next_start(world: &World, life: Option<Life>) -> Duration {
     life.map_or(Duration::from_secs(30), |l| l.restart)
 }
 
-/// One process; true if the run is over.
-async fn process(world: &World, plan: &[u8], life: Option<Life>, until: Option<Timestamp>) -> bool {
+/// One process: how long nothing will happen after it; none if the run is over.
+async fn process(
+    world: &World,
+    plan: &[u8],
+    life: Option<Life>,
+    until: Option<Timestamp>,
+) -> Option<Duration> {
     let number = world.machine.start(life);
     let (stop, stopped) = watch::channel(false);
     let resume = world.judge.inner().model.run.is_some() || world.judge.inner().begun_unseen;
@@ -165,11 +181,11 @@ async fn process(world: &World, plan: &[u8], life: Option<Life>, until: Option<T
         operator: Text::lossy(AUTHOR),
         process: Text::lossy(&format!("process {number}")),
         resume,
-        patience: life.and_then(|l| l.patience),
+        patience: life.map_or(until.is_none().then_some(QUIET_PATIENCE), |l| l.patience),
         stop: stopped,
     };
-    let ends = death(world, life, stop);
-    let calm = calm(world, until);
+    let ends = death(world, life, stop.clone());
+    let calm = calm(world, until, stop);
     let result = tokio::select! {
         biased;
         () = world.machine.died.notified() => None,
@@ -187,13 +203,22 @@ async fn process(world: &World, plan: &[u8], life: Option<Life>, until: Option<T
         // The permit of a death that came with the result.
         let _ = futures::FutureExt::now_or_never(world.machine.died.notified());
         world.machine.damage(life.is_some_and(|l| l.power));
-        return false;
+        return Some(Duration::ZERO);
     }
-    match result {
-        Some(Ok((_, outcome))) => left(world, &outcome, until.is_none()),
-        Some(Err(e)) => failed(world, &e, resume),
+    let over = match &result {
+        Some(Ok((_, outcome))) => left(world, outcome, until.is_none()),
+        Some(Err(e)) => failed(world, e, resume),
         None => false,
-    }
+    };
+    let quiet = until.is_none_or(|at| at <= world.env.clock.now());
+    let wait = match result {
+        Some(Ok((_, Outcome { left: Left::Holding { until, confirm }, .. }))) if quiet => match until {
+            Some(at) if confirm.is_empty() => at.since(world.env.clock.now()),
+            _ => LOOKED_AFTER_EVERY,
+        },
+        _ => Duration::ZERO,
+    };
+    (!over).then_some(wait)
 }
 
 /// What ends the process from outside, when its time has come.
@@ -214,11 +239,14 @@ async fn death(world: &World, life: Option<Life>, stop: watch::Sender<bool>) {
 }
 
 /// The end of the hostile phase, if it comes while a process runs.
-async fn calm(world: &World, until: Option<Timestamp>) {
+async fn calm(world: &World, until: Option<Timestamp>, stop: watch::Sender<bool>) {
     if let Some(at) = until {
         world.env.clock.sleep_until(at).await;
         world.judge.say("--- hostility ends while a process runs ---");
         world.be_quiet();
+        // What takes long after that is left to itself.
+        world.env.clock.sleep(QUIET_PATIENCE).await;
+        let _ = stop.send(true);
     }
     std::future::pending().await
 }
@@ -275,10 +303,10 @@ fn failed(world: &World, e: &ApplyFailure, resume: bool) -> bool {
 }
 
 /// The log folds to what the judge folded line by line, and the verifier accepts it.
-fn judge_log(world: &World, plan: &[u8]) {
+fn judge_log(world: &World) {
     let (home, disk) = (world.home(), world.env.disk.as_ref());
-    let read = file::read(plan).unwrap();
-    let mut recovery = Recovery::new(&read.0, read.1);
+    let Some((plan, digest)) = world.judge.inner().plan.clone() else { return };
+    let mut recovery = Recovery::new(&plan, digest);
     let mut reader = Reader::open(disk, &home.log()).unwrap();
     let durable = world.judge.inner().model.run.is_some();
     let mut lines = 0;

@@ -1,8 +1,9 @@
 //! What seeds have found, each as small as it can be told: a calm tenant, one thing in the way, at
 //! every moment of a stretch of time.
 
+use crate::aims::Follows;
 use crate::play::{Played, play_out};
-use crate::scenario::{Death, Follows, Life, Scenario};
+use crate::scenario::{Death, Life, Scenario};
 use reissue::lab::Between;
 use std::time::Duration;
 
@@ -96,4 +97,13 @@ fn a_sweep_is_repeated_until_nothing_is_left() {
     });
     assert_eq!(times(&played, "looked: mint absent"), 1);
     assert!(times(&played, "sweep found something") >= 2, "{}", played.trace.join("\n"));
+}
+
+/// One answer that was cut in its middle ended the proof of a credential that was long gone: the
+/// target got stuck, and its person was told that the old one was still alive.
+#[test]
+fn an_answer_that_was_cut_is_asked_for_again() {
+    let played = holds(|s| s.faults.cut_body = 60);
+    assert!(times(&played, "fault: cut_body") >= 3, "{}", played.trace.join("\n"));
+    assert_eq!((times(&played, "target.stuck"), times(&played, "ended: Done")), (0, 1));
 }

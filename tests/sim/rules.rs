@@ -1,10 +1,11 @@
 //! The promises, one function each: what must hold of every line and of the tenant after every
 //! write.
 
+use crate::aims::Follows;
 use crate::judge::{Fact, Inner, Judge};
 use crate::model::{Model, Target};
-use crate::scenario::Follows;
-use reissue::domain::event::{Ending, Event, Line};
+use reissue::domain::credential::Form;
+use reissue::domain::event::{Event, Line};
 use reissue::domain::plan::Warning;
 use reissue::domain::step::Verb;
 use reissue::domain::time::Timestamp;
@@ -54,28 +55,27 @@ pub(crate) fn line(model: &Model, line: &Line) -> Result<(), String> {
 /// Every credential in the tenant is explained, and nothing of another owner is gone.
 pub(crate) fn tenant(judge: &Judge, inner: &mut Inner) {
     let mut wrong = Vec::new();
-    for fact in &judge.facts {
-        let Some(target) = target_of(&inner.model, fact) else { continue };
-        let live: BTreeSet<String> =
-            judge.lab.credentials(&fact.client_id).iter().map(|c| c.key_id.to_string()).collect();
+    for fact in judge.scene.facts.iter().filter(|f| !judge.lab.is_deleted(&f.client_id)) {
+        let (live, target) = (judge.live(fact), target_of(&inner.model, fact));
         for key in fact.initial.iter().filter(|k| !live.contains(*k)) {
-            if !inner.truth.stolen.contains(key) && !target.retire_begun(key) {
-                wrong.push(format!("{key} of {} is gone, and no retire was begun", fact.place));
+            if !inner.truth.stolen.contains(key) && !target.is_some_and(|t| t.retire_begun(key)) {
+                wrong.push(format!("{key} of {} is gone, and no retire was begun", fact.show()));
             }
         }
-        let mut unknown = 0;
-        for key in &live {
-            if target.retired.contains(key) {
-                wrong.push(format!("{key} is recorded as retired and still there"));
-            } else if fact.initial.contains(key) || inner.truth.strangers.contains(key) {
-                continue;
-            } else if target.minted.get(key) == Some(&true) {
-                wrong.push(format!("{key} is recorded as discarded and still there"));
-            } else if !target.minted.contains_key(key) && !inner.model.swept.contains(key) {
-                unknown += 1;
-            }
-        }
-        if unknown > target.mints_in_doubt() {
+        let foreign =
+            |key: &&String| !fact.initial.contains(*key) && !inner.truth.strangers.contains_key(*key);
+        let Some(target) = target else {
+            wrong.extend(
+                live.iter().filter(foreign).map(|key| format!("{key} of {} is nobody's", fact.show())),
+            );
+            continue;
+        };
+        let retired = live.intersection(&target.retired);
+        wrong.extend(retired.map(|key| format!("{key} is recorded as retired and still there")));
+        let discarded = live.iter().filter(foreign).filter(|key| target.minted.get(*key) == Some(&true));
+        wrong.extend(discarded.map(|key| format!("{key} is recorded as discarded and still there")));
+        let known = |key: &&String| target.minted.contains_key(*key) || inner.model.swept.contains(*key);
+        if live.iter().filter(foreign).filter(|k| !known(k)).count() > target.mints_in_doubt() {
             inner.trace.count("a stray credential waits for the sweep");
         }
         wrong.extend(vault(judge, inner, fact, target, &live));
@@ -101,29 +101,47 @@ fn vault(
     bad.then(|| format!("consumers of {} read {key}, which is gone", fact.place))
 }
 
-pub(crate) fn target_of<'a>(model: &'a Model, fact: &Fact) -> Option<&'a Target> {
-    model.targets.values().find(|t| t.plan.subject.as_str() == fact.client_id.as_str())
+impl Fact {
+    pub(crate) fn show(&self) -> String {
+        format!("{} ({})", self.client_id, self.form)
+    }
 }
 
-/// We have removed a credential: who held it?
-pub(crate) fn consumers(judge: &Judge, inner: &mut Inner, key: &str) {
-    let ledger = judge.lab.ledger();
-    for fact in &judge.facts {
-        let Some(target) = target_of(&inner.model, fact) else { continue };
-        if target.plan.contain {
-            continue;
+pub(crate) fn target_of<'a>(model: &'a Model, fact: &Fact) -> Option<&'a Target> {
+    let kind = if fact.form == Form::Secret { "app-secret" } else { "app-certificate" };
+    let is_it =
+        |t: &&Target| t.plan.subject.as_str() == fact.client_id.as_str() && t.plan.kind.as_str() == kind;
+    model.targets.values().find(is_it)
+}
+
+/// We have removed a credential: was it somebody else's, and who held it?
+pub(crate) fn removed(judge: &Judge, inner: &mut Inner, key: &str) {
+    let now = judge.clock.now();
+    if let Some(added) = inner.truth.strangers.get(key) {
+        let known_s = judge.lab.now().since(*added).as_secs();
+        match known_s > judge.blind_s {
+            true => {
+                let what = format!("{key} was added by somebody else {known_s} s ago, and we removed it");
+                inner.trace.break_promise(now, &what);
+            }
+            // A list has no ETag: what nobody could read yet is lost when the list is replaced.
+            false => inner.trace.count("a certificate of others was lost in the race for the list"),
         }
+    }
+    for fact in &judge.scene.facts {
+        let Some(target) = target_of(&inner.model, fact).filter(|t| !t.plan.contain) else { continue };
         for (name, follows, slack) in &fact.consumers {
-            let held = ledger.consumers.get(name).and_then(|c| c.holds_version.as_ref());
-            let held = held.and_then(|v| inner.truth.versions.get(v)).and_then(|v| inner.truth.values.get(v));
-            if held.map(String::as_str) != Some(key) {
+            let held = judge.lab.consumer_record(name).and_then(|c| c.holds_version);
+            let held =
+                held.and_then(|v| inner.truth.versions.get(&v)).and_then(|v| inner.truth.values.get(v));
+            if held.map(String::as_str) != Some(key) || inner.truth.spoiled.contains(&fact.place) {
                 continue;
             }
             match excuse(target, name, *follows, *slack) {
                 Ok(word) => inner.trace.count(word),
                 Err(why) => {
                     let what = format!("{name} holds only {key}, which we removed ({why})");
-                    inner.trace.break_promise(judge.clock.now(), &what);
+                    inner.trace.break_promise(now, &what);
                 }
             }
         }
@@ -152,46 +170,5 @@ fn excuse(target: &Target, name: &str, follows: Follows, slack: u64) -> Result<&
         _ if undone => Ok("a consumer was left behind by an undo"),
         _ if warned => Ok("a consumer was left behind: the plan warned"),
         _ => Err("no warning was given"),
-    }
-}
-
-/// What must be in the tenant when the run is over.
-pub(crate) fn end(judge: &Judge, inner: &mut Inner) {
-    let mut wrong = Vec::new();
-    for fact in &judge.facts {
-        let live: BTreeSet<String> =
-            judge.lab.credentials(&fact.client_id).iter().map(|c| c.key_id.to_string()).collect();
-        let mut want: BTreeSet<String> = fact.initial.union(&inner.truth.strangers).cloned().collect();
-        let mut loose: BTreeSet<String> = BTreeSet::new();
-        if let Some(target) = target_of(&inner.model, fact) {
-            want.retain(|k| !target.retired.contains(k));
-            let left = target.minted.iter().filter(|(_, gone)| !**gone).map(|(k, _)| k.clone());
-            match target.ending {
-                Some(Ending::Done | Ending::DoneNotEvicted) if !target.is_stuck => {
-                    want.extend(target.current.clone());
-                    if target.plan.retire.iter().any(|c| live.contains(c.id.as_str())) {
-                        wrong.push(format!("{} is done, and what leaked is alive", fact.place));
-                    }
-                }
-                Some(Ending::Undone) => {
-                    if !target.retired.is_empty() {
-                        wrong.push(format!("{} is undone, and something was retired", fact.place));
-                    }
-                }
-                // A person was told, or has settled it by hand: all is explained, no more.
-                _ => loose.extend(left.chain(target.plan.retire.iter().map(|c| c.id.to_string()))),
-            }
-        }
-        want.retain(|k| !inner.truth.stolen.contains(k));
-        let others = inner.truth.strangers.clone();
-        let extra: Vec<_> = live.difference(&want).filter(|k| !loose.contains(*k)).collect();
-        let missing: Vec<_> =
-            want.difference(&live).filter(|k| !loose.contains(*k) && !others.contains(*k)).collect();
-        if !extra.is_empty() || !missing.is_empty() {
-            wrong.push(format!("at the end {} has {extra:?} too many and lacks {missing:?}", fact.place));
-        }
-    }
-    for what in wrong {
-        inner.trace.break_promise(judge.clock.now(), &what);
     }
 }

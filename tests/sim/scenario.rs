@@ -1,54 +1,16 @@
 //! What one seed means: the playbook, the tenant's hostility, what people do, and how the machine
 //! dies. Drawn once, before anything runs; each concern from a stream of its own.
 
+use crate::aims::{self, App, Consumer, Follows, Named, Off, Pick, User};
+use reissue::domain::credential::Form;
 use reissue::domain::id::ClientId;
 use reissue::env::Random;
 use reissue::env::random::Stream;
 use reissue::lab::{Between, Faults, Lags};
-use std::fmt::Write;
 use std::time::Duration;
 
 pub(crate) const TENANT: &str = "7d3c9a10-0000-4000-8000-000000000001";
 pub(crate) const VAULT: &str = "https://kv-ir.vault.usgovcloudapi.net";
-
-/// An application that is a target.
-pub(crate) struct App {
-    pub(crate) client_id: ClientId,
-    pub(crate) name: String,
-    pub(crate) place: String,
-    pub(crate) contain: bool,
-    /// The leaked secret is on the service principal.
-    pub(crate) on_principal: bool,
-    /// Further secrets: on the service principal or not.
-    pub(crate) others: Vec<bool>,
-    pub(crate) selector: Pick,
-    pub(crate) hint: String,
-    /// The store holds the leaked value before the run.
-    pub(crate) stored: bool,
-    pub(crate) consumers: Vec<Consumer>,
-    pub(crate) hold_s: Option<u64>,
-    pub(crate) confirmed_by: Vec<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pick {
-    Hint,
-    KeyId,
-    All,
-}
-
-pub(crate) struct Consumer {
-    pub(crate) name: String,
-    pub(crate) follows: Follows,
-    pub(crate) signs_in_every: Duration,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Follows {
-    Every(u64),
-    Restart,
-    Pinned,
-}
 
 /// How one process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,9 +71,15 @@ pub(crate) struct People {
 pub(crate) struct Scenario {
     pub(crate) seed: u64,
     pub(crate) apps: Vec<App>,
+    pub(crate) users: Vec<User>,
+    pub(crate) offs: Vec<Off>,
     pub(crate) faults: Faults,
     pub(crate) faults_at_plan: bool,
     pub(crate) lags: Lags,
+    /// How long tokens live.
+    pub(crate) token_s: u64,
+    /// How far the tenant's clock is ahead of ours, or behind.
+    pub(crate) skew_s: i64,
     pub(crate) lives: Vec<Life>,
     pub(crate) people: People,
     pub(crate) quorum: u8,
@@ -130,17 +98,21 @@ impl Scenario {
     pub(crate) fn draw(seed: u64) -> Self {
         let random = Random::from_seed(seed);
         let s = random.stream("sim-scenario");
-        let count = [1, 1, 1, 2, 2, 3, 4][s.below(7) as usize];
+        let (apps, users, offs) = aims::draw(&random.stream("sim-aims"));
         let faults = match s.below(10) {
             0 => Faults::default(),
-            _ => Faults::swarm(&random),
+            _ => favourite(&random.stream("sim-favourite"), Faults::swarm(&random)),
         };
         Self {
             seed,
-            apps: (0..count).map(|n| app(&s, n)).collect(),
+            apps,
+            users,
+            offs,
             faults,
             faults_at_plan: s.chance(150),
             lags: lags(&s),
+            token_s: [3_599, 3_599, 900, 300][s.below(4) as usize],
+            skew_s: if s.chance(700) { 0 } else { s.between(0, 90) as i64 - 45 },
             lives: lives(&random.stream("sim-lives")),
             people: people(&random.stream("sim-people")),
             quorum: if s.chance(300) { 2 } else { 1 },
@@ -161,6 +133,9 @@ impl Scenario {
         let app = App {
             client_id: ClientId::from_random([1; 16]),
             name: "app-0".into(),
+            form: Form::Secret,
+            spoiled: None,
+            exportable: true,
             place: "app-0-secret".into(),
             contain: false,
             on_principal: false,
@@ -184,9 +159,13 @@ impl Scenario {
         Self {
             seed,
             apps: vec![app],
+            users: Vec::new(),
+            offs: Vec::new(),
             faults: Faults::default(),
             faults_at_plan: false,
             lags: Lags::default(),
+            token_s: 3_599,
+            skew_s: 0,
             lives: Vec::new(),
             people,
             quorum: 1,
@@ -197,8 +176,8 @@ impl Scenario {
         }
     }
 
-    /// The playbook; `key_ids` names each application's leaked secret.
-    pub(crate) fn playbook(&self, key_ids: &[String]) -> String {
+    /// The playbook; `named` says which credential of each application leaked.
+    pub(crate) fn playbook(&self, named: &[Named]) -> String {
         let retire = if self.retire_separately { ", retire: separately" } else { "" };
         let mut out = format!(
             "reissue: 1\nincident: {{ id: INC-SIM, title: simulated }}\ntenant: {{ id: {TENANT}, cloud: us_gov_high }}\n\
@@ -206,79 +185,32 @@ impl Scenario {
              approval: {{ quorum: {}, valid_for: 48h{retire} }}\ntargets:\n",
             self.quorum
         );
-        for (app, key_id) in self.apps.iter().zip(key_ids) {
-            app.write(&mut out, key_id);
-        }
+        self.apps.iter().zip(named).for_each(|(app, named)| app.write(&mut out, named));
+        self.users.iter().for_each(|user| user.write(&mut out));
+        self.offs.iter().for_each(|off| off.write(&mut out));
         out
     }
 }
 
-impl App {
-    fn write(&self, out: &mut String, key_id: &str) {
-        let _ = writeln!(out, "  - app: {}\n    name: {}", self.client_id.as_str(), self.name);
-        if self.contain {
-            out.push_str("    contain: true\n");
-        }
-        if !self.consumers.is_empty() {
-            out.push_str("    consumers:\n");
-        }
-        for c in &self.consumers {
-            let refresh = match c.follows {
-                Follows::Every(s) => format!("{s}s"),
-                Follows::Restart => "restart".into(),
-                Follows::Pinned => "pinned".into(),
-            };
-            let _ = writeln!(out, "      - {{ name: {}, refresh: {refresh} }}", c.name);
-        }
-        let secret = match self.selector {
-            Pick::All => "all".to_owned(),
-            Pick::Hint => format!("{{ hint: \"{}\" }}", self.hint),
-            Pick::KeyId => format!("{{ key_id: {key_id} }}"),
-        };
-        let mut hold = Vec::new();
-        hold.extend(self.hold_s.map(|s| format!("time: {s}s")));
-        if !self.confirmed_by.is_empty() {
-            hold.push(format!("confirmed_by: [ {} ]", self.confirmed_by.join(", ")));
-        }
-        let _ = writeln!(out, "    rotate:\n      secret: {secret}");
-        let _ = writeln!(out, "      publish: {{ store: ir, name: {} }}", self.place);
-        let _ = writeln!(out, "      hold: {{ {} }}", hold.join(", "));
+/// One thing that is rare elsewhere happens often in this seed.
+fn favourite(s: &Stream, mut faults: Faults) -> Faults {
+    match s.below(24) {
+        0 => faults.stranger_adds = 80,
+        1 => faults.stranger_removes = 60,
+        2 => faults.stranger_disables = 60,
+        3 => faults.stranger_deletes = 40,
+        4 => faults.stranger_certifies = 30,
+        5 => faults.stranger_disables_version = 250,
+        6 => faults.stranger_deletes_secret = 250,
+        7 => faults.attacker_adds = 80,
+        8 => faults.remove_unknown = 600,
+        9 => faults.stale_write = 900,
+        10 => faults.vault_forbidden = 80,
+        11 => faults.lost_after = 120,
+        12 => faults.quota = u16::try_from(s.between(3, 30)).unwrap_or(30),
+        _ => {}
     }
-}
-
-fn app(s: &Stream, n: usize) -> App {
-    let consumers: Vec<Consumer> = (0..s.below(4)).map(|c| consumer(s, n, c)).collect();
-    let hold_s = [Some(0), Some(120), Some(300), Some(900), None][s.below(5) as usize];
-    let may_confirm = consumers.iter().filter(|c| c.follows != Follows::Pinned);
-    let mut confirmed_by: Vec<String> =
-        may_confirm.filter(|_| hold_s.is_none() || s.chance(400)).map(|c| c.name.clone()).collect();
-    confirmed_by.truncate(2);
-    let hold_s = if confirmed_by.is_empty() && hold_s.is_none() { Some(180) } else { hold_s };
-    App {
-        client_id: ClientId::from_random([n as u8 + 1; 16]),
-        name: format!("app-{n}"),
-        place: format!("app-{n}-secret"),
-        contain: s.chance(150),
-        on_principal: s.chance(150),
-        others: (0..s.below(3)).map(|_| s.chance(300)).collect(),
-        selector: [Pick::Hint, Pick::Hint, Pick::KeyId, Pick::All][s.below(4) as usize],
-        hint: format!("x{n}Q"),
-        stored: s.chance(900),
-        consumers,
-        hold_s,
-        confirmed_by,
-    }
-}
-
-fn consumer(s: &Stream, app: usize, n: u64) -> Consumer {
-    let follows = match s.below(8) {
-        0 => Follows::Restart,
-        1 => Follows::Pinned,
-        2 => Follows::Every(3_600),
-        _ => Follows::Every([20, 60, 110, 290][s.below(4) as usize]),
-    };
-    let signs_in_every = Duration::from_secs([30, 60, 180][s.below(3) as usize]);
-    Consumer { name: format!("user-{app}-{n}"), follows, signs_in_every }
+    faults
 }
 
 fn lags(s: &Stream) -> Lags {

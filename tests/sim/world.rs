@@ -1,38 +1,35 @@
 //! The scene of one seed: the tenant with its people, the machine, the installation, the judge.
 
-use crate::judge::{Fact, Judge};
+use crate::aims::Named;
+use crate::furnish::{self, Made};
+use crate::judge::{Fact, Judge, Scene};
 use crate::line::Line;
 use crate::machine::Machine;
-use crate::scenario::{App, Follows, Scenario, TENANT, VAULT};
+use crate::scenario::{Scenario, TENANT};
 use reissue::azure::Azure;
 use reissue::azure::credential::Identity;
 use reissue::connector::registry;
 use reissue::domain::approval::Signer;
+use reissue::domain::credential::Form;
 use reissue::domain::event::Environment;
 use reissue::domain::id::{ClientId, Digest};
 use reissue::domain::playbook::check;
 use reissue::domain::playbook::model::{Cloud, ValidPlaybook};
 use reissue::domain::secret::Secret;
 use reissue::domain::text::Text;
+use reissue::domain::time::Timestamp;
 use reissue::env::{Clock, Env, Random};
-use reissue::lab::{
-    AttackerSpec, ConsumerSpec, Faults, Habit, Lab, LabDisconnect, LabOptions, NewApplication, Owner,
-    SecretSpec, VaultRole, VaultSecret,
-};
+use reissue::lab::{Faults, Lab, LabDisconnect, LabOptions, Owner};
 use reissue::trail::home::{Home, Install};
 use reissue::wire::budget::Start;
 use reissue::wire::in_process::InProcess;
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::time::Duration;
 
 pub(crate) const HOME: &str = "sim";
 pub(crate) const AUTHOR: &str = "operator@sim.example";
-const OPERATOR: &str = "0e155ed0-0000-4000-8000-00000000a11e";
-const BYSTANDERS: u8 = 3;
 
 pub(crate) struct World {
     pub(crate) scenario: Scenario,
@@ -53,7 +50,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn build(scenario: Scenario, aloud: bool) -> Self {
-        let start = "2026-01-05T03:00:00Z".parse().unwrap();
+        let start: Timestamp = "2026-01-05T03:00:00Z".parse().unwrap();
         let clock = Clock::starting_at(start);
         let random = Random::from_seed(scenario.seed);
         let machine = Machine::new(Path::new(HOME).join("log/events.jsonl"), random.clone());
@@ -61,15 +58,16 @@ impl World {
         let options = LabOptions {
             tenant: TENANT.parse().unwrap(),
             lags: scenario.lags.clone(),
+            token_seconds: scenario.token_s,
             ..LabOptions::default()
         };
-        let lab = Lab::new(clock, random, options);
-        let (operator, operator_secret) = operator(&lab);
-        let bystanders = bystanders(&lab);
+        let theirs = Clock::starting_at(Timestamp::from_unix_s(start.unix_s() + scenario.skew_s));
+        let lab = Lab::new(theirs, random, options);
+        let (operator, operator_secret) = furnish::operator(&lab);
+        let bystanders = furnish::bystanders(&lab);
         let mut canaries = vec![operator_secret.clone()];
-        let made: Vec<Made> = scenario.apps.iter().map(|a| furnish(&lab, a, &mut canaries)).collect();
-        let key_ids: Vec<String> = made.iter().map(|m| m.leaked.clone()).collect();
-        let text = scenario.playbook(&key_ids);
+        let (named, scene, known) = set_the_scene(&lab, &scenario, &mut canaries);
+        let text = scenario.playbook(&named);
         if aloud {
             println!("{text}");
         }
@@ -79,9 +77,10 @@ impl World {
             (name.clone(), Signer::from_seed(&[n; 32], &name).unwrap())
         };
         let approvers: Vec<_> = (1..=scenario.quorum + 1).map(signer).collect();
-        let (facts, known): (Vec<Fact>, Vec<_>) = made.into_iter().map(|m| (m.fact, m.known)).unzip();
-        let judge = Arc::new(Judge::new(clock, lab.clone(), operator.to_string(), facts, aloud));
-        for (version, value, key) in known.into_iter().flatten() {
+        let blind_s =
+            scenario.lags.replica.most.as_secs() + if scenario.faults.long_lag > 0 { 660 } else { 60 };
+        let judge = Arc::new(Judge::new((clock, blind_s), lab.clone(), operator.to_string(), scene, aloud));
+        for (version, value, key) in known {
             let truth = &mut judge.inner().truth;
             truth.values.insert(value.clone(), key);
             truth.versions.extend(version.map(|v| (v, value)));
@@ -101,6 +100,9 @@ impl World {
             canaries,
             bystanders,
         };
+        if world.scenario.skew_s != 0 {
+            world.judge.count("clocks differ");
+        }
         let before = world.untouched();
         world.found().await;
         world.machine.watch(world.judge.clone());
@@ -173,7 +175,13 @@ impl World {
         self.bystanders.iter().chain([&self.operator]).map(show).collect()
     }
     pub(crate) fn judge_bystanders(&self) {
-        if self.untouched() != self.before {
+        let inner = self.judge.inner();
+        let by_others =
+            |text: &String| inner.truth.visited.iter().any(|object| text.contains(object.as_str()));
+        let now = self.untouched();
+        let changed = now.iter().zip(&self.before).any(|(now, before)| now != before && !by_others(before));
+        drop(inner);
+        if changed {
             self.judge.broken("our own identity or a bystander was changed");
         }
     }
@@ -181,90 +189,45 @@ impl World {
     pub(crate) fn judge_files(&self) {
         let mut values = self.canaries.clone();
         values.extend(self.judge.inner().truth.values.keys().cloned());
+        values.extend(self.judge.inner().truth.delivered.iter().cloned());
         for (path, bytes) in self.machine.files().contents() {
             let text = String::from_utf8_lossy(&bytes);
-            if values.iter().any(|v| text.contains(&v[3..14])) {
+            if values.iter().any(|v| text.contains(part(v))) {
                 self.judge.broken(&format!("{} holds a secret value", path.display()));
             }
         }
     }
 }
 
-fn operator(lab: &Lab) -> (ClientId, String) {
-    let operator: ClientId = OPERATOR.parse().unwrap();
-    lab.create_application(NewApplication::new(operator.clone(), "reissue-operator"));
-    let (_, secret) = lab.add_secret(&operator, SecretSpec::default());
-    let permissions =
-        ["Application.ReadWrite.All", "Directory.Read.All", "Policy.Read.All", "AuditLog.Read.All"];
-    permissions.iter().for_each(|p| lab.grant_app_permission(&operator, p));
-    lab.create_vault(VAULT);
-    lab.grant_vault_role(&operator, VAULT, VaultRole::SecretsOfficer);
-    (operator, secret)
+/// A part of a value that is in no other text: of a private key, past what all keys begin with.
+fn part(value: &str) -> &str {
+    if value.starts_with("-----") { value.get(196..214).unwrap_or(value) } else { &value[3..14] }
 }
 
-fn bystanders(lab: &Lab) -> Vec<ClientId> {
-    let make = |n| {
-        let id = ClientId::from_random([n + 100; 16]);
-        lab.create_application(NewApplication::new(id.clone(), format!("bystander-{n}")));
-        lab.add_secret(&id, SecretSpec::default());
-        id
-    };
-    (0..BYSTANDERS).map(make).collect()
-}
+type Known = Vec<(Option<String>, String, String)>;
 
-/// What furnishing an application yields.
-struct Made {
-    leaked: String,
-    fact: Fact,
-    /// Version in the store, value, key.
-    known: Vec<(Option<String>, String, String)>,
-}
-
-fn furnish(lab: &Lab, app: &App, canaries: &mut Vec<String>) -> Made {
-    lab.create_application(NewApplication::new(app.client_id.clone(), app.name.clone()));
-    let on = |principal| if principal { Owner::ServicePrincipal } else { Owner::Application };
-    let spec = SecretSpec {
-        on: on(app.on_principal),
-        hint: Some(app.hint.clone()),
-        display_name: Some("leaked".into()),
-        ..SecretSpec::default()
-    };
-    let (leaked, value) = lab.add_secret(&app.client_id, spec);
-    let leaked = leaked.to_string();
-    let (mut initial, mut known) = (BTreeSet::from([leaked.clone()]), Vec::new());
-    for principal in &app.others {
-        let spec = SecretSpec { on: on(*principal), ..SecretSpec::default() };
-        let (key, value) = lab.add_secret(&app.client_id, spec);
-        initial.insert(key.to_string());
-        canaries.push(value.clone());
-        known.push((None, value, key.to_string()));
+fn set_the_scene(lab: &Lab, scenario: &Scenario, canaries: &mut Vec<String>) -> (Vec<Named>, Scene, Known) {
+    let (mut named, mut facts, mut known) = (Vec::new(), Vec::<Fact>::new(), Vec::new());
+    for app in &scenario.apps {
+        let exists = facts.iter().any(|f| f.client_id == app.client_id);
+        let Made { named: name, fact, known: values } = furnish::application(lab, app, exists);
+        canaries.extend(values.iter().map(|(_, value, _)| value.clone()));
+        named.push(name);
+        facts.push(fact);
+        known.extend(values);
     }
-    canaries.push(value.clone());
-    let attacker = AttackerSpec {
-        client_id: app.client_id.clone(),
-        value: value.clone(),
-        every: Duration::from_secs(300),
-    };
-    lab.attacker(attacker);
-    let version = app.stored.then(|| lab.put_vault_secret(VAULT, &app.place, &value));
-    let mut consumers = Vec::new();
-    for c in app.consumers.iter().filter(|_| app.stored) {
-        let (refresh, pinned_version) = match c.follows {
-            Follows::Every(s) => (Habit::Every(Duration::from_secs(s)), None),
-            Follows::Restart => (Habit::OnRestartOnly, None),
-            Follows::Pinned => (Habit::Pinned, version.clone()),
-        };
-        let source = VaultSecret { vault: VAULT.into(), name: app.place.clone(), pinned_version };
-        lab.consumer(ConsumerSpec {
-            name: c.name.clone(),
-            client_id: app.client_id.clone(),
-            source,
-            refresh,
-            sign_in_every: c.signs_in_every,
-        });
-        consumers.push((c.name.clone(), c.follows, c.signs_in_every.as_secs()));
+    for off in &scenario.offs {
+        let (fact, value) = furnish::unused(lab, off);
+        canaries.push(value);
+        facts.push(fact);
     }
-    known.push((version, value, leaked.clone()));
-    let fact = Fact { client_id: app.client_id.clone(), place: app.place.clone(), initial, consumers };
-    Made { leaked, fact, known }
+    let clients: std::collections::BTreeSet<_> = facts.iter().map(|f| f.client_id.clone()).collect();
+    for (client, form) in clients.iter().flat_map(|c| [(c, Form::Secret), (c, Form::Certificate)]) {
+        if !facts.iter().any(|f| f.client_id == *client && f.form == form) {
+            facts.push(furnish::rest_of(client, form));
+        }
+    }
+    let people: Vec<_> = scenario.users.iter().map(|u| furnish::user(lab, u)).collect();
+    canaries.extend(people.iter().map(|p| p.password.clone()));
+    (named, Scene { facts, people }, known)
 }

@@ -5,9 +5,10 @@ use super::{Owner, owner_object};
 use crate::domain::id::{ClientId, KeyId};
 use crate::domain::time::Timestamp;
 use crate::lab::Lab;
-use crate::lab::directory::{Kind, LOGIN_NODES, Node};
-use crate::lab::ledger::Write;
+use crate::lab::directory::{Kind, LOGIN_NODES, Node, REPLICAS};
+use crate::lab::ledger::{ConsumerRecord, Write};
 use crate::lab::login::check;
+use crate::lab::people::certificate_in;
 use serde_json::{Map, Value};
 
 /// One credential as the primary has it.
@@ -55,12 +56,17 @@ impl Lab {
         })
     }
 
-    /// How many of the three login nodes accept a client secret at this moment.
+    /// How many of the three login nodes accept a client secret, or a key and its certificate as
+    /// PEM, at this moment.
     pub fn nodes_that_accept(&self, client_id: &ClientId, value: &str) -> usize {
+        let certificate = certificate_in(value);
         self.with(|state| {
             let accepts = |node: &usize| {
                 let client = check::client(state, *node, client_id.as_str());
-                client.is_ok_and(|client| check::secret(state, &client, value).is_ok())
+                client.is_ok_and(|client| match &certificate {
+                    Some(der) => check::certificate(state, &client, der).is_ok(),
+                    None => check::secret(state, &client, value).is_ok(),
+                })
             };
             (0..LOGIN_NODES).filter(accepts).count()
         })
@@ -80,6 +86,42 @@ impl Lab {
         })
     }
 
+    /// Whether an application was deleted: neither object is there any more.
+    pub fn is_deleted(&self, client_id: &ClientId) -> bool {
+        self.with(|state| {
+            let (app, principal) = state.directory.client(client_id.as_str());
+            let there = |kind, id: Option<&str>| id.is_some_and(|id| state.primary(kind, id).is_some());
+            !there(Kind::Application, app) || !there(Kind::ServicePrincipal, principal)
+        })
+    }
+
+    /// Whether this is a user's password, as the primary has it.
+    pub fn has_password(&self, upn: &str, password: &str) -> bool {
+        self.with(|state| {
+            let id = state.directory.user_id(upn).unwrap_or_default().to_owned();
+            state.primary(Kind::User, &id).is_some_and(|user| user.password.as_deref() == Some(password))
+        })
+    }
+
+    /// One property of a user, as each replica has it.
+    pub fn user_at_replicas(&self, upn: &str, property: &str) -> Vec<Value> {
+        self.with(|state| {
+            let id = state.directory.user_id(upn).unwrap_or_default().to_owned();
+            let at = |replica| state.directory.get(Kind::User, &id, Node::Replica(replica), state.now());
+            let seen = (0..REPLICAS).filter_map(at);
+            seen.map(|user| user.fields.get(property).cloned().unwrap_or_default()).collect()
+        })
+    }
+
+    /// How one consumer fared so far.
+    pub fn consumer_record(&self, name: &str) -> Option<ConsumerRecord> {
+        self.with(|state| state.ledger.consumers.get(name).cloned())
+    }
+
+    /// How many writes there are: for judging after every effect without copying the ledger.
+    pub fn writes(&self) -> usize {
+        self.with(|state| state.ledger.writes.len())
+    }
     /// The writes from the `n`th on: for judging after every effect without copying the ledger.
     pub fn writes_from(&self, n: usize) -> Vec<Write> {
         self.with(|state| state.ledger.writes.get(n..).unwrap_or_default().to_vec())

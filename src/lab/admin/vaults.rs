@@ -4,7 +4,7 @@ use super::{Owner, impossible, owner_object};
 use crate::domain::id::ClientId;
 use crate::lab::Lab;
 use crate::lab::people::vault_name;
-use crate::lab::vault::model::{Attributes, Named, SecretVersion, Vault, VaultRole};
+use crate::lab::vault::model::{Attributes, Bin, Named, SecretVersion, Vault, VaultRole};
 use serde_json::Map;
 
 impl Lab {
@@ -68,6 +68,32 @@ impl Lab {
                 .versions
                 .push(version);
         });
+    }
+
+    /// Deletes a secret, recoverably, or disables its newest version: scenes of a name that cannot
+    /// be used.
+    pub fn spoil_vault_secret(&self, vault: &str, name: &str, delete: bool) {
+        self.with(|state| {
+            let now = state.now();
+            let secrets = state.vaults.get_mut(vault_name(vault)).map(|v| &mut v.secrets);
+            let Some(secret) = secrets.and_then(|s| s.get_mut(&name.to_ascii_lowercase())) else {
+                impossible(&format!("no secret {name} in {vault}"))
+            };
+            match delete {
+                true => secret.bin = Some(Bin::Deleted { at: now, settled: now }),
+                false => secret.versions.iter_mut().for_each(|v| v.attributes.enabled = false),
+            }
+        });
+    }
+
+    /// The names of a vault's live certificates.
+    pub fn vault_certificates(&self, vault: &str) -> Vec<String> {
+        self.with(|state| {
+            let now = state.now();
+            let certificates = state.vaults.get(vault_name(vault)).map(|v| &v.certificates);
+            let live = certificates.into_iter().flatten().filter(|(_, c)| c.is_live(now));
+            live.map(|(name, _)| name.clone()).collect()
+        })
     }
 
     /// The newest value of a vault's secret, for judging; `None` if it cannot be read.

@@ -58,10 +58,13 @@ fn on_collection(call: &mut Call<'_>, kind: Kind) -> Outcome {
     }
 }
 
-fn get(call: &Call<'_>, kind: Kind, id: &str) -> Outcome {
+fn get(call: &mut Call<'_>, kind: Kind, id: &str) -> Outcome {
     call.require(Need::ReadApps)?;
     let query = query::read(call.ask, 100, 999)?;
     let object = call.read(kind, id)?;
+    if query.select.as_ref().is_some_and(|s| s.iter().any(|f| f == "keyCredentials")) {
+        crate::lab::stranger::notice_reader(call.state, kind, id);
+    }
     let mut fields = reply::show(&object, query.select.as_deref(), true);
     expand(call, &object, &query, &mut fields);
     Ok(reply::entity(call.ask, collection(kind), fields))

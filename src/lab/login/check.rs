@@ -81,6 +81,22 @@ pub(in crate::lab) fn secret(state: &State, client: &Client, value: &str) -> Res
     Err(if expired { Refusal::expired_secret(app_id) } else { Refusal::wrong_secret(app_id) })
 }
 
+/// Checks a certificate, whose key the caller is taken to hold.
+pub(in crate::lab) fn certificate(state: &State, client: &Client, held: &[u8]) -> Result<Accepted, Refusal> {
+    let now = state.now();
+    let missing = || {
+        Refusal::client(
+            700_027,
+            "Client assertion contains an invalid signature. [Reason - The key was not found.]",
+        )
+    };
+    let known =
+        credentials(state, client).find(|c| matches!(&c.proof, Proof::Certificate(der) if **der == *held));
+    let good = known.filter(|c| c.start <= now && now < c.end).ok_or_else(missing)?;
+    let thumbprint = crate::domain::id::hex(&crate::lab::credential::sha1(held)).to_uppercase();
+    Ok(Accepted { key_id: good.key_id.clone(), thumbprint: Some(thumbprint) })
+}
+
 /// One sign-in of an application with a secret, from door to log. For the people of the lab.
 pub(in crate::lab) fn sign_in(
     state: &mut State,
@@ -106,20 +122,7 @@ pub(in crate::lab) fn sign_in_with_certificate(
     ip: &str,
 ) -> Result<String, u32> {
     let node = state.any_login_node();
-    let now = state.now();
-    let missing = || {
-        Refusal::client(
-            700_027,
-            "Client assertion contains an invalid signature. [Reason - The key was not found.]",
-        )
-    };
-    let outcome = client(state, node, client_id).and_then(|client| {
-        let known = credentials(state, &client)
-            .find(|c| matches!(&c.proof, Proof::Certificate(der) if **der == *held));
-        let good = known.filter(|c| c.start <= now && now < c.end).ok_or_else(missing)?;
-        let thumbprint = crate::domain::id::hex(&crate::lab::credential::sha1(held)).to_uppercase();
-        Ok(Accepted { key_id: good.key_id.clone(), thumbprint: Some(thumbprint) })
-    });
+    let outcome = client(state, node, client_id).and_then(|client| certificate(state, &client, held));
     log(state, client_id, &outcome, ip, "Microsoft Graph");
     outcome.map(|a| a.key_id).map_err(|r| r.code)
 }

@@ -8,7 +8,6 @@ use crate::lab::credential::{base64_any, base64_url};
 use crate::lab::{keys, token};
 use aws_lc_rs::digest::{Digest, SHA256};
 use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding};
 use http::Method;
 use serde_json::{Value, json};
@@ -81,7 +80,8 @@ fn sign(call: &mut Call<'_>, name: &str, version: Option<&str>) -> Outcome {
     if !one.attributes.enabled {
         return Err(error::disabled("key"));
     }
-    let pair = key_pair(&one.key_pem).ok_or_else(|| error::bad_parameter("The key cannot be used."))?;
+    let pair =
+        keys::signing_key(&one.key_pem).ok_or_else(|| error::bad_parameter("The key cannot be used."))?;
     let mut signature = vec![0; pair.public_modulus_len()];
     pair.sign_digest(padding, &digest, &mut signature)
         .map_err(|_| error::bad_parameter("Signing failed."))?;
@@ -89,14 +89,9 @@ fn sign(call: &mut Call<'_>, name: &str, version: Option<&str>) -> Outcome {
     Ok(Answer::json(200, json!({"kid": kid, "value": base64_url(&signature)})))
 }
 
-fn key_pair(pem: &str) -> Option<KeyPair> {
-    let body: String = pem.lines().filter(|l| !l.starts_with('-')).collect();
-    KeyPair::from_pkcs8(&base64_any(&body)?).ok()
-}
-
 /// The public key of a PEM private key, as PKCS #1.
 pub(super) fn public_pkcs1(pem: &str) -> Option<Vec<u8>> {
-    let pair = key_pair(pem)?;
+    let pair = keys::signing_key(pem)?;
     let spki = pair.public_key().as_der().ok()?;
     let spki: &[u8] = spki.as_ref();
     use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo};
