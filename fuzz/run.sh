@@ -11,10 +11,12 @@ seconds=${2:-60}
 for one in $target; do
     # What the fuzzer learns stays out of the repository; it begins with the committed seeds.
     learned=../target/fuzz-corpus/$one
-    mkdir -p "$learned" "seeds/$one"
-    more=
-    [ "$one" != playbook ] || more="../tests/cases/check ../playbooks"
+    mkdir -p "$learned"
+    case $one in
+    playbook) seeds="../tests/cases/check ../playbooks" ;;
+    *) seeds=seeds/$one ;;
+    esac
     # shellcheck disable=SC2086
-    cargo fuzz run --sanitizer none --target-dir ../target/fuzz "$one" "$learned" "seeds/$one" $more -- \
+    cargo fuzz run --sanitizer none --target-dir ../target/fuzz "$one" "$learned" $seeds -- \
         -max_total_time="$seconds" -max_len=16384 -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1
 done
