@@ -1,9 +1,11 @@
 //! What seeds have found, each as small as it can be told: a calm tenant, one thing in the way, at
 //! every moment of a stretch of time.
 
-use crate::aims::Follows;
+use crate::aims::{Follows, Off, User};
 use crate::play::{Played, play_out};
 use crate::scenario::{Death, Life, Scenario};
+use reissue::domain::credential::Form;
+use reissue::domain::id::ClientId;
 use reissue::lab::Between;
 use std::time::Duration;
 
@@ -27,6 +29,32 @@ fn times(played: &Played, what: &str) -> u64 {
 #[test]
 fn a_calm_run_is_done() {
     assert_eq!(times(&holds(|_| {}), "ended: Done"), 1);
+}
+
+#[test]
+fn every_kind_is_done_in_a_calm_tenant() {
+    let user = |block| User { upn: "ann@lab.test".into(), place: "ann-temporary".into(), block };
+    let off = || Off { client_id: ClientId::from_random([9; 16]), name: "unused".into() };
+    let certificate = holds(|s| s.apps[0].form = Form::Certificate);
+    let contained = holds(|s| (s.apps[0].form, s.apps[0].contain) = (Form::Certificate, true));
+    let blocked = holds(|s| (s.apps, s.users) = (Vec::new(), vec![user(true)]));
+    let reset = holds(|s| (s.apps, s.users) = (Vec::new(), vec![user(false)]));
+    let disabled = holds(|s| (s.apps, s.offs) = (Vec::new(), vec![off()]));
+    for played in [certificate, contained, blocked, reset, disabled] {
+        assert_eq!(times(&played, "ended: Done"), 1, "{}", played.trace.join("\n"));
+    }
+}
+
+/// Two targets of one application, each with a list of its own.
+#[test]
+fn a_secret_and_a_certificate_of_one_application_are_rotated_side_by_side() {
+    let played = holds(|s| {
+        let mut other = Scenario::calm(1).apps.remove(0);
+        (other.form, other.place, other.consumers) =
+            (Form::Certificate, "app-0-certificate".into(), Vec::new());
+        s.apps.push(other);
+    });
+    assert_eq!(times(&played, "ended: Done") + times(&played, "ended: DoneNotEvicted"), 2);
 }
 
 /// It spun on its own request to stop, and never let the clock go on.

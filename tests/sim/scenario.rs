@@ -196,8 +196,8 @@ impl Scenario {
 fn favourite(s: &Stream, mut faults: Faults) -> Faults {
     match s.below(24) {
         0 => faults.stranger_adds = 80,
-        1 => faults.stranger_removes = 60,
-        2 => faults.stranger_disables = 60,
+        1 => faults.stranger_removes = 120,
+        2 => faults.stranger_disables = 150,
         3 => faults.stranger_deletes = 40,
         4 => faults.stranger_certifies = 30,
         5 => faults.stranger_disables_version = 250,

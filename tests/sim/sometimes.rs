@@ -20,7 +20,6 @@ const SOON: &[&str] = &[
     "refused in the plan: store-newest-disabled",
     // The service's faults.
     "fault: bad_gateway",
-    "fault: concurrency_409",
     "fault: concurrency_503",
     "fault: conflict",
     "fault: cut",
@@ -58,7 +57,6 @@ const SOON: &[&str] = &[
     "dies: by the clock",
     "dies: write not sent",
     "dies: write on its way",
-    "disk: a file cannot be written",
     "disk: full",
     "disk: sync failed",
     "failed: disk",
@@ -76,7 +74,6 @@ const SOON: &[&str] = &[
     // Reconcile (`reconcile.rs`).
     "looked: attach absent",
     "looked: attach done",
-    "looked: block absent",
     "looked: deliver absent",
     "looked: detach absent",
     "looked: mint absent",
@@ -85,16 +82,13 @@ const SOON: &[&str] = &[
     "looked: publish absent",
     "looked: publish done",
     "looked: retire absent",
-    "looked: retire done",
     // Undo (`segment.rs`, `TargetState::backward`), and its causes.
     "undone: attach",
     "undone: mint",
     "undone: publish",
     "undone: switch",
     "unwinding: aborted",
-    "unwinding: drift",
     "unwinding: fault",
-    "stuck: drift",
     "ended: Abandoned",
     "ended: Done",
     "ended: DoneNotEvicted",
@@ -114,21 +108,25 @@ const SOON: &[&str] = &[
     "a consumer was left behind: the plan warned",
     // `drift.rs`, `sweep.rs`.
     "drift: CredentialAdded is a finding",
-    "drift: CredentialAdded stops",
-    "drift: CredentialGone stops",
-    "drift: StateChanged stops",
     "sweep found something",
 ];
 
 const LATE: &[&str] = &[
     "a certificate of others was lost in the race for the list",
+    "disk: a file cannot be written",
+    "drift: CredentialAdded stops",
+    "drift: CredentialGone stops",
+    "drift: StateChanged stops",
     "drift: StoreChanged stops",
+    "fault: concurrency_409",
     "fault: stale_write",
+    "looked: block absent",
     "looked: block done",
     "looked: deliver done",
     "looked: detach done",
     "looked: reset absent",
     "looked: reset done",
+    "looked: retire done",
     "looked: revoke absent",
     "looked: revoke done",
     "looked: switch absent",
@@ -141,11 +139,13 @@ const LATE: &[&str] = &[
     "looked: undo of mint done",
     "looked: undo of publish absent",
     "looked: undo of publish done",
+    "stuck: drift",
     "stuck: fault",
     "stuck: no way back",
     "stuck: still alive",
     "undone: block",
     "undone: unblock",
+    "unwinding: drift",
 ];
 
 /// What should have happened in so many seeds, and did not.
