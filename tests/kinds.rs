@@ -195,6 +195,20 @@ fn a_crash_does_not_make_us_saw_off_our_own_branch() {
     });
 }
 
+/// Two secrets leaked, and one value is at hand: its refusal proves nothing of the other, which is
+/// proved by its absence.
+#[test]
+fn a_refusal_proves_nothing_of_another_secret() {
+    in_virtual_time(async {
+        let all = saga("app-secret").replace("secret: { hint: x7Q }", "secret: all");
+        let mut rehearsal = Rehearsal::new(&all);
+        assert!(is_done(&rehearsal.run().await.unwrap()));
+        let proofs = rehearsal.told(&["\"proved\""]);
+        let count = |how: &str| proofs.matches(&format!("\"proof\":\"{how}\"")).count();
+        assert_eq!((count("refused"), count("absent")), (1, 1), "{proofs}");
+    });
+}
+
 /// Lost lines, throttling, conflicts, stale replicas: the end is the same as in calm weather.
 #[test]
 fn every_kind_weathers_a_hostile_tenant() {

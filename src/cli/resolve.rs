@@ -36,7 +36,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     if state.stuck().is_none() {
         let now = session.env.clock.now();
         let what = format!("{target} is not stuck: {}", Standing::of(&state, now).say(now));
-        let next = "nothing is to be settled; to end the run, use `reissue abort`";
+        let next = "nothing is to be settled now; `reissue status` says what it waits for";
         return Err(Failure::new(codes::NO_RUN, what, next));
     }
     let note = Note::Resolve {

@@ -1,7 +1,7 @@
 //! Never decide from one read: replicas lag by seconds and disagree (reported), so a finding
 //! counts when several reads in a row agree on it.
 
-use super::{Call, Hand};
+use super::Call;
 use crate::domain::credential::CredentialRef;
 use crate::domain::event::{Fault, FaultClass, Happened};
 use crate::domain::text::Text;
@@ -27,11 +27,9 @@ const SPREADS_WITHIN: Duration = Duration::from_secs(600);
 /// More disagreement than this is no lag any more.
 const READS_MOST: u16 = 40;
 
-/// Before reads alone may prove that a credential is dead: until its removal has spread. Its refused
-/// value would be proof enough.
-pub(super) async fn until_spread(clock: Clock, call: &Call<'_>, hand: &Hand, gone: &CredentialRef) {
-    let removed = call.state.retired_at(gone).filter(|_| hand.witness.is_none());
-    if let Some(at) = removed {
+/// Before reads alone may prove that a credential is dead: until its removal has spread.
+pub(super) async fn until_spread(clock: Clock, call: &Call<'_>, gone: &CredentialRef) {
+    if let Some(at) = call.state.retired_at(gone) {
         clock.sleep_until(at.after(clock.as_lag(SPREADS_WITHIN))).await;
     }
 }

@@ -143,25 +143,10 @@ impl Lie {
     }
 }
 
-/// Draws the fate of one request.
-pub(super) fn fate(
-    options: &LabOptions,
-    random: &Random,
-    (ask, surface): (&Ask, &Surface),
-    tenant: &str,
-) -> (Fate, Vec<&'static str>) {
-    let faults = &options.faults;
-    let hits = |name: &str, per_mille: u16| {
-        per_mille > 0 && random.stream(&format!("lab-fault-{name}")).chance(u64::from(per_mille))
-    };
+/// What may be answered instead of the truth: its name, how often, and whether it fits the request.
+fn answers(faults: &Faults, ask: &Ask, surface: &Surface) -> [(&'static str, u16, bool); 9] {
     let write = ask.method != Method::GET && *surface != Surface::Login;
-    if hits("cut", faults.cut) {
-        return (Fate::Lost { may_have_reached: false }, vec!["cut"]);
-    }
-    if hits("lost_before", faults.lost_before) {
-        return (Fate::Lost { may_have_reached: true }, vec!["lost_before"]);
-    }
-    let answers = [
+    [
         ("throttled", faults.throttled, true),
         ("throttled_silent", faults.throttled_silent, true),
         ("throttled_lying", faults.throttled_lying, true),
@@ -175,8 +160,27 @@ pub(super) fn fate(
             faults.token_turned_away,
             matches!(surface, Surface::Graph | Surface::Vault(_)) && ask.bearer().is_some(),
         ),
-    ];
-    for (name, rate, fits) in answers {
+    ]
+}
+
+/// Draws the fate of one request.
+pub(super) fn fate(
+    options: &LabOptions,
+    random: &Random,
+    (ask, surface): (&Ask, &Surface),
+    tenant: &str,
+) -> (Fate, Vec<&'static str>) {
+    let faults = &options.faults;
+    let hits = |name: &str, per_mille: u16| {
+        per_mille > 0 && random.stream(&format!("lab-fault-{name}")).chance(u64::from(per_mille))
+    };
+    if hits("cut", faults.cut) {
+        return (Fate::Lost { may_have_reached: false }, vec!["cut"]);
+    }
+    if hits("lost_before", faults.lost_before) {
+        return (Fate::Lost { may_have_reached: true }, vec!["lost_before"]);
+    }
+    for (name, rate, fits) in answers(faults, ask, surface) {
         if fits && hits(name, rate) {
             let seconds = random.stream("lab-fault-retry-after").between(1, 20);
             let seconds = seconds.div_ceil(u64::from(options.haste));

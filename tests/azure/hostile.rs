@@ -28,7 +28,9 @@ fn judge<T>(result: Result<T, ApiError>, committed: usize, seen: &mut BTreeSet<S
             if e.happened == Happened::No {
                 assert_eq!(committed, 0, "{e:?} says that nothing happened");
             }
-            assert_ne!(e.class, FaultClass::Unexpected, "{e:?}");
+            // An answer that was cut in its body cannot be read; whether it happened is then unknown.
+            let is_cut = e.code.as_str() == "unreadable_answer" && e.happened == Happened::Unknown;
+            assert!(is_cut || e.class != FaultClass::Unexpected, "{e:?}");
         }
     }
 }

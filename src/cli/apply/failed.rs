@@ -3,11 +3,12 @@
 use super::Arguments;
 use crate::cli::codes::{self, ErrorCode};
 use crate::cli::error::Failure;
-use crate::cli::ground::home_failure;
+use crate::cli::ground::{home_failure, log_failure};
 use crate::domain::approved::NotApproved;
 use crate::engine::Halt;
 use crate::pipeline::ApplyFailure;
-use crate::trail::Home;
+use crate::trail::{Home, JournalError};
+use std::io::ErrorKind;
 
 const AGAIN: &str = "whatever was under way is in the log, and will be looked for on resume";
 const NOTHING_BEGUN: &str = "nothing was begun: nothing was sent that changes anything";
@@ -15,6 +16,11 @@ const NOTHING_BEGUN: &str = "nothing was begun: nothing was sent that changes an
 pub(super) fn failed(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> Failure {
     if let ApplyFailure::Home(e) = e {
         return home_failure(home.root(), e);
+    }
+    if let ApplyFailure::Unwritable(why) = e
+        && is_forbidden(why)
+    {
+        return log_failure(home.root(), why);
     }
     let (code, next) = reason(arguments, home, e);
     let failure = Failure::new(code, e.to_string(), next);
@@ -27,6 +33,12 @@ pub(super) fn failed(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> Fa
         Some(path) => failure.at(path),
         None => failure.at(home.root()),
     }
+}
+
+/// Not the space is missing, but the right or the means to write at all.
+fn is_forbidden(why: &JournalError) -> bool {
+    let JournalError::Disk(disk) = why else { return false };
+    matches!(disk.kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, String) {

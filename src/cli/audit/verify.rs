@@ -58,6 +58,10 @@ pub(in crate::cli) struct Case {
     key_from: &'static str,
 }
 
+/// What a bundle holds beside the log is not the log: whoever made it could have written anything.
+const RENDERINGS: &str = "Judged is the log. The report and the CSV files in the bundle are renderings of it and were \
+                          not judged: make them again from this log with `reissue report --bundle`.";
+
 pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let case = case(&arguments.log, session).map_err(unjudged)?;
     let judged = verify(&case.disk, &case.folder, &case.trust);
@@ -68,6 +72,9 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
     match session.out.is_json() {
         true => objects(&report, &mut session.out),
         false => show(&case, &report, &mut session.out),
+    }
+    if arguments.log.bundle.is_some() {
+        session.out.line(RENDERINGS);
     }
     Ok(ExitCode::Audit(code(report.verdict)))
 }

@@ -56,7 +56,9 @@ pub(super) fn summary(model: &Model) -> Markup {
                 (tile(s.dead, "proved dead", &proofs.join("; "), Some(if s.dead == s.credentials { Tone::Good } else { Tone::Caution })))
                 (tile(s.not_dead, "not proved dead", if s.not_dead == 0 { "none" } else { "treat as in the attacker's hands" }, Some(still)))
                 @let until = s.horizon.map_or("no token issued before can live".to_owned(), |at| format!("the last until {}", at.short()));
-                (tile(s.tokens_live, "with tokens that may live", &until, Some(if s.tokens_live == 0 { Tone::Good } else { Tone::Caution })))
+                @let until = if s.not_dead == 0 { until } else { "of those proved dead; the others go on opening".to_owned() };
+                @let over = s.tokens_live == 0 && s.not_dead == 0;
+                (tile(s.tokens_live, "with tokens that may live", &until, Some(if over { Tone::Good } else { Tone::Caution })))
                 (tile(s.not_evicted, "rotated, not evicted", "other ways in were not reviewed", Some(if s.not_evicted == 0 { Tone::Good } else { Tone::Caution })))
                 (tile(s.unfinished + s.excepted, "targets not done", &format!("{} left alone by the plan", s.excepted), Some(if s.unfinished + s.excepted == 0 { Tone::Good } else { Tone::Bad })))
             }
