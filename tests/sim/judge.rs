@@ -205,6 +205,11 @@ impl Judge {
         let Inner { model, truth, trace, .. } = &mut *inner;
         let licensed = licence::check(model, truth, write, now);
         let licensed = licensed.and_then(|used| persons::reset(self, truth, write).map(|()| used));
+        if let (Write::ReplaceKeys { .. }, Ok(None)) = (write, &licensed)
+            && !model.swept.iter().any(|k| truth.live.contains_key(k))
+        {
+            trace.count("a sweep replaced a list that held nothing of ours");
+        }
         if let Err(why) = &licensed {
             trace.break_promise(now, &format!("{} was sent: {why}", write.show()));
         }

@@ -57,6 +57,12 @@ pub(crate) fn check(
         }
         return Ok(Some((*id, key)));
     }
+    if let Write::ReplaceKeys { keys, .. } = write
+        && !model.swept.is_empty()
+        && !keys.iter().any(|k| model.swept.contains(k))
+    {
+        return Ok(None);
+    }
     Err("no durable intent is open for it, or its one request was sent before".into())
 }
 

@@ -135,3 +135,18 @@ fn an_answer_that_was_cut_is_asked_for_again() {
     assert!(times(&played, "fault: cut_body") >= 3, "{}", played.trace.join("\n"));
     assert_eq!((times(&played, "target.stuck"), times(&played, "ended: Done")), (0, 1));
 }
+
+/// One stale read showed a certificate that had just been taken off: the sweep replaced the whole
+/// list once more, and would have lost what somebody else had put there meanwhile.
+#[test]
+fn a_sweep_looks_twice_before_it_replaces_a_list() {
+    for at in (40..200).step_by(20) {
+        let played = holds(|s| {
+            s.apps[0].form = Form::Certificate;
+            s.lags.replica = Between::seconds(19, 22);
+            s.people.abort = Some(seconds(at));
+        });
+        let replaced = times(&played, "a sweep replaced a list that held nothing of ours");
+        assert_eq!(replaced, 0, "aborted after {at} s:\n{}", played.trace.join("\n"));
+    }
+}
