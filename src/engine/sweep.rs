@@ -43,7 +43,7 @@ pub(super) async fn sweep(shared: &Shared) -> Result<bool, Halt> {
 /// removing a certificate may mean replacing a list.
 async fn sweep_once(shared: &Shared, before: &[Orphan]) -> Result<(Vec<Orphan>, bool), Halt> {
     let run = shared.board.run();
-    let (mut looked_at, mut orphans, mut clean) = (0, Vec::new(), true);
+    let (mut looked_at, mut orphans, mut clean) = (0, Vec::<Orphan>::new(), true);
     for id in shared.board.ids() {
         let Some(state) = shared.board.state(id) else { continue };
         let Some(mint) = state.plan.steps.iter().find(|s| s.verb == Verb::Mint) else { continue };
@@ -53,7 +53,7 @@ async fn sweep_once(shared: &Shared, before: &[Orphan]) -> Result<(Vec<Orphan>, 
         }
         let sight = Sight { subject: &state.plan.subject, place: None, depth: Depth::Drift };
         let Some(marked) = shared.while_staying(effects.marked(&run.id, sight)).await else {
-            return Ok(false);
+            return Ok((orphans, false));
         };
         let marked = match marked {
             Ok(marked) => marked,
