@@ -183,12 +183,13 @@ impl AppSecretEffects {
         {
             hand.witness = self.witness(call, &published.place).await;
         }
-        let reads = as_proof(hand);
+        let witness = hand.witness.as_ref().filter(|old| speaks_for(&call.state.plan, old, &credential));
+        let reads = as_proof(witness.is_some());
         if self.is_listed(&call.state.plan, &credential, reads).await? {
             return Err(fault(FaultClass::NotYet, "still_listed").into());
         }
         let (mut proof, mut times) = (Proof::Absent, reads.times);
-        if let Some(old) = &hand.witness {
+        if let Some(old) = witness {
             times = sign_in::refused(&self.azure, &client(call)?, &Presented::Secret(old)).await?;
             proof = match call.state.old_was_accepted() {
                 true => Proof::Refused,
@@ -231,6 +232,14 @@ impl AppSecretEffects {
         let effect = if undo { Effect::Discarded { credential } } else { Effect::Retired { credential } };
         Ok(if listed { Sighting::Absent } else { Sighting::Done { effect } })
     }
+}
+
+/// Whether an old value is this credential's: Entra's hint tells, if no other secret has the same.
+/// The refusal of one value says nothing of another's.
+fn speaks_for(plan: &PlannedTarget, old: &Secret, credential: &CredentialRef) -> bool {
+    let hint = old.hint();
+    let mut alike = plan.observation.credentials.iter().filter(|c| c.hint.as_deref() == Some(hint.as_str()));
+    alike.next().is_some_and(|c| c.credential == *credential) && alike.next().is_none()
 }
 
 #[async_trait]
