@@ -6,6 +6,7 @@
 use super::course::{Course, Went};
 use super::shared::Shared;
 use super::{Halt, drift};
+use crate::bent::{self, Bend};
 use crate::connector::{Call, Clearance, Effects, Errand, Trouble, Warrant};
 use crate::domain::event::{DriftSeen, Event, Fault, FaultClass, Happened, StepDone, StepFailed, StepIntent};
 use crate::domain::retry;
@@ -21,7 +22,9 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
     if !writes {
         return send(shared, course, act, Stand { state: &state, step: &step, effects }, None).await;
     }
-    let lane = shared.lanes.enter(&step.object, shared.env.clock).await;
+    let by_step = Text::lossy(&format!("{}.{}", course.id, step.no));
+    let object = if bent::is(Bend::WrongLane) { &by_step } else { &step.object };
+    let lane = shared.lanes.enter(object, shared.env.clock).await;
     let permit = effects.reserve(&state.plan, &step, errand(&act.deed)).await;
     // While we waited, people may have spoken: decide again if the state has moved.
     let Some((state, _, _)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
@@ -50,7 +53,8 @@ fn errand(deed: &Deed) -> Errand {
 /// Whether the step may be done now, as of this moment.
 fn clearance(shared: &Shared, state: &TargetState, run: &RunState, step: &Step) -> Option<Warrant> {
     let now = shared.env.clock.now();
-    let open = run.phases.get(&step.phase).is_some_and(|expires| *expires > now);
+    let open =
+        run.phases.get(&step.phase).is_some_and(|expires| *expires > now || bent::is(Bend::QuorumOnce));
     let stopped = run.aborted || (run.paused && !state.value_in_memory());
     if !open || stopped || !run.rejected_by.is_empty() {
         return None;
@@ -94,6 +98,9 @@ async fn send(
     };
     let intended = shared.board.record_if(course.id, intent.into(), wanted).await?;
     let (true, Some(warrant)) = (intended, warrant) else { return Ok(Went::On) };
+    if bent::is(Bend::LatePermit) && permit.is_some() {
+        effects.reserve(&state.plan, step, errand(&act.deed)).await;
+    }
     let run = shared.board.run_id();
     let call = Call { run: &run, state, step, permit };
     let result = match &act.deed {
@@ -118,7 +125,10 @@ fn outcome(
     let now = shared.env.clock.now();
     match result {
         Ok(effect) => vec![StepDone { attempt, effect, step, undo }.into()],
-        Err(Trouble::Fault(fault)) => {
+        Err(Trouble::Fault(mut fault)) => {
+            if bent::is(Bend::BlindRetry) {
+                fault.happened = Happened::No;
+            }
             let first = state.first_attempt_at(step, undo).unwrap_or(now);
             let retry_at = retry::after(&fault, attempt, first, now);
             vec![StepFailed { attempt, fault, retry_at, step, undo }.into()]

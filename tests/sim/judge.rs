@@ -223,6 +223,8 @@ impl Judge {
     }
 
     fn line(&self, line: &Line) {
+        // Somebody else may have been at work since the last request.
+        self.look_around();
         let mut inner = self.inner();
         let now = self.clock.now();
         let inner = &mut *inner;

@@ -6,6 +6,7 @@ use crate::world::World;
 use reissue::env::random::Stream;
 use reissue::lab::{Owner, SecretSpec};
 use serde_json::json;
+use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meddling {
@@ -21,8 +22,10 @@ pub(crate) fn draw(s: &Stream, apps: usize) -> Option<(usize, Meddling)> {
 }
 
 /// Changes the tenant, and tells the judge which target must stop.
-pub(crate) fn meddle(world: &World) {
+pub(crate) async fn meddle(world: &World) {
     let Scenario { meddling: Some((n, how)), apps, .. } = &world.scenario else { return };
+    // Which of two versions of one second is the newest, a list does not tell.
+    world.env.clock.sleep(Duration::from_secs(5)).await;
     let (app, lab) = (&apps[*n], &world.lab);
     let mut inner = world.judge.inner();
     let stops = match how {

@@ -59,7 +59,7 @@ pub(crate) fn play_out(scenario: Scenario, aloud: bool) -> Played {
 
 async fn game(world: &World) {
     let Some(plan) = plan(world).await else { return };
-    meddler::meddle(world);
+    meddler::meddle(world).await;
     let quiet = Cell::new(false);
     let cast = Cast::new(world, &plan, &quiet);
     tokio::select! {

@@ -3,6 +3,7 @@
 
 use crate::model::Target;
 use http::{Request, Response};
+use reissue::domain::credential::Form;
 use reissue::domain::event::{Event, Happened, Line, Sighting};
 use reissue::domain::id::TargetId;
 use reissue::domain::step::{Effect, Keeper, Proof};
@@ -54,7 +55,10 @@ impl Witness {
     /// A request leaves; it is on its way for as long as the answer is kept.
     pub(crate) fn leaves(&mut self, process: u32) -> Arc<()> {
         if process > self.process {
-            *self = Self { process, ..Self::default() };
+            // Answers are kept: a line whose sync failed is heard when the next process opens the log.
+            self.process = process;
+            self.on_the_way = Arc::default();
+            (self.wrote, self.writing) = (BTreeMap::new(), BTreeMap::new());
         }
         self.departures += 1;
         Arc::clone(&self.on_the_way)
@@ -129,7 +133,9 @@ impl Witness {
             Event::StepDone(e) => {
                 let since = self.intents.get(&(id, e.step, e.undo)).map(|i| i.at);
                 match &e.effect {
-                    Effect::Verified { credential, .. } | Effect::Rechecked { credential, .. } => {
+                    Effect::Verified { credential, .. } | Effect::Rechecked { credential, .. }
+                        if credential.form == Form::Secret =>
+                    {
                         in_a_row("accepted", &self.accepted, value_of(&credential.id), since)
                     }
                     Effect::Proved { credential: Some(c), proof: Proof::Absent, .. } => {
@@ -138,7 +144,7 @@ impl Witness {
                             nodes => Err(format!("{} is proved dead, and {nodes} nodes accept it", c.id)),
                         }
                     }
-                    Effect::Proved { credential: Some(c), .. } => {
+                    Effect::Proved { credential: Some(c), .. } if c.form == Form::Secret => {
                         in_a_row("refused", &self.refused, value_of(&c.id), since)
                     }
                     _ => Ok(()),

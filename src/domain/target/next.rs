@@ -190,7 +190,12 @@ impl TargetState {
         if self.paused && !self.value_in_memory() {
             return Next::Wait(Pause::Paused);
         }
-        if step.verb.writes() && self.phases.get(&step.phase).is_none_or(|expires| *expires <= now) {
+        if step.verb.writes()
+            && self
+                .phases
+                .get(&step.phase)
+                .is_none_or(|expires| *expires <= now && !bent::is(Bend::QuorumOnce))
+        {
             return Next::Wait(Pause::Approval(step.phase));
         }
         if self.stage == Stage::Waiting {

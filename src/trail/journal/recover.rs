@@ -9,6 +9,7 @@ use super::super::note::NOTE_BYTES_MAX;
 use super::super::{Folder, chain::Chain, key::VerifierKey};
 use super::commit::{Runs, Writer};
 use super::{Appended, Entry, JournalError, Opening, Settings};
+use crate::bent::{self, Bend};
 use crate::domain::event::{Event, Line, LogOpened, LogTornTail};
 use crate::domain::id::Digest;
 use crate::domain::text::Text;
@@ -71,7 +72,9 @@ pub(super) fn open(
         return Err(JournalError::Missing(folder.root().to_owned()));
     }
     let mut appender = lock_events(disk.as_ref(), &folder)?;
-    appender.sync()?;
+    if !bent::is(Bend::UnsyncedTrusted) {
+        appender.sync()?;
+    }
     let newest = newest_checkpoint(disk.as_ref(), &folder, settings.key.public())?;
     let scan = scan(disk.as_ref(), &folder, newest.as_ref(), fold)?;
     let Some(first) = scan.first else { return Err(JournalError::Missing(folder.root().to_owned())) };
@@ -86,7 +89,7 @@ pub(super) fn open(
     if lines < signed {
         return Err(JournalError::Truncated { path: folder.events(), found: lines, signed });
     }
-    if let Some((at, bytes)) = &scan.tail {
+    if let Some((at, bytes)) = scan.tail.as_ref().filter(|_| !bent::is(Bend::TornTailTrusted)) {
         set_aside(disk.as_ref(), &folder, *at, bytes)?;
     }
     let torn = torn(disk.as_ref(), &folder)?;
