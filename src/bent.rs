@@ -42,8 +42,6 @@ pub enum Bend {
     TornTailTrusted,
     /// An undo switches our version off, the newest one.
     UndoDisables,
-    /// What a crash left readable is taken for durable.
-    UnsyncedTrusted,
     /// One success verifies.
     VerifyOnce,
     /// Writers queue by step, not by object.
@@ -56,29 +54,21 @@ pub(crate) const fn is(_: Bend) -> bool {
 }
 
 #[cfg(feature = "bent")]
-mod bending {
-    use super::Bend;
-    use std::cell::Cell;
+thread_local! {
+    static BENT: std::cell::Cell<Option<Bend>> = const { std::cell::Cell::new(None) };
+}
 
-    thread_local! {
-        static BENT: Cell<Option<Bend>> = const { Cell::new(None) };
-    }
-
-    /// Bends whatever runs on this thread from now on, or straightens it.
-    pub fn bend(how: Option<Bend>) {
-        BENT.set(how);
-    }
-
-    pub(crate) fn is(bend: Bend) -> bool {
-        let bent = BENT.get() == Some(bend);
-        if bent {
-            tracing::trace!(?bend, "a promise is broken on purpose");
-        }
-        bent
-    }
+/// Bends whatever runs on this thread from now on, or straightens it.
+#[cfg(feature = "bent")]
+pub fn bend(how: Option<Bend>) {
+    BENT.set(how);
 }
 
 #[cfg(feature = "bent")]
-pub use bending::bend;
-#[cfg(feature = "bent")]
-pub(crate) use bending::is;
+pub(crate) fn is(bend: Bend) -> bool {
+    let bent = BENT.get() == Some(bend);
+    if bent {
+        tracing::trace!(?bend, "a promise is broken on purpose");
+    }
+    bent
+}

@@ -140,10 +140,10 @@ impl VaultStores {
         &self,
         place: &Place,
         version: &Text<64>,
-        permit: &Permit,
     ) -> Result<crate::domain::step::Effect, super::Trouble> {
         let (vault, name) = self.vault(place)?;
-        vault.set_secret_enabled(&name, version, false, permit).await.map_err(Fault::from)?;
+        let permit = self.azure.permit(Operation::VaultUpdate(self.host(place))).await;
+        vault.set_secret_enabled(&name, version, false, &permit).await.map_err(Fault::from)?;
         Ok(crate::domain::step::Effect::Restored { place: place.clone(), version: version.clone() })
     }
 

@@ -175,8 +175,8 @@ impl TargetState {
         self.done_at(no).is_some()
     }
     fn done_at(&self, no: StepNo) -> Option<Timestamp> {
-        let is_recheck = self.step(no).is_some_and(|s| s.verb == Verb::Recheck);
-        let no = if is_recheck && bent::is(Bend::OldRecheck) { self.find(Verb::Verify)? } else { no };
+        let is_old = bent::is(Bend::OldRecheck) && self.step(no).is_some_and(|s| s.verb == Verb::Recheck);
+        let no = if is_old { self.find(Verb::Verify)? } else { no };
         match self.course(no)?.forward.status {
             Status::Done(at) => Some(at),
             _ => None,

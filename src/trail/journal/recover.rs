@@ -72,9 +72,7 @@ pub(super) fn open(
         return Err(JournalError::Missing(folder.root().to_owned()));
     }
     let mut appender = lock_events(disk.as_ref(), &folder)?;
-    if !bent::is(Bend::UnsyncedTrusted) {
-        appender.sync()?;
-    }
+    appender.sync()?;
     let newest = newest_checkpoint(disk.as_ref(), &folder, settings.key.public())?;
     let scan = scan(disk.as_ref(), &folder, newest.as_ref(), fold)?;
     let Some(first) = scan.first else { return Err(JournalError::Missing(folder.root().to_owned())) };
