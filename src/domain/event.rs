@@ -9,7 +9,7 @@ mod line;
 pub use line::{LINE_VERSION, Line, LineError};
 
 use super::credential::{CredentialRef, Place};
-use super::id::{Digest, StepNo, TenantId};
+use super::id::{Digest, RunId, StepNo, TenantId};
 use super::step::{Effect, Phase};
 use super::text::Text;
 use super::time::Timestamp;
@@ -72,6 +72,19 @@ events! {
     }
     /// The last writer died while it wrote: this many bytes were set aside, unread, as an object.
     "log.torn_tail" "LOG020W" LogTornTail { bytes: u64, object: Digest }
+    /// From here on an append waits until this place has it too; until the log is opened again.
+    "log.mirrored" "LOG030I" LogMirrored { to: Text<256> }
+    /// The log goes on on another machine, under another key. People endorse it: the statement that
+    /// one of the roster signed, and the signature, are stored as objects.
+    "log.handed_over" "LOG040W" LogHandedOver {
+        by: Text<128>,
+        from: Text<256>,
+        operator: Text<128>,
+        run: RunId,
+        signature: Digest,
+        statement: Digest,
+        to: Text<256>,
+    }
     "log.closed" "LOG090I" LogClosed { events: u64 }
 
     /// People's signed decision about a plan, as it arrived.

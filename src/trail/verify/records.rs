@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 pub(in crate::trail) fn objects_of(event: &Event) -> Vec<Digest> {
     match event {
         Event::LogOpened(e) => vec![e.roster],
+        Event::LogHandedOver(e) => vec![e.signature, e.statement],
         Event::LogTornTail(e) => vec![e.object],
         Event::ApprovalRecorded(e) => vec![e.signature, e.statement],
         Event::ApprovalRefused(e) => vec![e.object],
