@@ -10,6 +10,7 @@ mod app_rules;
 pub mod app_secret;
 mod by_hand;
 mod entra;
+pub mod lease;
 pub mod observe;
 mod parts;
 mod reads;

@@ -204,6 +204,14 @@ fn failed_otherwise(arguments: &Arguments, e: &ApplyFailure) -> Failure {
         ApplyFailure::Begun(_) | ApplyFailure::NotBegun | ApplyFailure::Other(_) => {
             (codes::NO_RUN, "see `reissue status`")
         }
+        ApplyFailure::Lease(_) => (
+            codes::LEASE,
+            "wait until then, or ask them; `reissue handover` takes a run over whose machine is lost",
+        ),
+        ApplyFailure::Mirror(_) => (codes::MIRROR, "repair the mirror, or name another with `--mirror`"),
+        ApplyFailure::Mirrored(_) => {
+            (codes::MIRROR, "add `--mirror` with that place; if it is lost, name another")
+        }
         ApplyFailure::Used(_) => (codes::NO_RUN, "make a new plan with `reissue plan`"),
         ApplyFailure::Illegal { .. } => {
             (codes::LOG, "do not go on; run `reissue audit verify` and compare with a copy")

@@ -111,6 +111,8 @@ events! {
         playbook: Digest,
         targets: u32,
     }
+    /// The lease in the plan's first store is ours, until then unless it is renewed.
+    "run.claimed" "RUN015I" RunClaimed { place: Place, until: Timestamp }
     "run.resumed" "RUN020I" RunResumed { operator: Text<128>, process: Text<96> }
     /// A writer took the run. What was minted and not published before this is lost.
     "lane.taken" "RUN030I" LaneTaken { epoch: u32 }

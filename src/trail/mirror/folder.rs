@@ -76,12 +76,19 @@ impl FolderMirror {
     fn grow(&self, path: &Path, piece: &Piece) -> Result<(), MirrorError> {
         let failed = |e: DiskError| self.unusable(&e);
         let mut file = self.disk.open_append(path).map_err(failed)?;
-        let there = if self.disk.len(path).map_err(failed)? < piece.at {
+        if self.disk.len(path).map_err(failed)? < piece.at {
             return Err(self.unusable(&format!("{} was cut", piece.file)));
-        } else {
-            self.behind(path, piece.at).map_err(failed)?
+        }
+        let there = self.behind(path, piece.at).map_err(failed)?;
+        let rest = match missing(piece, &there) {
+            Some(rest) => rest,
+            // A line that its writer never finished: nobody was told of it.
+            None if !there.contains(&b'\n') => {
+                self.disk.truncate(path, piece.at).map_err(failed)?;
+                &piece.bytes
+            }
+            None => return Err(MirrorError::taken(&self.place(), &piece.file)),
         };
-        let rest = missing(piece, &there).ok_or_else(|| MirrorError::taken(&self.place(), &piece.file))?;
         file.append(rest).and_then(|()| file.sync()).map_err(failed)
     }
 
@@ -148,10 +155,12 @@ mod tests {
         disk.open_append(Path::new("share/events.jsonl")).unwrap().append(b"th").unwrap();
         mirror.append(&[piece(8, b"three\n")]).await.unwrap();
         assert_eq!(mirror.read().await.unwrap()[EVENTS], b"one\ntwo\nthree\n");
+        disk.open_append(Path::new("share/events.jsonl")).unwrap().append(b"half a li").unwrap();
+        mirror.append(&[piece(14, b"four\n")]).await.unwrap();
         assert!(matches!(mirror.append(&[piece(8, b"other\n")]).await, Err(MirrorError::Taken { .. })));
         assert!(matches!(mirror.append(&[piece(4, b"two\n")]).await, Err(MirrorError::Taken { .. })));
         assert!(matches!(mirror.append(&[piece(99, b"x")]).await, Err(MirrorError::Unusable { .. })));
-        assert_eq!(mirror.extent().await.unwrap(), 14);
+        assert_eq!(mirror.extent().await.unwrap(), 19);
     }
 
     #[tokio::test]

@@ -35,8 +35,9 @@ struct Frame {
 /// A mirror on a reel.
 pub struct Tape<R> {
     reel: R,
-    /// Where the reel ends, as far as we know: what was read, and what was added since.
-    end: Mutex<Option<u64>>,
+    /// Where the reel ends, and whether in the middle of a line: as it was read, and what was added
+    /// since.
+    end: Mutex<Option<(u64, bool)>>,
 }
 
 impl<R: Reel> Tape<R> {
@@ -44,11 +45,11 @@ impl<R: Reel> Tape<R> {
         Self { reel, end: Mutex::new(None) }
     }
 
-    fn end(&self) -> Option<u64> {
+    fn end(&self) -> Option<(u64, bool)> {
         *self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    fn ends_at(&self, end: u64) {
-        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
+    fn ends_at(&self, end: u64, torn: bool) {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Some((end, torn));
     }
 }
 
@@ -61,8 +62,8 @@ fn frame(piece: &Piece) -> Frame {
 }
 
 /// The piece that a line stands for.
-fn piece(line: &str) -> Option<Piece> {
-    let Frame { at, base64, file, text } = serde_json::from_str(line).ok()?;
+fn piece(frame: Frame) -> Option<Piece> {
+    let Frame { at, base64, file, text } = frame;
     let bytes = match (text, base64) {
         (Some(text), None) => text.into_bytes(),
         (None, Some(base64)) => BASE64.decode(base64).ok()?,
@@ -71,13 +72,17 @@ fn piece(line: &str) -> Option<Piece> {
     is_part(&file).then_some(Piece { file, at, bytes })
 }
 
-/// Puts the pieces together. A line that was never finished stands for nothing; one that does not
-/// fit what is before it is a second writer's.
+/// Puts the pieces together. A line that was never finished stands for nothing, at the end or where
+/// its writer went on after it; a piece that does not fit what is before it is a second writer's.
 fn files(place: &str, text: &str) -> Result<Files, MirrorError> {
     let mut files = Files::new();
     for line in text.split_inclusive('\n').filter_map(|l| l.strip_suffix('\n')) {
         let unreadable = || MirrorError::unusable(place, &"a line of it is not a piece of a log");
-        let piece = piece(line).ok_or_else(unreadable)?;
+        let frame = match serde_json::from_str(line) {
+            Err(e) if e.is_eof() => continue,
+            other => other.map_err(|_| unreadable())?,
+        };
+        let piece = piece(frame).ok_or_else(unreadable)?;
         let file = files.entry(piece.file.clone()).or_default();
         let at = usize::try_from(piece.at).unwrap_or(usize::MAX);
         let there = file.get(at..).ok_or_else(|| MirrorError::taken(place, &piece.file))?;
@@ -98,23 +103,26 @@ impl<R: Reel> Mirror for Tape<R> {
 
     async fn read(&self) -> Result<Files, MirrorError> {
         let text = self.reel.read().await?;
-        self.ends_at(text.len() as u64);
+        self.ends_at(text.len() as u64, !text.is_empty() && !text.ends_with('\n'));
         files(&self.place(), &text)
     }
 
     async fn append(&self, pieces: &[Piece]) -> Result<(), MirrorError> {
-        let at = match self.end() {
+        let (at, torn) = match self.end() {
             Some(end) => end,
-            None => self.reel.len().await?,
+            None => {
+                self.read().await?;
+                self.end().unwrap_or_default()
+            }
         };
-        let mut text = String::new();
+        let mut text = String::from(if torn { "\n" } else { "" });
         for piece in pieces {
             let line = serde_json::to_string(&frame(piece));
             text += &line.map_err(|e| MirrorError::unusable(&self.place(), &e))?;
             text.push('\n');
         }
         self.reel.append(at, &text).await?;
-        self.ends_at(at + text.len() as u64);
+        self.ends_at(at + text.len() as u64, false);
         Ok(())
     }
 
@@ -136,9 +144,12 @@ mod tests {
     fn pieces_go_together_again() {
         let object = format!("objects/sha256-{}", "0".repeat(64));
         let text = at(EVENTS, 0, b"one\n") + &at(&object, 0, &[0xff, 0]) + &at(EVENTS, 4, b"two\n");
-        let read = files("m", &(text.clone() + "{\"at\":8,\"fi")).unwrap();
+        let torn = text.clone() + "{\"at\":8,\"fi";
+        let read = files("m", &torn).unwrap();
         assert_eq!((read[EVENTS].as_slice(), read[&object].as_slice()), (&b"one\ntwo\n"[..], &[0xff, 0][..]));
         assert_eq!(files("m", &(text.clone() + &at(EVENTS, 4, b"two\n"))).unwrap(), read, "sent twice");
+        let gone_on = files("m", &(torn + "\n" + &at(EVENTS, 8, b"three\n"))).unwrap();
+        assert_eq!(gone_on[EVENTS], b"one\ntwo\nthree\n");
         for bad in [at(EVENTS, 4, b"six\n"), at(EVENTS, 9, b"x"), at(&object, 0, b"y")] {
             assert!(matches!(files("m", &(text.clone() + &bad)), Err(MirrorError::Taken { .. })), "{bad}");
         }
