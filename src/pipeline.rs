@@ -6,6 +6,7 @@
 //! 4. [`apply`]: → [`ApprovedPlan`](crate::domain::approved::ApprovedPlan) → the engine → [`Outcome`].
 
 mod guard;
+pub mod handover;
 
 pub use guard::Guard;
 
