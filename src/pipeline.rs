@@ -7,6 +7,7 @@
 
 mod guard;
 pub mod handover;
+pub mod mirror;
 
 pub use guard::Guard;
 

@@ -6,7 +6,7 @@ use crate::azure::key_vault::secrets::{NewSecret, SecretVersion};
 use crate::azure::key_vault::{Name, Vault, VaultError};
 use crate::azure::quota::Operation;
 use crate::domain::credential::Place;
-use crate::domain::event::Fault;
+use crate::domain::event::{Fault, FaultClass};
 use crate::domain::id::Digest;
 use crate::domain::lease::{Entry, Holder, Refused, Saying, judge};
 use crate::domain::plan::PlanHeader;
@@ -22,6 +22,8 @@ pub const LASTS: Duration = Duration::from_secs(600);
 /// … and is renewed this often: two tries may fail.
 const RENEWED_EVERY: Duration = Duration::from_secs(200);
 const AGAIN: Duration = Duration::from_secs(30);
+/// Each version is tried to be written this often.
+const TRIES: u32 = 3;
 /// Between writing a claim and reading all back: longer than the second in which two are as old.
 const SETTLES: Duration = Duration::from_secs(3);
 
@@ -123,7 +125,23 @@ impl Lease {
         self.say(Saying::HandedOver).await.map(drop)
     }
 
+    /// Says it, again if the answer was lost: the same words twice mean the same.
     async fn say(&self, saying: Saying) -> Result<Timestamp, LeaseError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.say_once(saying).await {
+                Err(LeaseError::Fault { fault, .. })
+                    if fault.class != FaultClass::Refused && tries < TRIES =>
+                {
+                    self.azure.env().clock.sleep(Duration::from_secs(2 << tries)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn say_once(&self, saying: Saying) -> Result<Timestamp, LeaseError> {
         let now = self.azure.env().clock.now();
         let until = if matches!(saying, Saying::Claimed | Saying::Renewed) { now.after(LASTS) } else { now };
         let Holder { id, log, who } = &self.me;

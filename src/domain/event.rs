@@ -245,6 +245,8 @@ pub enum Sighting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Drift {
+    /// A credential there bears the mark of another run.
+    AnotherRun,
     CredentialAdded,
     CredentialGone,
     ObjectGone,
