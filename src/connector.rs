@@ -14,6 +14,7 @@ pub mod lease;
 pub mod observe;
 mod parts;
 mod reads;
+pub mod recover;
 pub mod reel;
 pub mod registry;
 mod sign_in;

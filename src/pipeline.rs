@@ -211,7 +211,7 @@ pub async fn apply_guarded(
         let want = header.identity.object.clone();
         return Err(ApplyFailure::Identity { found: acting.object, want });
     }
-    let lease = guard.lease(env, home, azure, &read, &order).await?;
+    let lease = guard.lease(home, azure, &read, &order).await?;
     let plan = read.plan.clone();
     let (mut recovery, mut mirrored) = (Recovery::new(&plan, read.facts.plan), Mirrored::default());
     let (journal, _) = home.open_log("apply", order.process.clone(), &mut |line| {

@@ -27,7 +27,7 @@ const TRIES: u32 = 3;
 /// Between writing a claim and reading all back: longer than the second in which two are as old.
 const SETTLES: Duration = Duration::from_secs(3);
 
-const TAGS: [&str; 5] = ["reissue-lease", "reissue-holder", "reissue-log", "reissue-who", "reissue-until"];
+const TAGS: [&str; 4] = ["reissue-lease", "reissue-log", "reissue-who", "reissue-until"];
 
 /// Why there is no lease, or no more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +40,7 @@ pub enum LeaseError {
     Lapsed(Place),
 }
 
-/// One process's hold on one plan.
+/// One log's hold on one plan.
 pub struct Lease {
     azure: Azure,
     host: String,
@@ -144,8 +144,8 @@ impl Lease {
     async fn say_once(&self, saying: Saying) -> Result<Timestamp, LeaseError> {
         let now = self.azure.env().clock.now();
         let until = if matches!(saying, Saying::Claimed | Saying::Renewed) { now.after(LASTS) } else { now };
-        let Holder { id, log, who } = &self.me;
-        let said = [saying.word(), id, log, who, &until.to_string()].map(str::to_owned);
+        let Holder { log, who } = &self.me;
+        let said = [saying.word(), log, who, &until.to_string()].map(str::to_owned);
         let tags: BTreeMap<String, String> = TAGS.map(str::to_owned).into_iter().zip(said).collect();
         let value = Secret::new("not a secret: the tags say who runs a plan of reissue".into());
         let new = NewSecret { value: &value, tags, content_type: None, expires: None };
@@ -158,10 +158,10 @@ impl Lease {
 
 /// What a version says; none if it is not one of ours.
 fn entry(version: &SecretVersion) -> Option<Entry> {
-    let [saying, id, log, who, until] = TAGS.map(|tag| version.tags.get(tag));
+    let [saying, log, who, until] = TAGS.map(|tag| version.tags.get(tag));
     Some(Entry {
         created: version.created?,
-        holder: Holder { id: Text::lossy(id?), log: Text::lossy(log?), who: Text::lossy(who?) },
+        holder: Holder { log: Text::lossy(log?), who: Text::lossy(who?) },
         saying: Saying::of(saying?)?,
         until: until?.parse().ok()?,
     })

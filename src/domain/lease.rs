@@ -32,12 +32,11 @@ impl Saying {
     }
 }
 
-/// One process that runs, or wants to.
+/// Who runs, or wants to. A log has one writer at a time, which its lock sees to: so whoever is left
+/// behind by a crash is no obstacle to the next process on the same log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// Chance: tells two processes apart.
-    pub id: Text<32>,
-    /// The id of its log's key.
+    /// The id of the log's key.
     pub log: Text<32>,
     /// For people: operator, process, host.
     pub who: Text<200>,
@@ -69,25 +68,35 @@ pub fn judge(entries: &[Entry], me: &Holder, now: Timestamp) -> Result<(), Refus
     if let Some(to) = handed.filter(|e| e.holder.log != me.log) {
         return Err(Refused::HandedOver { who: to.holder.who.clone(), at: to.created });
     }
-    let mut claims: BTreeMap<&str, (Timestamp, &Entry)> = BTreeMap::new();
-    for entry in entries.iter().filter(|e| handed.is_none_or(|h| h.holder.log == e.holder.log)) {
-        let (first, last) = claims.entry(&entry.holder.id).or_insert((entry.created, entry));
-        *first = entry.created.min(*first);
-        // What is said last within a second is what ends a claim.
-        if (entry.created, entry.saying, entry.until) > (last.created, last.saying, last.until) {
-            *last = entry;
-        }
+    let mut said: Vec<&Entry> =
+        entries.iter().filter(|e| handed.is_none_or(|h| h.holder.log == e.holder.log)).collect();
+    // What is said last within a second is what ends a claim.
+    said.sort_by_key(|e| (e.created, e.saying, e.until));
+    let mut claims: BTreeMap<&str, Claim<'_>> = BTreeMap::new();
+    for entry in said {
+        let before = claims.get(entry.holder.log.as_str()).filter(|c| c.is_live(entry.created));
+        let since = before.map_or(entry.created, |c| c.since);
+        claims.insert(&entry.holder.log, Claim { since, last: entry });
     }
-    let mine = claims.get(me.id.as_str()).map(|(first, _)| (*first, me.id.as_str()));
-    let others = claims.iter().filter(|(id, _)| **id != me.id.as_str());
-    let live = others.filter(|(_, (_, last))| {
-        matches!(last.saying, Saying::Claimed | Saying::Renewed) && last.until > now
-    });
-    match live.map(|(id, (first, last))| ((*first, *id), *last)).min_by_key(|(order, _)| *order) {
-        Some((order, last)) if mine.is_none_or(|mine| order < mine) => {
-            Err(Refused::Held { who: last.holder.who.clone(), until: last.until })
+    claims.retain(|_, claim| claim.is_live(now));
+    let oldest = claims.iter().min_by_key(|(log, claim)| (claim.since, **log));
+    match oldest {
+        Some((log, claim)) if *log != me.log.as_str() => {
+            Err(Refused::Held { who: claim.last.holder.who.clone(), until: claim.last.until })
         }
         _ => Ok(()),
+    }
+}
+
+/// A log's claim: since when without a gap, and what was said last.
+struct Claim<'a> {
+    since: Timestamp,
+    last: &'a Entry,
+}
+
+impl Claim<'_> {
+    fn is_live(&self, now: Timestamp) -> bool {
+        matches!(self.last.saying, Saying::Claimed | Saying::Renewed) && self.last.until > now
     }
 }
 
@@ -95,8 +104,8 @@ pub fn judge(entries: &[Entry], me: &Holder, now: Timestamp) -> Result<(), Refus
 mod tests {
     use super::*;
 
-    fn holder(id: &str, log: &str) -> Holder {
-        Holder { id: Text::lossy(id), log: Text::lossy(log), who: Text::lossy(&format!("{id} at desk")) }
+    fn holder(log: &str) -> Holder {
+        Holder { log: Text::lossy(log), who: Text::lossy(&format!("{log} at desk")) }
     }
     fn at(s: i64) -> Timestamp {
         Timestamp::from_unix_s(s)
@@ -107,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_oldest_live_claim_wins() {
-        let (a, b) = (holder("a", "k"), holder("b", "l"));
+        let (a, b) = (holder("a"), holder("b"));
         let claims = [said(1, &a, Saying::Claimed, 600), said(2, &b, Saying::Claimed, 601)];
         assert!(judge(&claims, &a, at(3)).is_ok());
         let held = Refused::Held { who: a.who.clone(), until: at(600) };
@@ -118,18 +127,20 @@ mod tests {
         assert!(judge(&renewed, &b, at(700)).is_err());
         let released = [claims[0].clone(), claims[1].clone(), said(1, &a, Saying::Released, 1)];
         assert!(judge(&released, &b, at(3)).is_ok(), "released in the second of its claim");
+        let back = [released.to_vec(), vec![said(9, &a, Saying::Claimed, 700)]].concat();
+        assert!(judge(&back, &b, at(10)).is_ok() && judge(&back, &a, at(10)).is_err(), "a new claim is new");
     }
 
     #[test]
     fn within_one_second_both_sides_see_the_same_winner() {
-        let (a, b) = (holder("a", "k"), holder("b", "l"));
+        let (a, b) = (holder("a"), holder("b"));
         let claims = [said(1, &b, Saying::Claimed, 600), said(1, &a, Saying::Claimed, 600)];
         assert!(judge(&claims, &a, at(3)).is_ok() && judge(&claims, &b, at(3)).is_err());
     }
 
     #[test]
     fn a_handover_is_for_good() {
-        let (old, new) = (holder("a", "old"), holder("b", "new"));
+        let (old, new) = (holder("a"), holder("b"));
         let over = [said(1, &old, Saying::Claimed, 600), said(2, &new, Saying::HandedOver, 2)];
         assert!(judge(&over, &new, at(3)).is_ok(), "the claim of the old log counts no more");
         for later in [3, 1_000_000] {

@@ -12,7 +12,6 @@ use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::engine::board::Board;
 use crate::engine::{Halt, Outcome};
-use crate::env::Env;
 use crate::trail::{Home, Journal, JournalError, Mirror, VerifierKey};
 use std::future::{Future, pending};
 use std::pin::pin;
@@ -32,7 +31,6 @@ impl Guard {
     /// is not to run a plan does not touch the log either.
     pub(super) async fn lease(
         &self,
-        env: &Env,
         home: &Home,
         azure: &Azure,
         read: &ReadPlan,
@@ -41,7 +39,7 @@ impl Guard {
         if !self.lease {
             return Ok(None);
         }
-        let me = holder(env, &home.vkey()?, &order.operator, &order.process);
+        let me = holder(&home.vkey()?, &order.operator, &order.process);
         let lease = Lease::of(azure, &read.plan.header, &read.facts.plan, me)?;
         if let Some(lease) = &lease {
             lease.look().await?;
@@ -68,10 +66,8 @@ impl Guard {
 }
 
 /// Who this process is, in a lease.
-pub(super) fn holder(env: &Env, key: &VerifierKey, operator: &str, process: &str) -> Holder {
-    let chance: [u8; 8] = env.random.stream("lease").bytes();
+pub(super) fn holder(key: &VerifierKey, operator: &str, process: &str) -> Holder {
     Holder {
-        id: Text::lossy(&crate::domain::id::hex(&chance)),
         log: Text::lossy(&crate::domain::id::hex(&key.id())),
         who: Text::lossy(&format!("{operator} ({process})")),
     }

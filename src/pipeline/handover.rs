@@ -12,6 +12,7 @@ use crate::domain::approval::{
     ApprovalRefusal, Handover, Roster, RosterError, SignedApproval, Statement, StatementError,
 };
 use crate::domain::id::{Digest, RunId};
+use crate::domain::lease::Holder;
 use crate::domain::plan::{PlanHeader, file};
 use crate::domain::text::Text;
 use crate::env::Env;
@@ -120,9 +121,14 @@ impl Ready {
         Ok(Self { found, install, key, plan, header: read.header, handover, order })
     }
 
+    /// How many lines the log has so far.
+    pub fn lines(&self) -> u64 {
+        self.found.head().size
+    }
+
     /// The plan's lease, if it has a store; refused while somebody holds it.
-    pub async fn lease(&self, env: &Env, azure: &Azure) -> Result<Option<Lease>, HandoverFailure> {
-        let me = holder(env, self.key.public(), &self.order.operator, &self.order.process);
+    pub async fn lease(&self, azure: &Azure) -> Result<Option<Lease>, HandoverFailure> {
+        let me = holder(self.key.public(), &self.order.operator, &self.order.process);
         let lease = Lease::of(azure, &self.header, &self.plan, me)?;
         if let Some(lease) = &lease {
             lease.look().await?;
@@ -157,6 +163,15 @@ impl Ready {
         let about = (self.install, self.order.roster.as_slice());
         let root: &Path = &self.order.root;
         Ok(Home::take_over(env, root, about, self.found, (&self.key, endorsed), mirror).await?)
+    }
+}
+
+/// Who holds a plan's lease, in words; none if nobody does, or if that cannot be read.
+pub async fn holds_lease(azure: &Azure, header: &PlanHeader, plan: &Digest) -> Option<String> {
+    let nobody = Holder { log: Text::lossy("-"), who: Text::lossy("-") };
+    match Lease::of(azure, header, plan, nobody).ok()??.look().await {
+        Err(LeaseError::Refused(why)) => Some(why.to_string()),
+        _ => None,
     }
 }
 

@@ -134,7 +134,7 @@ impl Shift {
         let azure = session(env, &self.tenant.playbook, &self.tenant.scene, &self.tenant.wire);
         let mirror = self.mirror.mirror(&azure);
         let ready = Ready::read(env, mirror.as_ref(), self.order(self.first.run())).await?;
-        let lease = ready.lease(env, &azure).await?;
+        let lease = ready.lease(&azure).await?;
         let sign = |h: &reissue::domain::approval::Handover| {
             approver().sign_bytes(h.to_bytes().unwrap(), HANDOVER_NAMESPACE).unwrap()
         };
