@@ -6,7 +6,7 @@
 
 use super::credential::CredentialRef;
 use super::event::Drift;
-use super::observation::{Fact, Observation};
+use super::observation::{CredentialSeen, Fact, Observation};
 use super::plan::PlannedTarget;
 use super::target::OwnEffects;
 use super::text::Text;
@@ -93,10 +93,7 @@ pub fn compare(
     for now in &seen.credentials {
         let known = plan.observation.has(&now.credential) || own.ours.contains(&&now.credential);
         if !known {
-            let (change, stops) = match now.mark() {
-                Some(other) if other != mark => (Drift::AnotherRun, true),
-                _ => (Drift::CredentialAdded, in_list(&now.credential)),
-            };
+            let (change, stops) = added(now, mark, in_list(&now.credential));
             note(&now.credential.object, Some(&now.credential.id), change, stops);
         }
     }
@@ -108,6 +105,14 @@ pub fn compare(
     }
     out.sort();
     out
+}
+
+/// What a credential is that nobody planned, and whether it stops the target.
+fn added(now: &CredentialSeen, mark: &str, in_list: bool) -> (Drift, bool) {
+    match now.mark() {
+        Some(other) if other != mark => (Drift::AnotherRun, true),
+        _ => (Drift::CredentialAdded, in_list),
+    }
 }
 
 /// What every one of several reads agrees on.
