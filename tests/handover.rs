@@ -113,22 +113,19 @@ fn a_user_and_a_disabled_application_go_on_after_every_death() {
 }
 
 /// Every line is a write there, so deaths between the line and its effect are among these.
-#[test]
-fn a_run_goes_on_from_a_vault() {
+fn goes_on_from(place: &Place) {
     let playbook = "tests/saga/app-secret.yaml";
     let calm = calm(playbook);
     let deaths = (8..60).step_by(4);
-    let went_on =
-        deaths.filter(|n| in_virtual_time(dies_at(playbook, &Place::Vault, *n, Mishap::CrashAfter, &calm)));
+    let went_on = deaths.filter(|n| in_virtual_time(dies_at(playbook, place, *n, Mishap::CrashAfter, &calm)));
     assert!(went_on.count() >= 6);
 }
 
 /// The answer to a piece may be lost, or the piece itself: it is looked for, and sent again.
-#[test]
-fn a_vault_mirror_survives_lost_answers() {
+fn survives_lost_answers(place: &Place) {
     for mishap in [Mishap::ReplyLost, Mishap::RequestLost] {
         in_virtual_time(async {
-            let shift = Shift::begins("tests/saga/app-secret.yaml", Place::Vault).await;
+            let shift = Shift::begins("tests/saga/app-secret.yaml", place.clone()).await;
             (2..40).step_by(3).for_each(|n| shift.tenant.go_wrong(n, mishap));
             let outcome = shift.first.begin(&shift).await.unwrap();
             assert_eq!(outcome.done + outcome.not_evicted, 1, "{mishap:?}: {outcome:?}");
@@ -137,6 +134,18 @@ fn a_vault_mirror_survives_lost_answers() {
             assert!(held["events.jsonl"] == log, "{mishap:?}");
         });
     }
+}
+
+#[test]
+fn a_run_goes_on_from_a_vault() {
+    goes_on_from(&Place::Vault);
+    survives_lost_answers(&Place::Vault);
+}
+
+#[test]
+fn a_run_goes_on_from_a_blob() {
+    goes_on_from(&Place::Blob);
+    survives_lost_answers(&Place::Blob);
 }
 
 /// While the first machine lives, nothing is handed over: its lease says so, and its mirror grows.

@@ -14,7 +14,7 @@ use crate::domain::text::Text;
 use crate::domain::time::parse_span;
 use crate::engine::{Halt, Outcome};
 use crate::pipeline::{self, ApplyFailure, ApplyOrder, Guard};
-use crate::trail::{Home, Objects};
+use crate::trail::{Home, JournalError, Objects};
 use crate::wire::budget::Start;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,8 +35,8 @@ pub(super) struct Arguments {
     /// Leave when nothing but waiting longer than this is left
     #[arg(long, value_name = "SPAN", default_value = "15m")]
     patience: String,
-    /// Copy every line elsewhere before anything is done: a folder on another machine, or
-    /// `vault:HOST/NAME`; a run that has a mirror goes on only with one
+    /// Copy every line elsewhere before anything is done: a folder on another machine,
+    /// `vault:HOST/NAME` or `blob:URL`; a run that has a mirror goes on only with one
     #[arg(long, value_name = "PLACE")]
     mirror: Option<String>,
     #[command(flatten)]
@@ -239,6 +239,10 @@ fn failed_otherwise(arguments: &Arguments, e: &ApplyFailure) -> Failure {
         ApplyFailure::Halt(Halt::Store { .. }) => (
             codes::STORE,
             "grant this identity the right to set secrets there, then `reissue apply --resume`",
+        ),
+        ApplyFailure::Halt(Halt::Log(JournalError::Mirror(_))) => (
+            codes::HALTED,
+            "repair the mirror, then `reissue apply --resume`; if somebody has taken the run over, it goes on there",
         ),
         ApplyFailure::Halt(_) => {
             (codes::HALTED, "repair the disk (the log needs 4 MiB free), then `reissue apply --resume`")

@@ -109,7 +109,7 @@ codes! { GENERAL:
     NOT_READY "RI026" Error "Something that is needed is missing"
         "`reissue doctor` lists what it looked at, what is missing, and what to do about each. Nothing was changed."
     HALTED "RI027" Stuck "The run stopped because its log cannot be written"
-        "If the log cannot be written, nothing more is done: what was under way is in doubt and is looked for on \
+        "If the log, or its mirror, cannot be written, nothing more is done: what was under way is in doubt and is looked for on \
          resume. The log keeps 4 MiB free for outcomes."
     MIRROR "RI028" Error "The mirror cannot be used"
         "With `--mirror`, nothing is done that the second place does not hold. A mirror that holds other bytes than \

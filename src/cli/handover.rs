@@ -21,7 +21,7 @@ const ROSTER_BYTES_MAX: u64 = 256 << 10;
 pub(super) struct Arguments {
     /// The run that goes on here
     run: String,
-    /// The mirror of its log: a folder, or `vault:HOST/NAME`
+    /// The mirror of its log: a folder, `vault:HOST/NAME` or `blob:URL`
     #[arg(long, value_name = "PLACE")]
     from: String,
     /// The folder of the new installation

@@ -85,7 +85,7 @@ impl VaultReel {
         Ok(spans)
     }
 
-    pub async fn len(&self) -> Result<u64, ReelError> {
+    pub async fn extent(&self) -> Result<u64, ReelError> {
         Ok(self.spans().await?.iter().map(|(span, _)| span.at + span.length).max().unwrap_or(0))
     }
 

@@ -43,6 +43,7 @@ pub(crate) struct Shift {
 pub(crate) enum Place {
     Share(MemoryDisk),
     Vault,
+    Blob,
 }
 
 impl Place {
@@ -53,6 +54,10 @@ impl Place {
     pub(crate) fn mirror(&self, azure: &Azure) -> Arc<dyn Mirror> {
         match self {
             Self::Share(disk) => Arc::new(FolderMirror::new(Arc::new(disk.clone()), "share")),
+            Self::Blob => {
+                let url = "https://mirrors.blob.core.windows.net/incidents/inc-0402";
+                Arc::new(Tape::new(azure.blob(url).unwrap()))
+            }
             Self::Vault => {
                 Arc::new(Tape::new(VaultReel::new(azure, "kv-ir.vault.azure.net", "mirror").unwrap()))
             }

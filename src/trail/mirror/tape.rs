@@ -16,7 +16,7 @@ pub trait Reel: Send + Sync {
     async fn read(&self) -> Result<String, MirrorError>;
     /// Adds text at the end, which is at this byte. Text that is there already is no error.
     async fn append(&self, at: u64, text: &str) -> Result<(), MirrorError>;
-    async fn len(&self) -> Result<u64, MirrorError>;
+    async fn extent(&self) -> Result<u64, MirrorError>;
 }
 
 /// A piece as it stands on the reel.
@@ -127,7 +127,7 @@ impl<R: Reel> Mirror for Tape<R> {
     }
 
     async fn extent(&self) -> Result<u64, MirrorError> {
-        self.reel.len().await
+        self.reel.extent().await
     }
 }
 
