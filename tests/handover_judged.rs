@@ -72,12 +72,11 @@ fn both_judges_accept_a_handover_under_either_key() {
     });
 }
 
+/// What is changed in a statement before it is signed.
+type Twist = fn(&mut Handover);
+
 /// Whoever holds the mirror makes a key and hands the log over to it, however he can.
-async fn seized(
-    shift: &Shift,
-    sign: &dyn Fn(&Handover) -> SignedApproval,
-    twist: fn(&mut Handover),
-) -> Machine {
+async fn seized(shift: &Shift, sign: &dyn Fn(&Handover) -> SignedApproval, twist: Twist) -> Machine {
     let env = shift.second_env();
     let mirror = shift.mirror.mirror(&shift.first.azure);
     let order = shift.order(shift.first.run());
@@ -114,8 +113,8 @@ fn both_judges_find_a_handover_by_nobody() {
         let key = shift.first.home.vkey().unwrap();
         let (ours, theirs, said) = judged(&honest, &key);
         assert_eq!((ours, theirs), (4, 4), "the run is open, nothing else: {said}");
-        let nothing: fn(&mut Handover) = |_| {};
-        let cases: [(Signer, &'static str, fn(&mut Handover)); 5] = [
+        let nothing: Twist = |_| {};
+        let cases: [(Signer, &'static str, Twist); 5] = [
             (stranger, HANDOVER_NAMESPACE, nothing),
             (approver(), "plan-approval@reissue.v1", nothing),
             (approver(), HANDOVER_NAMESPACE, |h| h.size -= 1),
