@@ -3,7 +3,7 @@
 
     python3 reissue_verify.py FOLDER_OR_TAR VKEY [ANCHOR_FILE ...]
 
-VKEY is the log's public key, from where it was kept when the log was begun: never from the bundle. An ANCHOR_FILE is
+VKEY is the log's public key, from where it was kept when the log was begun or handed over: never from the bundle. An ANCHOR_FILE is
 a checkpoint of this log that somebody kept elsewhere. Nothing is written and no network is asked.
 
 Exit codes: 0 intact, anchored and complete; 1 tampered; 2 wrong usage or unreadable; 3 consistent, but NOT anchored;

@@ -78,8 +78,9 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             Ok((ready, lease))
         })
         .map_err(failed)?;
-    if ready.header.tenant != tenant || ready.header.cloud != cloud {
-        let what = format!("the log is about tenant {} ({:?})", ready.header.tenant, ready.header.cloud);
+    let header = &ready.plan.header;
+    if header.tenant != tenant || header.cloud != cloud {
+        let what = format!("the log is about tenant {} ({:?})", header.tenant, header.cloud);
         return Err(Failure::new(codes::OTHER_TENANT, what, "give that tenant and cloud"));
     }
     let lines = ready.lines();

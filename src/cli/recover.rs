@@ -46,7 +46,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     session
         .out
         .line("No log is read. What was reached is a guess from what bears a mark; nothing is changed.");
-    if let Some(who) = runtime.block_on(holds_lease(&azure, header, &digest)) {
+    if let Some(who) = runtime.block_on(holds_lease(&azure, &plan, &digest)) {
         session.out.line(&format!("WARNING: {who}. Ask them before you do anything by hand."));
     }
     let mut unreadable = 0;

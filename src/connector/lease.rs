@@ -9,7 +9,7 @@ use crate::domain::credential::Place;
 use crate::domain::event::{Fault, FaultClass};
 use crate::domain::id::Digest;
 use crate::domain::lease::{Entry, Holder, Refused, Saying, judge};
-use crate::domain::plan::PlanHeader;
+use crate::domain::plan::Plan;
 use crate::domain::secret::Secret;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -51,15 +51,15 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// The lease of a plan; none if its playbook has no store.
-    pub fn of(
-        azure: &Azure,
-        header: &PlanHeader,
-        plan: &Digest,
-        me: Holder,
-    ) -> Result<Option<Self>, LeaseError> {
-        let Some((store, named)) = header.stores.iter().next() else { return Ok(None) };
-        let name = format!("reissue-lease-{}", &plan.hex()[..16]);
+    /// The lease of a plan, in the first store that it writes to, else in the first that it names; none
+    /// if it has no store.
+    pub fn of(azure: &Azure, plan: &Plan, digest: &Digest, me: Holder) -> Result<Option<Self>, LeaseError> {
+        let places = plan.changes().flat_map(|t| &t.steps).filter_map(|s| s.place.as_ref());
+        let store = places.map(|p| &p.store).min().or(plan.header.stores.keys().next());
+        let Some((store, named)) = store.and_then(|s| plan.header.stores.get_key_value(s)) else {
+            return Ok(None);
+        };
+        let name = format!("reissue-lease-{}", &digest.hex()[..16]);
         let place = Place { name: Text::lossy(&name), store: store.clone() };
         let (azure, host) = (azure.clone(), named.key_vault.to_string());
         let failed = |e: VaultError| LeaseError::Fault { place: place.clone(), fault: e.into() };

@@ -13,7 +13,7 @@ use crate::domain::approval::{
 };
 use crate::domain::id::{Digest, RunId};
 use crate::domain::lease::Holder;
-use crate::domain::plan::{PlanHeader, file};
+use crate::domain::plan::{Plan, file};
 use crate::domain::text::Text;
 use crate::env::Env;
 use crate::trail::home::{Found, HandoverError};
@@ -79,8 +79,8 @@ pub struct Ready {
     install: Install,
     key: LogKey,
     order: HandoverOrder,
-    plan: Digest,
-    pub header: PlanHeader,
+    pub plan: Plan,
+    digest: Digest,
     /// What has to be signed; none if the mirror has a signed one for this key already.
     pub handover: Option<Handover>,
 }
@@ -118,7 +118,7 @@ impl Ready {
         let key = Home::key_for_handover(env, &order.root, found.key.name()).map_err(HandoverError::from)?;
         let is_ours = found.key == *key.public();
         let handover = (!is_ours).then(|| statement(env, &found, &key, &order, &person.name));
-        Ok(Self { found, install, key, plan, header: read.header, handover, order })
+        Ok(Self { found, install, key, plan: read, digest: plan, handover, order })
     }
 
     /// How many lines the log has so far.
@@ -129,7 +129,7 @@ impl Ready {
     /// The plan's lease, if it has a store; refused while somebody holds it.
     pub async fn lease(&self, azure: &Azure) -> Result<Option<Lease>, HandoverFailure> {
         let me = holder(self.key.public(), &self.order.operator, &self.order.process);
-        let lease = Lease::of(azure, &self.header, &self.plan, me)?;
+        let lease = Lease::of(azure, &self.plan, &self.digest, me)?;
         if let Some(lease) = &lease {
             lease.look().await?;
         }
@@ -167,9 +167,9 @@ impl Ready {
 }
 
 /// Who holds a plan's lease, in words; none if nobody does, or if that cannot be read.
-pub async fn holds_lease(azure: &Azure, header: &PlanHeader, plan: &Digest) -> Option<String> {
+pub async fn holds_lease(azure: &Azure, plan: &Plan, digest: &Digest) -> Option<String> {
     let nobody = Holder { log: Text::lossy("-"), who: Text::lossy("-") };
-    match Lease::of(azure, header, plan, nobody).ok()??.look().await {
+    match Lease::of(azure, plan, digest, nobody).ok()??.look().await {
         Err(LeaseError::Refused(why)) => Some(why.to_string()),
         _ => None,
     }

@@ -2,7 +2,7 @@
 
 use super::super::chain::Chain;
 use super::super::mirror::{EVENTS, Files, Mirror, Piece, VKEY};
-use super::super::verify::{Report, Severity, Trust, Verdict, VerifyError, verify};
+use super::super::verify::{Severity, Trust, Verdict, VerifyError, verify};
 use super::super::{Checkpoint, Folder, LogKey, MirrorError, Reader, VerifierKey};
 use super::{Home, HomeError, Install, key_for};
 use crate::domain::approval::{LogHead, SignedApproval};
@@ -44,7 +44,6 @@ pub struct Found {
     pub first: LogOpened,
     /// The key in force at the end.
     pub key: VerifierKey,
-    pub report: Report,
     /// Runs that were begun, and whether they are finished.
     pub runs: BTreeMap<RunId, (RunStarted, bool)>,
 }
@@ -89,7 +88,7 @@ impl Found {
         let chain = Reader::chain(&reader).clone();
         let (first, key) = first.zip(key).ok_or(HandoverError::Empty)?;
         let key = key.parse().map_err(|e| forged(&e))?;
-        Ok(Self { files, chain, first, key, report, runs })
+        Ok(Self { files, chain, first, key, runs })
     }
 
     pub fn head(&self) -> LogHead {
