@@ -52,7 +52,17 @@ macro_rules! faults {
             }
             /// The same without other administrators.
             pub fn without_strangers(self) -> Self {
-                Self { stranger_adds: 0, stranger_removes: 0, ..self }
+                Self {
+                    stranger_adds: 0,
+                    stranger_removes: 0,
+                    stranger_disables: 0,
+                    stranger_deletes: 0,
+                    stranger_certifies: 0,
+                    stranger_disables_version: 0,
+                    stranger_deletes_secret: 0,
+                    attacker_adds: 0,
+                    ..self
+                }
             }
             /// The faults that may happen, by the names under which the ledger counts them.
             pub fn on(&self) -> Vec<&'static str> {
