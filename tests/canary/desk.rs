@@ -143,6 +143,8 @@ impl Desk {
         let skip = [
             "lab/operator.json",
             "served/operator.json",
+            // Drawn from the pool of keys that every lab draws from.
+            "served/operator.pem",
             "ann",
             "ben",
             "log.key",
