@@ -5,7 +5,14 @@
 //! 3. People sign (`reissue approve`, [`crate::domain::approval`]).
 //! 4. [`apply`]: → [`ApprovedPlan`](crate::domain::approved::ApprovedPlan) → the engine → [`Outcome`].
 
+mod guard;
+pub mod handover;
+pub mod mirror;
+
+pub use guard::Guard;
+
 use crate::azure::Azure;
+use crate::connector::lease::LeaseError;
 use crate::connector::observe::{ObserveError, observe};
 use crate::connector::registry::{self, Registry};
 use crate::domain::approval::{Recorded, Roster, SignedApproval};
@@ -26,7 +33,8 @@ use crate::engine::{Executor, Halt, Outcome};
 use crate::env::Env;
 use crate::trail::inbox::Inbox;
 use crate::trail::journal::Entry;
-use crate::trail::{Home, HomeError, Journal, JournalError};
+use crate::trail::{Home, HomeError, Journal, JournalError, MirrorError};
+use guard::Mirrored;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -159,6 +167,12 @@ pub enum ApplyFailure {
     NotBegun,
     #[error("run {0} of another plan is not finished; resume or abort it first")]
     Other(RunId),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    #[error("{0}")]
+    Mirror(MirrorError),
+    #[error("this run is mirrored to {0}, and goes on only with a mirror")]
+    Mirrored(Text<256>),
     #[error("line {line} of the log does not fit the plan: {why}")]
     Illegal { line: u64, why: String },
 }
@@ -177,6 +191,18 @@ pub async fn apply(
     order: ApplyOrder,
     watch: impl FnOnce(&Journal),
 ) -> Result<(RunId, Outcome), ApplyFailure> {
+    apply_guarded(env, home, azure, order, Guard::default(), watch).await
+}
+
+/// The same, with a mirror or under a lease.
+pub async fn apply_guarded(
+    env: &Env,
+    home: &Home,
+    azure: &Azure,
+    order: ApplyOrder,
+    guard: Guard,
+    watch: impl FnOnce(&Journal),
+) -> Result<(RunId, Outcome), ApplyFailure> {
     let here = here(home)?;
     let read = ReadPlan::new(&order.plan, here)?;
     let header = &read.plan.header;
@@ -185,31 +211,45 @@ pub async fn apply(
         let want = header.identity.object.clone();
         return Err(ApplyFailure::Identity { found: acting.object, want });
     }
-    let stores = header.stores.clone();
+    let lease = guard.lease(home, azure, &read, &order).await?;
     let plan = read.plan.clone();
-    let mut recovery = Recovery::new(&plan, read.facts.plan);
-    let (journal, _) = home.open_log("apply", order.process.clone(), &mut |line| recovery.fold(line))?;
+    let (mut recovery, mut mirrored) = (Recovery::new(&plan, read.facts.plan), Mirrored::default());
+    let (journal, _) = home.open_log("apply", order.process.clone(), &mut |line| {
+        recovery.fold(line);
+        mirrored.fold(line, recovery.run.as_ref().map(|run| &run.id));
+    })?;
     watch(&journal);
     let inbox = Inbox::new(env.disk.clone(), &home.log());
-    let opened = open_run(env, read, recovery, &journal, &inbox, &order).await;
-    let (approved, board) = match opened {
+    let opened = async {
+        guard.attach(&journal, &order, mirrored).await?;
+        let (approved, board) = open_run(env, read, recovery, &journal, &inbox, &order).await?;
+        let held = guard::claim(lease.as_ref(), &board).await?;
+        Ok((approved, board, held))
+    };
+    let (approved, board, held) = match opened.await {
         Ok(opened) => opened,
         Err(e) => {
-            journal.close().await?;
+            // What it was is more than that the log could not be closed either.
+            let _ = journal.close().await;
             return Err(e);
         }
     };
-    let registry = Registry::new(azure.clone(), &stores);
+    let registry = Registry::new(azure.clone(), &plan.header.stores);
+    let (stop, heard) = watch::channel(*order.stop.borrow());
     let executor = Executor {
         env: env.clone(),
         effects: registry.effects(),
         stores: registry.stores(),
         inbox,
         patience: order.patience,
-        stop: order.stop,
+        stop: heard,
     };
     let run = board.run_id();
-    let outcome = executor.execute(&approved, board).await?;
+    let outcome = guard::run(held, order.stop, stop, executor.execute(&approved, board)).await;
+    if let Some(lease) = &lease {
+        lease.release().await;
+    }
+    let outcome = outcome?;
     journal.close().await?;
     Ok((run, outcome))
 }

@@ -4,15 +4,17 @@ use super::codes;
 use super::error::Failure;
 use super::progress::Progress;
 use super::world::{ActingArguments, HomeArguments, process, runtime};
-use super::{ExitCode, Session, run_view};
+use super::{ExitCode, Session, mirror, run_view};
+use crate::azure::Azure;
+use crate::connector::lease::LeaseError;
 use crate::domain::approved::NotApproved;
 use crate::domain::event::Line;
 use crate::domain::plan::Plan;
 use crate::domain::text::Text;
 use crate::domain::time::parse_span;
 use crate::engine::{Halt, Outcome};
-use crate::pipeline::{self, ApplyFailure, ApplyOrder};
-use crate::trail::{Home, Objects};
+use crate::pipeline::{self, ApplyFailure, ApplyOrder, Guard};
+use crate::trail::{Home, JournalError, Objects};
 use crate::wire::budget::Start;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,6 +35,10 @@ pub(super) struct Arguments {
     /// Leave when nothing but waiting longer than this is left
     #[arg(long, value_name = "SPAN", default_value = "15m")]
     patience: String,
+    /// Copy every line elsewhere before anything is done: a folder on another machine,
+    /// `vault:HOST/NAME` or `blob:URL`; a run that has a mirror goes on only with one
+    #[arg(long, value_name = "PLACE")]
+    mirror: Option<String>,
     #[command(flatten)]
     home: HomeArguments,
     #[command(flatten)]
@@ -49,6 +55,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let resume = arguments.resume.is_some();
     let start = if resume { Start::Empty } else { Start::Full };
     let azure = arguments.acting.session(session, read.header.cloud, &home.install.tenant, start)?;
+    let guard = guard(&arguments, session, &azure)?;
     #[cfg(feature = "leak")]
     super::leak::through(session, &home)?;
     #[cfg(feature = "leak")]
@@ -60,7 +67,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let out = &mut session.out;
     let result = runtime()?.block_on(async {
         let (to_view, from_run) = tokio::sync::oneshot::channel();
-        let apply = pipeline::apply(&env, &home, &azure, order, |journal| {
+        let apply = pipeline::apply_guarded(&env, &home, &azure, order, guard, |journal| {
             let _ = to_view.send(journal.subscribe());
         });
         let mut apply = std::pin::pin!(apply);
@@ -89,6 +96,13 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     session.out.line(&format!("Run {run}."));
     run_view::outcome(&mut session.out, outcome);
     Ok(run_view::exit_code(outcome))
+}
+
+/// The lease always; the mirror if one is named.
+fn guard(arguments: &Arguments, session: &Session, azure: &Azure) -> Result<Guard, Failure> {
+    let Some(place) = &arguments.mirror else { return Ok(Guard { mirror: None, lease: true }) };
+    mirror::outside(place, &arguments.home.home)?;
+    Ok(Guard { mirror: Some(mirror::open(place, session, azure)?), lease: true })
 }
 
 /// Why the view ended.
@@ -204,6 +218,20 @@ fn failed_otherwise(arguments: &Arguments, e: &ApplyFailure) -> Failure {
         ApplyFailure::Begun(_) | ApplyFailure::NotBegun | ApplyFailure::Other(_) => {
             (codes::NO_RUN, "see `reissue status`")
         }
+        ApplyFailure::Lease(LeaseError::Lapsed(_)) => {
+            (codes::HALTED, "see who runs it now with `reissue status`, then `reissue apply --resume`")
+        }
+        ApplyFailure::Lease(LeaseError::Fault { .. }) => {
+            (codes::STORE, "grant this identity the right to read and set secrets there")
+        }
+        ApplyFailure::Lease(_) => (
+            codes::LEASE,
+            "wait until then, or ask them; `reissue handover` takes a run over whose machine is lost",
+        ),
+        ApplyFailure::Mirror(_) => (codes::MIRROR, "repair the mirror, or name another with `--mirror`"),
+        ApplyFailure::Mirrored(_) => {
+            (codes::MIRROR, "add `--mirror` with that place; if it is lost, name another")
+        }
         ApplyFailure::Used(_) => (codes::NO_RUN, "make a new plan with `reissue plan`"),
         ApplyFailure::Illegal { .. } => {
             (codes::LOG, "do not go on; run `reissue audit verify` and compare with a copy")
@@ -211,6 +239,10 @@ fn failed_otherwise(arguments: &Arguments, e: &ApplyFailure) -> Failure {
         ApplyFailure::Halt(Halt::Store { .. }) => (
             codes::STORE,
             "grant this identity the right to set secrets there, then `reissue apply --resume`",
+        ),
+        ApplyFailure::Halt(Halt::Log(JournalError::Mirror(_))) => (
+            codes::HALTED,
+            "repair the mirror, then `reissue apply --resume`; if somebody has taken the run over, it goes on there",
         ),
         ApplyFailure::Halt(_) => {
             (codes::HALTED, "repair the disk (the log needs 4 MiB free), then `reissue apply --resume`")

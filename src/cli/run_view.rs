@@ -44,6 +44,8 @@ fn of_run(event: &Event) -> Option<String> {
         Event::PhaseOpened(e) => format!("{} phase open until {}", e.phase, e.expires.short()),
         Event::RunStarted(e) => format!("run started: {} targets, by {}", e.targets, e.operator),
         Event::RunResumed(e) => format!("run resumed by {}", e.operator),
+        Event::LogMirrored(e) => format!("mirrored to {}", e.to),
+        Event::LogHandedOver(e) => format!("log HANDED OVER by {} to {}", e.by, e.operator),
         Event::RunPaused(e) => format!("PAUSED by {}: {}", e.by, e.reason),
         Event::RunContinued(e) => format!("continued by {}", e.by),
         Event::RunAborted(e) => format!("ABORTED by {}: {}", e.by, e.reason),

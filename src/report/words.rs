@@ -52,6 +52,12 @@ fn of_log(event: &Event) -> Option<String> {
             format!("a torn last line of {} bytes was set aside as {}", e.bytes, e.object)
         }
         Event::LogClosed(e) => format!("the log was closed after {} lines", e.events),
+        Event::LogMirrored(e) => format!("every line goes to {} too, before anything is done", e.to),
+        Event::LogHandedOver(e) => format!(
+            "{} hands the log over to {}, under the key {}: signed, and endorsed from here on",
+            e.by, e.operator, e.to
+        ),
+        Event::RunClaimed(e) => format!("the lease in {} is ours until {}", e.place, e.until.short()),
         Event::ApprovalRecorded(e) => {
             let does = match e.decision {
                 Decision::Approve => "approves",
@@ -185,6 +191,7 @@ fn looked(e: &StepLooked) -> String {
 
 pub fn drift(change: Drift) -> &'static str {
     match change {
+        Drift::AnotherRun => "a credential bears the mark of another run",
         Drift::CredentialAdded => "a credential was added",
         Drift::CredentialGone => "a credential is gone",
         Drift::ObjectGone => "the object is gone",

@@ -41,13 +41,13 @@ use tokio::sync::{Notify, watch};
 
 const BEGINS: &str = "2026-01-05T03:00:00Z";
 const HOME: &str = "/home";
-const AUTHOR: &str = "author@agency.example";
-const APPROVER: &str = "ann@agency.example";
+pub(crate) const AUTHOR: &str = "author@agency.example";
+pub(crate) const APPROVER: &str = "ann@agency.example";
 
 /// Everything that a run needs, and what outlives a crash of it.
 pub(crate) struct Rehearsal {
     pub(crate) env: Env,
-    disk: MemoryDisk,
+    pub(crate) disk: MemoryDisk,
     pub(crate) playbook: ValidPlaybook,
     pub(crate) scene: Scene,
     pub(crate) wire: Arc<Frail>,
@@ -88,6 +88,15 @@ impl Rehearsal {
         });
         let azure = session(&env, &playbook, &scene, &wire);
         Self { env, disk, playbook, scene, wire, azure, hashes_are_synchronised: true }
+    }
+
+    /// What a process comes to, unless it dies before.
+    pub(crate) async fn unless_it_dies<T>(&self, process: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.wire.dead.notified() => None,
+            ended = process => Some(ended),
+        }
     }
 
     pub(crate) fn go_wrong(&self, n: usize, mishap: Mishap) {
@@ -193,12 +202,7 @@ impl Rehearsal {
         self.approve(&home, &plan);
         let mut resume = false;
         loop {
-            let wire = Arc::clone(&self.wire);
-            let ended = tokio::select! {
-                biased;
-                () = wire.dead.notified() => None,
-                ended = self.apply(&home, &plan, resume) => Some(ended),
-            };
+            let ended = self.unless_it_dies(self.apply(&home, &plan, resume)).await;
             resume = true;
             match ended {
                 Some(Ok(outcome)) if self.is_confirmed(&home, &outcome).await => continue,
@@ -247,7 +251,7 @@ impl Rehearsal {
         Ok(pipeline::apply(&self.env, home, &self.azure, order, |_| {}).await?.1)
     }
 
-    async fn found(&self) -> Home {
+    pub(crate) async fn found(&self) -> Home {
         let line = approver().public_line().unwrap();
         let roster = format!(
             "reissue_roster: 1\npeople:\n  - name: {APPROVER}\n    role: security-officer\n    keys:\n      - {line}\n"
@@ -265,7 +269,7 @@ impl Rehearsal {
         Home::create(&self.env, Path::new(HOME), install, roster.as_bytes(), process).await.unwrap().0
     }
 
-    fn approve(&self, home: &Home, plan: &[u8]) {
+    pub(crate) fn approve(&self, home: &Home, plan: &[u8]) {
         let read = ReadPlan::new(plan, pipeline::here(home).unwrap()).unwrap();
         let now = self.env.clock.now();
         let statement = read.statement(Says {
@@ -287,11 +291,11 @@ impl Rehearsal {
     }
 }
 
-fn approver() -> Signer {
+pub(crate) fn approver() -> Signer {
     Signer::from_seed(&[3; 32], APPROVER).unwrap()
 }
 
-fn session(env: &Env, playbook: &ValidPlaybook, scene: &Scene, wire: &Arc<Frail>) -> Azure {
+pub(crate) fn session(env: &Env, playbook: &ValidPlaybook, scene: &Scene, wire: &Arc<Frail>) -> Azure {
     let identity = Identity::Secret {
         client_id: scene.operator.clone(),
         secret: Secret::new(scene.operator_secret.clone()),

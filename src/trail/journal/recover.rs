@@ -36,6 +36,8 @@ pub struct Recovered {
 struct Scan {
     chain: Chain,
     first: Option<LogOpened>,
+    /// The key in force: that of the first line, or of the last handover.
+    key: Text<256>,
     runs: Runs,
     /// The bytes after the last complete line, and where they begin.
     tail: Option<(u64, Vec<u8>)>,
@@ -75,7 +77,7 @@ pub(super) fn open(
     let newest = newest_checkpoint(disk.as_ref(), &folder, settings.key.public())?;
     let scan = scan(disk.as_ref(), &folder, newest.as_ref(), fold)?;
     let Some(first) = scan.first else { return Err(JournalError::Missing(folder.root().to_owned())) };
-    same_log(&first, opening, settings.key.public())?;
+    same_log(&first, &scan.key, opening, settings.key.public())?;
     let lines = scan.chain.size();
     let signed = match newest {
         Some(newest) => newest.size,
@@ -141,7 +143,13 @@ fn scan(
     fold: &mut dyn FnMut(&Line),
 ) -> Result<Scan, JournalError> {
     let path = folder.events();
-    let mut found = Scan { chain: Chain::default(), first: None, runs: Runs::default(), tail: None };
+    let mut found = Scan {
+        chain: Chain::default(),
+        first: None,
+        key: Text::lossy(""),
+        runs: Runs::default(),
+        tail: None,
+    };
     let mut lines = Lines::new(disk.open_read(&path)?);
     while let Some((place, piece)) =
         lines.next_piece().map_err(|e| DiskError::new("cannot read", &path, &e))?
@@ -160,8 +168,12 @@ fn scan(
         found.chain.push(bytes, line.time);
         found.runs.count(&line);
         match (&line.event, line.seq) {
-            (Event::LogOpened(first), 0) => found.first = Some(first.clone()),
+            (Event::LogOpened(first), 0) => {
+                found.key = first.vkey.clone();
+                found.first = Some(first.clone());
+            }
             (_, 0) => return Err(bad("the first event of a log is log.opened".into())),
+            (Event::LogHandedOver(e), _) if e.from == found.key => found.key = e.to.clone(),
             _ => {}
         }
         fold(&line);
@@ -174,12 +186,17 @@ fn scan(
 }
 
 /// The log must be about what the caller thinks it is.
-fn same_log(first: &LogOpened, opening: &Opening, key: &VerifierKey) -> Result<(), JournalError> {
+fn same_log(
+    first: &LogOpened,
+    in_force: &Text<256>,
+    opening: &Opening,
+    key: &VerifierKey,
+) -> Result<(), JournalError> {
     let pairs = [
         ("tenant", first.tenant.to_string(), opening.tenant.to_string()),
         ("environment", format!("{:?}", first.environment), format!("{:?}", opening.environment)),
         ("installation", first.install.to_string(), opening.install.to_string()),
-        ("key", first.vkey.to_string(), key.to_string()),
+        ("key", in_force.to_string(), key.to_string()),
         ("roster", first.roster.to_string(), opening.roster.to_string()),
     ];
     match pairs.into_iter().find(|(_, found, want)| found != want) {
