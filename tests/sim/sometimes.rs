@@ -48,6 +48,7 @@ const SOON: &[&str] = &[
     "fault: stranger_disables",
     "fault: stranger_disables_version",
     "fault: stranger_removes",
+    "fault: stranger_writes_secret",
     // The machine.
     "clocks differ",
     "dies: after a file",
