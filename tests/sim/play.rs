@@ -80,10 +80,11 @@ async fn game(world: &World) {
         judge_log(world, true);
         world.env.clock.sleep(Duration::from_secs(ending::AFTER_S)).await;
         world.judge.look_around();
-        let mut inner = world.judge.inner();
-        ending::judge(&world.judge, &mut inner);
-        persons::end(&world.judge, &mut inner);
-        drop(inner);
+        {
+            let mut inner = world.judge.inner();
+            ending::judge(&world.judge, &mut inner);
+            persons::end(&world.judge, &mut inner);
+        }
         shift::end(world).await;
     }
     world.judge_bystanders();
