@@ -53,7 +53,7 @@ fn good() -> &'static Good {
 /// Exit codes of both for the same file.
 fn judged(tar: &[u8], key: &VerifierKey) -> (u8, u8, String) {
     let unpacked = unpack(tar).unwrap();
-    let trust = Trust { key: key.clone(), roster: None, anchors: Vec::new() };
+    let trust = Trust { key: key.clone(), roster: None, anchors: Vec::new(), keepers: Default::default() };
     let ours = verify(&unpacked.disk, &unpacked.folder, &trust).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bundle.tar");

@@ -340,7 +340,12 @@ fn judge_log(world: &World, verified: bool) {
     if !verified {
         return;
     }
-    let trust = Trust { key: home.vkey().unwrap(), roster: Some(home.install.roster), anchors: vec![] };
+    let trust = Trust {
+        key: home.vkey().unwrap(),
+        roster: Some(home.install.roster),
+        anchors: vec![],
+        keepers: Default::default(),
+    };
     match verify(&world.env.disk, &home.log(), &trust) {
         Ok(report) if report.verdict == Verdict::Tampered => {
             let told: Vec<String> = report.findings.iter().map(ToString::to_string).collect();

@@ -9,7 +9,9 @@ use crate::domain::id::Digest;
 use crate::domain::text::{Text, count};
 use crate::env::Disk;
 use crate::trail::export::{BUNDLE_BYTES_MAX, Unpacked, unpack};
-use crate::trail::verify::{Anchor, Check, CheckResult, Finding, Outcome, Report, Trust, Verdict, verify};
+use crate::trail::verify::{
+    Anchor, Check, CheckResult, Finding, Keepers, Outcome, Report, Trust, Verdict, verify,
+};
 use crate::trail::{Folder, Home, LogKey, VerifierKey};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -99,7 +101,8 @@ pub(in crate::cli) fn case(arguments: &LogArguments, session: &Session) -> Resul
     if let (Some(bundle), Some(key)) = (&arguments.bundle, &given) {
         let Unpacked { disk, folder } = unpack_file(session, bundle)?;
         let anchors = arguments.anchors.iter().map(|path| read_anchor(session, path, key));
-        let trust = Trust { key: key.clone(), roster, anchors: anchors.collect::<Result<_, _>>()? };
+        let anchors = anchors.collect::<Result<_, _>>()?;
+        let trust = Trust { key: key.clone(), roster, anchors, keepers: Keepers::default() };
         return Ok(Case { disk, folder, trust, key_from: "given" });
     }
     let (folder, key, key_from, roster) = match (&arguments.folder, given) {
@@ -124,7 +127,7 @@ pub(in crate::cli) fn case(arguments: &LogArguments, session: &Session) -> Resul
     };
     let anchors = arguments.anchors.iter().map(anchor).collect::<Result<_, _>>()?;
     let disk = session.env.disk.clone();
-    Ok(Case { disk, folder, trust: Trust { key, roster, anchors }, key_from })
+    Ok(Case { disk, folder, trust: Trust { key, roster, anchors, keepers: Keepers::default() }, key_from })
 }
 
 /// A bundle, unpacked into memory.
@@ -187,7 +190,7 @@ struct VerdictObject<'a> {
 }
 
 fn objects(report: &Report, out: &mut Output) {
-    let Report { anchored, checks, findings, root, runs, signed, size, verdict } = report;
+    let Report { anchored, anchors: _, checks, findings, root, runs, signed, size, verdict } = report;
     checks.iter().for_each(|check| out.object("audit_check", check));
     findings.iter().for_each(|finding| out.object("audit_finding", finding));
     let object = VerdictObject {
@@ -204,7 +207,7 @@ fn objects(report: &Report, out: &mut Output) {
 }
 
 fn show(case: &Case, report: &Report, out: &mut Output) {
-    let Report { anchored, checks, findings, root, runs, signed, size, verdict } = report;
+    let Report { anchored, anchors: _, checks, findings, root, runs, signed, size, verdict } = report;
     let folder = Text::<300>::lossy(&case.folder.root().to_string_lossy());
     out.line(&format!(
         "The log in {folder}: {}, {}, {} signed.",
