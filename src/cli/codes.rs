@@ -108,6 +108,10 @@ codes! { GENERAL:
          as far as it goes, but not complete."
     NOT_READY "RI026" Error "Something that is needed is missing"
         "`reissue doctor` lists what it looked at, what is missing, and what to do about each. Nothing was changed."
+    NOT_ANCHORED "RI028" Error "The checkpoint was not anchored"
+        "A witness, a time stamping authority or a repository did not take it, or what it answered does not hold. If it \
+         knows another log of this name, or more of it than is here, the log was rewritten or cut: that is what anchors \
+         are for. The log itself was not touched."
     HALTED "RI027" Stuck "The run stopped because its log cannot be written"
         "If the log cannot be written, nothing more is done: what was under way is in doubt and is looked for on \
          resume. The log keeps 4 MiB free for outcomes."

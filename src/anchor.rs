@@ -1,0 +1,75 @@
+//! Obtaining anchors for the newest checkpoint: from a witness, a time stamping authority, a
+//! repository. What comes back is judged as a verifier would judge it, before it is kept in the log's
+//! folder; formats and judgement are [`crate::trail::anchors`]'s and [`crate::trail::verify`]'s.
+
+pub mod git;
+pub mod head;
+pub mod tsa;
+pub mod witness;
+
+pub use head::{Head, HeadError};
+
+use crate::domain::time::Timestamp;
+use crate::env::DiskError;
+use crate::trail::anchors::Kind;
+use crate::wire::{Wire, WireError};
+use bytes::Bytes;
+use std::path::PathBuf;
+
+/// An anchor that is kept now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obtained {
+    pub kind: Kind,
+    pub size: u64,
+    /// The file in the log's folder.
+    pub file: PathBuf,
+    /// Who gave it, for people.
+    pub by: String,
+    pub time: Option<Timestamp>,
+}
+
+/// Why an answer came, or did not.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CallError {
+    #[error("the address {0:?} is not one of http or https with a host")]
+    Address(String),
+    #[error("{}: {}", .0.host, .0.why())]
+    Wire(#[from] WireError),
+    #[error("{host} answers with HTTP status {status}")]
+    Status { host: String, status: u16 },
+    #[error("{0}; the anchor was not kept")]
+    Disk(#[from] DiskError),
+}
+
+/// Where a request goes.
+pub(crate) fn address(url: &str, path: &str) -> Result<http::Uri, CallError> {
+    let bad = || CallError::Address(url.chars().take(200).collect());
+    let whole =
+        if path.is_empty() { url.to_owned() } else { format!("{}/{path}", url.trim_end_matches('/')) };
+    let uri: http::Uri = whole.parse().map_err(|_| bad())?;
+    let known = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    // What stands before an @ is a password, and would be shown.
+    let open = uri.authority().is_some_and(|a| !a.as_str().contains('@'));
+    if known && open { Ok(uri) } else { Err(bad()) }
+}
+
+/// Sends one request that may be sent again: nothing is asked for that a second one would change.
+pub(crate) async fn post(
+    wire: &dyn Wire,
+    uri: &http::Uri,
+    sort: &str,
+    body: Vec<u8>,
+) -> Result<http::Response<Bytes>, CallError> {
+    let request = http::Request::post(uri.clone()).header(http::header::CONTENT_TYPE, sort);
+    let mut request = request
+        .body(Bytes::from(body))
+        .map_err(|_| CallError::Address(uri.to_string().chars().take(200).collect()))?;
+    request.extensions_mut().insert(crate::wire::Class::Read);
+    Ok(wire.call(request).await?)
+}
+
+/// An answer that is not the one that is wanted.
+pub(crate) fn status(uri: &http::Uri, answer: &http::Response<Bytes>) -> CallError {
+    let host = uri.host().unwrap_or_default().to_owned();
+    CallError::Status { host, status: answer.status().as_u16() }
+}
