@@ -215,7 +215,9 @@ fn is_there(repository: &Repository, commit: &str, file: &str, head: &Head) -> R
         return Ok(false);
     }
     // One by another key is of an earlier log of this name: its place is taken.
-    let Ok(there) = Checkpoint::open(&note, &head.key) else { return Ok(false) };
+    let Some(there) = head.keys.iter().find_map(|key| Checkpoint::open(&note, key).ok()) else {
+        return Ok(false);
+    };
     match head.root_at(there.size) {
         None => Err(GitError::Ahead { there: there.size, here: head.size() }),
         Some(root) if root != there.root => Err(GitError::Forked(there.size)),
@@ -260,14 +262,14 @@ fn make(
 pub struct Kept {
     pub anchors: Vec<Anchor>,
     pub commits: BTreeSet<String>,
-    /// Commits whose file is not a checkpoint by this log's key.
+    /// Commits whose file is not a checkpoint by a key of this log.
     pub foreign: usize,
 }
 
 /// Reads a repository that may be anybody's: nothing that it names is run.
-pub fn kept(folder: &Path, key: &VerifierKey) -> Result<Kept, GitError> {
+pub fn kept(folder: &Path, origin: &str, keys: &[VerifierKey]) -> Result<Kept, GitError> {
     let repository = Repository::open(folder, true)?;
-    let file = Record::file_of(key.name());
+    let file = Record::file_of(origin);
     let path = format!(":(top,literal){file}");
     let log = ["log", "--all", "--full-history", "--no-show-signature", "--format=%H %ct", "--", &path];
     let list = repository.git("log", &log, b"")?;
@@ -289,12 +291,12 @@ pub fn kept(folder: &Path, key: &VerifierKey) -> Result<Kept, GitError> {
         let short: String = commit.chars().take(12).collect();
         let name = format!("commit {short} in {}", folder.display());
         let time = Some(Timestamp::from_unix_s(time));
-        match Anchor::from_checkpoint(&name, blob, key, time) {
-            Ok(anchor) => {
+        match keys.iter().find_map(|key| Anchor::from_checkpoint(&name, blob, key, time).ok()) {
+            Some(anchor) => {
                 kept.anchors.push(Anchor { kind: Kind::Git, ..anchor });
                 kept.commits.insert(commit.to_owned());
             }
-            Err(_) => kept.foreign += 1,
+            None => kept.foreign += 1,
         }
     }
     Ok(kept)

@@ -6,6 +6,7 @@ use crate::trail::checkpoint::NewestError;
 use crate::trail::merkle::{self, Hash};
 use crate::trail::note::NOTE_BYTES_MAX;
 use crate::trail::reader::ReadError;
+use crate::trail::verify::keys_of;
 use crate::trail::{Checkpoint, Folder, Reader, VerifierKey};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,10 @@ pub struct Head {
     pub note: String,
     /// The time of the last line that it signs.
     pub time: Timestamp,
+    /// The key in force.
     pub key: VerifierKey,
+    /// All keys of the log: a handover brings another one.
+    pub keys: Vec<VerifierKey>,
     pub disk: Arc<dyn Disk>,
     pub folder: Folder,
     leaves: Vec<Hash>,
@@ -58,8 +62,9 @@ impl Head {
         if merkle::root(&leaves) != checkpoint.root {
             return Err(HeadError::Other);
         }
+        let keys = keys_of(disk.as_ref(), folder, key)?;
         let (disk, folder, key) = (disk.clone(), folder.clone(), key.clone());
-        Ok(Self { checkpoint, note, time, key, disk, folder, leaves })
+        Ok(Self { checkpoint, note, time, key, keys, disk, folder, leaves })
     }
 
     pub fn size(&self) -> u64 {

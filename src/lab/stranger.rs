@@ -120,7 +120,8 @@ pub(super) fn act(state: &mut State) -> bool {
 fn in_directory(state: &mut State, intent: Intent, mut object: Object) {
     let changed = match intent {
         Intent::Adds => {
-            Some(("addPassword", "stranger_adds", Some(add_secret(state, &mut object, "by hand").0)))
+            let name = mark_or(state, "by hand");
+            Some(("addPassword", "stranger_adds", Some(add_secret(state, &mut object, &name).0)))
         }
         Intent::Attacks => {
             let (key_id, value) = add_secret(state, &mut object, "sync");
@@ -172,6 +173,15 @@ fn add_secret(state: &State, object: &mut Object, name: &str) -> (String, String
         value: value.as_str().into(),
     });
     (key_id, value)
+}
+
+/// One in four is of another installation's run, and bears its mark.
+fn mark_or(state: &State, name: &str) -> String {
+    let stream = state.random.stream("lab-stranger-name");
+    if !stream.chance(250) {
+        return name.to_owned();
+    }
+    format!("reissue-{}", crate::domain::id::hex(&stream.bytes::<5>()))
 }
 
 fn add_certificate(state: &State, object: &mut Object) -> Option<String> {

@@ -2,6 +2,7 @@
 //! dies. Drawn once, before anything runs; each concern from a stream of its own.
 
 use crate::aims::{self, App, Consumer, Follows, Named, Off, Pick, User};
+use crate::shift::Shift;
 use reissue::domain::credential::Form;
 use reissue::domain::id::ClientId;
 use reissue::env::Random;
@@ -85,6 +86,8 @@ pub(crate) struct Scenario {
     pub(crate) quorum: u8,
     pub(crate) retire_separately: bool,
     pub(crate) hostile_for: Duration,
+    /// Another operator goes on on another machine.
+    pub(crate) shift: Option<Shift>,
     /// Replies and requests that never arrive, counted over all writes to the tenant; for tests of one thing.
     pub(crate) lost_replies: Vec<u32>,
     pub(crate) lost_requests: Vec<u32>,
@@ -118,6 +121,7 @@ impl Scenario {
             quorum: if s.chance(300) { 2 } else { 1 },
             retire_separately: s.chance(300),
             hostile_for: seconds(&s, 900, 5_400),
+            shift: Shift::draw(&random.stream("sim-shift"), life),
             lost_replies: Vec::new(),
             lost_requests: Vec::new(),
         }
@@ -171,6 +175,7 @@ impl Scenario {
             quorum: 1,
             retire_separately: false,
             hostile_for: Duration::from_secs(3_600),
+            shift: None,
             lost_replies: Vec::new(),
             lost_requests: Vec::new(),
         }
@@ -230,14 +235,17 @@ fn lags(s: &Stream) -> Lags {
 
 fn lives(s: &Stream) -> Vec<Life> {
     let deaths = if s.chance(200) { 0 } else { s.between(1, 10) };
-    let life = |_| Life {
+    (0..deaths).map(|_| life(s)).collect()
+}
+
+fn life(s: &Stream) -> Life {
+    Life {
         death: Some(death(s)),
         disk: s.chance(150).then(|| disk_fault(s)),
         power: s.chance(500),
         restart: seconds(s, 1, 120),
         patience: s.chance(400).then(|| seconds(s, 30, 600)),
-    };
-    (0..deaths).map(life).collect()
+    }
 }
 
 fn death(s: &Stream) -> Death {

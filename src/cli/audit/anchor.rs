@@ -133,7 +133,7 @@ fn witnesses(
     head: &Head,
 ) -> Result<Vec<(crate::trail::anchors::CosignerKey, String)>, Failure> {
     if let Some(file) = &arguments.policy {
-        let policy = policy(session, file, Some(&head.key)).map_err(argument)?;
+        let policy = policy(session, file, &head.keys).map_err(argument)?;
         return match policy.urls() {
             [] => {
                 let next = "add the submission prefix to the `witness` lines: witness NAME VKEY URL";

@@ -32,12 +32,13 @@ pub(in crate::cli) struct KeeperArguments {
 }
 
 impl KeeperArguments {
-    /// Reads them. Nothing is taken from the log's own folder, if it has one: whoever changes the one can
+    /// Reads them, for a log of these keys. Nothing is taken from the log's own folder, if it has one: whoever changes the one can
     /// change the other.
     pub(super) fn read(
         &self,
         session: &mut Session,
         key: &VerifierKey,
+        keys: &[VerifierKey],
         log: Option<&Path>,
     ) -> Result<(Keepers, Vec<Anchor>), Failure> {
         let files = self.policy.iter().chain(&self.authorities).chain(&self.repositories);
@@ -45,7 +46,7 @@ impl KeeperArguments {
             return Err(inside(own));
         }
         let policy = match &self.policy {
-            Some(file) => policy(session, file, Some(key))?,
+            Some(file) => policy(session, file, keys)?,
             None => {
                 let keys = self.witnesses.iter().map(|text| cosigner(text));
                 Policy::any_of(&keys.collect::<Result<Vec<_>, _>>()?)
@@ -57,7 +58,7 @@ impl KeeperArguments {
         }
         let mut anchors = Vec::new();
         for folder in &self.repositories {
-            let read = git::kept(folder, key).map_err(|e| {
+            let read = git::kept(folder, key.name(), keys).map_err(|e| {
                 let next = "name a clone that was fetched, and check that git is installed";
                 Failure::new(codes::NO_VERDICT, format!("--anchor-git: {e}"), next).at(folder)
             })?;
@@ -89,14 +90,14 @@ pub(super) fn authorities(session: &Session, file: &Path) -> Result<Authorities,
 }
 
 /// Reads a policy, which must be about the log, if it names logs.
-pub(super) fn policy(session: &Session, file: &Path, key: Option<&VerifierKey>) -> Result<Policy, Failure> {
+pub(super) fn policy(session: &Session, file: &Path, keys: &[VerifierKey]) -> Result<Policy, Failure> {
     let wrong = |what: String, next: &str| {
         Failure::new(codes::NO_VERDICT, format!("--policy: {what}"), next).at(file)
     };
     let bytes = session.env.disk.read(file, POLICY_BYTES_MAX).map_err(|e| wrong(e.why, "check the path"))?;
     let policy = Policy::from_text(&bytes)
         .map_err(|e| wrong(e.to_string(), "see c2sp.org/tlog-policy for the form of each line"))?;
-    match key.is_none_or(|key| policy.covers(key)) {
+    match keys.iter().any(|key| policy.covers(key)) {
         true => Ok(policy),
         false => Err(wrong("it names other logs, not this one".into(), "use the policy of this log")),
     }

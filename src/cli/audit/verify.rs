@@ -12,7 +12,8 @@ use crate::env::Disk;
 use crate::trail::anchors::Kind;
 use crate::trail::export::{BUNDLE_BYTES_MAX, Unpacked, unpack};
 use crate::trail::verify::{
-    Anchor, AnchorRow, AnchorState, Check, CheckResult, Finding, Outcome, Report, Trust, Verdict, verify,
+    Anchor, AnchorRow, AnchorState, Check, CheckResult, Finding, Outcome, Report, Trust, Verdict, keys_of,
+    verify,
 };
 use crate::trail::{Folder, Home, LogKey, VerifierKey};
 use serde::Serialize;
@@ -104,8 +105,9 @@ pub(in crate::cli) fn case(arguments: &LogArguments, session: &mut Session) -> R
     let roster = arguments.roster.as_deref().map(parse_roster).transpose()?;
     if let (Some(bundle), Some(key)) = (&arguments.bundle, &given) {
         let Unpacked { disk, folder } = unpack_file(session, bundle)?;
+        let keys = keys(&disk, &folder, key)?;
         // Nothing that was named lies in the bundle.
-        let trust = trust(arguments, session, (key.clone(), roster), None)?;
+        let trust = trust(arguments, session, (key.clone(), &keys, roster), None)?;
         return Ok(Case { disk, folder, trust, key_from: "given" });
     }
     let (folder, key, key_from, roster) = match (&arguments.folder, given) {
@@ -124,8 +126,9 @@ pub(in crate::cli) fn case(arguments: &LogArguments, session: &mut Session) -> R
             (home.log(), key, from, roster.or(Some(home.install.roster)))
         }
     };
-    let trust = trust(arguments, session, (key, roster), Some(folder.root()))?;
     let disk = session.env.disk.clone();
+    let keys = keys(&disk, &folder, &key)?;
+    let trust = trust(arguments, session, (key, &keys, roster), Some(folder.root()))?;
     Ok(Case { disk, folder, trust, key_from })
 }
 
@@ -133,15 +136,15 @@ pub(in crate::cli) fn case(arguments: &LogArguments, session: &mut Session) -> R
 fn trust(
     arguments: &LogArguments,
     session: &mut Session,
-    (key, roster): (VerifierKey, Option<Digest>),
+    (key, keys, roster): (VerifierKey, &[VerifierKey], Option<Digest>),
     log: Option<&Path>,
 ) -> Result<Trust, Failure> {
     let anchor = |path: &PathBuf| match log.is_some_and(|log| path.starts_with(log)) {
         true => Err(inside(path)),
-        false => read_anchor(session, path, &key),
+        false => read_anchor(session, path, keys),
     };
     let mut anchors = arguments.anchors.iter().map(anchor).collect::<Result<Vec<_>, _>>()?;
-    let (keepers, of_repositories) = arguments.keepers.read(session, &key, log)?;
+    let (keepers, of_repositories) = arguments.keepers.read(session, &key, keys, log)?;
     anchors.extend(of_repositories);
     Ok(Trust { key, roster, anchors, keepers })
 }
@@ -182,11 +185,20 @@ pub(super) fn inside(path: &Path) -> Failure {
     Failure::new(codes::NO_VERDICT, "an anchor out of the log's own folder proves nothing", next).at(path)
 }
 
-fn read_anchor(session: &Session, path: &Path, key: &VerifierKey) -> Result<Anchor, Failure> {
+/// The log's keys in turn: a checkpoint may be signed by any of them.
+fn keys(disk: &Arc<dyn Disk>, folder: &Folder, key: &VerifierKey) -> Result<Vec<VerifierKey>, Failure> {
+    keys_of(disk.as_ref(), folder, key).map_err(|e| {
+        Failure::new(codes::NO_VERDICT, e.to_string(), "check that you may read the log").at(folder.root())
+    })
+}
+
+fn read_anchor(session: &Session, path: &Path, keys: &[VerifierKey]) -> Result<Anchor, Failure> {
     let wrong = |what: String, next: &str| Failure::new(codes::NO_VERDICT, what, next).at(path);
     let note = session.env.disk.read(path, ANCHOR_BYTES_MAX);
     let note = note.map_err(|e| wrong(format!("the anchor: {}", e.why), "check the path"))?;
-    Anchor::from_checkpoint(&path.to_string_lossy(), &note, key, None).map_err(|e| {
+    let read = |key| Anchor::from_checkpoint(&path.to_string_lossy(), &note, key, None);
+    let (last, others) = keys.split_last().ok_or_else(|| wrong("there is no key".into(), "give `--key`"))?;
+    others.iter().find_map(|key| read(key).ok()).map_or_else(|| read(last), Ok).map_err(|e| {
         let next = "give a file that was copied from the log's folder `checkpoints`, unchanged";
         wrong(format!("this is no checkpoint of this log: {e}"), next)
     })

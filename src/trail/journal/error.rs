@@ -3,6 +3,7 @@
 use super::super::chain::ChainError;
 use super::super::checkpoint::{CheckpointError, NewestError};
 use super::super::lines::Place;
+use super::super::mirror::MirrorError;
 use super::super::objects::ObjectError;
 use crate::domain::id::RunId;
 use crate::domain::text::Text;
@@ -67,6 +68,10 @@ pub enum JournalError {
     Entry(Text<256>),
     #[error("the run {0} is finished; nothing can be added to it. Nothing was written")]
     Finished(RunId),
+    #[error(
+        "{0}. What this process had recorded is on this machine, and nothing was done that the mirror does not hold"
+    )]
+    Mirror(#[from] MirrorError),
     #[error("the log is closed; nothing was written")]
     Closed,
     #[error(

@@ -12,6 +12,7 @@ use super::super::note::NOTE_BYTES_MAX;
 use super::Trust;
 use super::files::{regular, stranger};
 use super::heads::{Heads, Known};
+use super::keys::Keys;
 use super::report::{AnchorRow, AnchorState, CHANGED, Check, Findings, NOT_BELIEVED, Severity, UNFOUND};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -67,11 +68,11 @@ impl Rows {
 pub(super) fn collect(
     disk: &dyn Disk,
     folder: &Folder,
-    trust: &Trust,
+    (trust, keys): (&Trust, &Keys),
     heads: &mut Heads,
     found: &mut Findings,
 ) -> Result<Rows, DiskError> {
-    let mut look = Look { disk, folder, trust, heads, found, rows: Rows::default() };
+    let mut look = Look { disk, folder, trust, keys, heads, found, rows: Rows::default() };
     for name in disk.list(&folder.anchors())? {
         let Some((kind, size)) = Kind::of_name(&name) else {
             stranger("anchors", &name, look.found);
@@ -123,6 +124,7 @@ struct Look<'a> {
     disk: &'a dyn Disk,
     folder: &'a Folder,
     trust: &'a Trust,
+    keys: &'a Keys,
     heads: &'a mut Heads,
     found: &'a mut Findings,
     rows: Rows,
@@ -133,7 +135,8 @@ impl Look<'_> {
     /// that must be met, whoever the witnesses are.
     fn cosigned(&mut self, name: &str, size: u64, bytes: &[u8]) -> Result<(), String> {
         let policy = &self.trust.keepers.policy;
-        let read = Cosigned::open(bytes, &self.trust.key, &policy.witnesses()).map_err(|e| e.to_string())?;
+        let read =
+            Cosigned::open(bytes, self.keys.at(size), &policy.witnesses()).map_err(|e| e.to_string())?;
         let Cosigned { checkpoint, by, others } = read;
         named(checkpoint.size, size)?;
         let keys: Vec<CosignerKey> = by.iter().map(|c| c.key.clone()).collect();
@@ -175,7 +178,7 @@ impl Look<'_> {
         if !stamp.is_over(&note) {
             return Err(StampError::Imprint.to_string());
         }
-        let checkpoint = Checkpoint::open(&note, &self.trust.key).map_err(|e| e.to_string())?;
+        let checkpoint = Checkpoint::open(&note, self.keys.at(size)).map_err(|e| e.to_string())?;
         named(checkpoint.size, size)?;
         let authorities = &self.trust.keepers.authorities;
         let judged = match authorities.is_empty() {

@@ -2,13 +2,14 @@
 
 use super::super::anchors::Kind;
 use super::super::chain::Chain;
-use super::super::checkpoint::Checkpoint;
+use super::super::checkpoint::{Checkpoint, CheckpointError};
 use super::super::lines::{Lines, Piece, Place};
 use super::super::note::NOTE_BYTES_MAX;
-use super::super::{Folder, Objects};
+use super::super::{Folder, Objects, VerifierKey};
 use super::anchors::Rows;
 use super::files::{Files, regular};
 use super::heads::{Heads, Known};
+use super::keys::Keys;
 use super::records::Records;
 use super::report::{
     CAN_BE_TAKEN_AWAY, CHANGED, Check, Facts, Findings, NOT_OURS, Report, Severity, UNFINISHED,
@@ -31,6 +32,7 @@ pub(super) struct Bench<'a> {
     pub(super) folder: Folder,
     pub(super) objects: Objects,
     pub(super) trust: &'a Trust,
+    pub(super) keys: Keys,
     pub(super) found: Findings,
     /// Sizes of the checkpoints, ascending.
     pub(super) checkpoints: Vec<u64>,
@@ -61,12 +63,11 @@ impl<'a> Scan<'a> {
         disk: Arc<dyn Disk>,
         folder: Folder,
         trust: &'a Trust,
-        files: Files,
-        (heads, rows): (Heads, Rows),
+        (keys, files, heads, rows): (Keys, Files, Heads, Rows),
         found: Findings,
     ) -> Self {
         let objects = Objects::new(disk.clone(), &folder);
-        let bench = Bench { disk, folder, objects, trust, found, checkpoints: files.checkpoints };
+        let bench = Bench { disk, folder, objects, trust, keys, found, checkpoints: files.checkpoints };
         Self {
             anchored: None,
             elsewhere: None,
@@ -118,6 +119,10 @@ impl<'a> Scan<'a> {
             }
             Ok(line) => {
                 self.follow(place, &line);
+                if let Event::LogHandedOver(event) = &line.event {
+                    let root = self.chain.tree().root();
+                    self.runs.handed_over(&mut self.bench, place, &line, event, root);
+                }
                 self.chain.push(bytes, line.time);
                 self.closed = matches!(line.event, Event::LogClosed(_));
                 self.records.line(&mut self.bench, place, &line)?;
@@ -210,7 +215,7 @@ impl<'a> Scan<'a> {
             return Ok(None);
         }
         let read = match self.bench.disk.read(&path, NOTE_BYTES_MAX) {
-            Ok(bytes) => Checkpoint::open(&bytes, &self.bench.trust.key).map_err(|e| e.to_string()),
+            Ok(bytes) => self.open(&bytes, size).map_err(|e| e.to_string()),
             Err(e) => Err(e.to_string()),
         };
         match read {
@@ -229,6 +234,20 @@ impl<'a> Scan<'a> {
                     CHANGED,
                 );
                 Ok(None)
+            }
+        }
+    }
+
+    /// Opens a checkpoint with the key that signs heads of its size.
+    fn open(&self, bytes: &[u8], size: Option<u64>) -> Result<Checkpoint, CheckpointError> {
+        let keys = &self.bench.keys;
+        let with = |key: &VerifierKey| Checkpoint::open(bytes, key);
+        match size {
+            Some(size) => with(keys.at(size)),
+            // The newest says its size itself.
+            None => {
+                let fits = |key: &&_| with(key).is_ok_and(|read| keys.at(read.size) == *key);
+                with(keys.all().find(fits).unwrap_or(keys.at(u64::MAX)))
             }
         }
     }
