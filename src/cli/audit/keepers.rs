@@ -63,8 +63,12 @@ impl KeeperArguments {
                 Failure::new(codes::NO_VERDICT, format!("--anchor-git: {e}"), next).at(folder)
             })?;
             if read.foreign > 0 {
-                let what = "commits there hold a checkpoint by another key: passed over";
-                session.out.notice(&format!("{}: {} {what}\n", folder.display(), read.foreign));
+                let (commits, hold) = match read.foreign {
+                    1 => ("1 commit".to_owned(), "holds"),
+                    n => (format!("{n} commits"), "hold"),
+                };
+                let what = format!("{commits} there {hold} a checkpoint by another key: passed over");
+                session.out.notice(&format!("{}: {what}\n", folder.display()));
             }
             anchors.extend(read.anchors);
             keepers.commits.get_or_insert_default().extend(read.commits);

@@ -16,7 +16,7 @@ use asn1::{Info, malformed};
 use aws_lc_rs::digest::{Algorithm, digest};
 use cms::cert::CertificateChoices;
 use cms::signed_data::{SignedData, SignerIdentifier, SignerInfo};
-use der::asn1::ObjectIdentifier;
+use der::asn1::{ObjectIdentifier, OctetString};
 use der::{Decode, Encode};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
@@ -115,12 +115,11 @@ impl Stamp {
         let signed: SignedData =
             token.content.decode_as().map_err(malformed("its signed data cannot be read"))?;
         let [signer] = signed.signer_infos.0.as_slice() else { return Err(not_signed()) };
-        let content = match &signed.encap_content_info.econtent {
-            Some(content) if signed.encap_content_info.econtent_type == asn1::ID_TST_INFO => {
-                content.value().to_vec()
-            }
-            _ => return Err(not_signed()),
-        };
+        let enclosed = &signed.encap_content_info;
+        let content = enclosed.econtent.as_ref().filter(|_| enclosed.econtent_type == asn1::ID_TST_INFO);
+        let content: OctetString =
+            content.ok_or_else(not_signed)?.decode_as().map_err(malformed("its content cannot be read"))?;
+        let content = content.into_bytes();
         let mut certificates = Vec::new();
         for choice in signed.certificates.iter().flat_map(|set| set.0.iter()) {
             let CertificateChoices::Certificate(certificate) = choice else { continue };
@@ -200,7 +199,7 @@ impl Stamp {
         if sort != Some(asn1::ID_TST_INFO) {
             return Err(wrong("it is over another type of content"));
         }
-        let want = one(asn1::ID_MESSAGE_DIGEST).and_then(|v| der::asn1::OctetString::from_der(&v).ok());
+        let want = one(asn1::ID_MESSAGE_DIGEST).and_then(|v| OctetString::from_der(&v).ok());
         if want.is_none_or(|want| want.as_bytes() != digest(hash, &self.content).as_ref()) {
             return Err(wrong("the content was changed after it was signed"));
         }

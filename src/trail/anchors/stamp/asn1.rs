@@ -121,7 +121,7 @@ pub(super) fn info(content: &[u8]) -> Result<Info, StampError> {
         return Err(unreadable("it is of a version, or has an extension, that is not known here"));
     }
     let algorithm = strong(&imprint.hash_algorithm.oid).ok_or(StampError::Weak)?;
-    let imprint = Imprint { algorithm, hash: imprint.hashed_message.into_bytes().into() };
+    let imprint = Imprint { algorithm, hash: imprint.hashed_message.into_bytes() };
     let time = generalized(&time).ok_or_else(|| unreadable("its time cannot be read"))?;
     Ok(Info { imprint, time, nonce })
 }
