@@ -31,7 +31,7 @@ pub struct Obtained {
 /// Why an answer came, or did not.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CallError {
-    #[error("the address {0:?} is not one of http or https with a host")]
+    #[error("the address {0:?} is not one of http or https with a host, and no name or password before it")]
     Address(String),
     #[error("{}: {}", .0.host, .0.why())]
     Wire(#[from] WireError),
@@ -41,9 +41,23 @@ pub enum CallError {
     Disk(#[from] DiskError),
 }
 
+/// Addresses in a text, without what stands before their @.
+pub fn without_passwords(text: &str) -> String {
+    let mut out = String::new();
+    for (n, part) in text.split("://").enumerate() {
+        let end = part.find(|c: char| c == '/' || c.is_whitespace()).unwrap_or(part.len());
+        let at = part[..end].rfind('@').map_or(0, |at| at + 1);
+        if n > 0 {
+            out.push_str("://");
+        }
+        out.push_str(if n > 0 { &part[at..] } else { part });
+    }
+    out
+}
+
 /// Where a request goes.
 pub(crate) fn address(url: &str, path: &str) -> Result<http::Uri, CallError> {
-    let bad = || CallError::Address(url.chars().take(200).collect());
+    let bad = || CallError::Address(without_passwords(url).chars().take(200).collect());
     let whole =
         if path.is_empty() { url.to_owned() } else { format!("{}/{path}", url.trim_end_matches('/')) };
     let uri: http::Uri = whole.parse().map_err(|_| bad())?;

@@ -14,7 +14,7 @@ mod keeper;
 mod stamps;
 #[path = "support/team.rs"]
 mod team;
-#[path = "anchors/tsa.rs"]
+#[path = "support/tsa.rs"]
 mod tsa;
 #[path = "anchors/witness.rs"]
 mod witness;

@@ -2,7 +2,7 @@
 //! by the log. Git's plumbing is used, so that neither index nor work tree is touched; the repository
 //! may be bare. Keys, names and remotes are as git is configured.
 
-use super::{CallError, Head, Obtained};
+use super::{CallError, Head, Obtained, without_passwords};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::env::child;
@@ -103,20 +103,6 @@ impl Repository {
     fn is_ancestor(&self, old: &str, new: &str) -> Result<bool, GitError> {
         Ok(self.try_git(&["merge-base", "--is-ancestor", old, new], b"")?.0 == Some(0))
     }
-}
-
-/// URLs in git's messages, without what stands before their @.
-fn without_passwords(text: &str) -> String {
-    let mut out = String::new();
-    for (n, part) in text.split("://").enumerate() {
-        let end = part.find(|c: char| c == '/' || c.is_whitespace()).unwrap_or(part.len());
-        let at = part[..end].rfind('@').map_or(0, |at| at + 1);
-        if n > 0 {
-            out.push_str("://");
-        }
-        out.push_str(if n > 0 { &part[at..] } else { part });
-    }
-    out
 }
 
 /// What is wanted of a repository.

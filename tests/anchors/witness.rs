@@ -141,7 +141,7 @@ fn an_answer_that_does_not_hold_is_not_kept() {
     let nowhere = ["--witness", "http://127.0.0.1:9/", "--witness-vkey", &keeper.vkey()];
     assert!(house.anchored(1, &nowhere).contains("connection refused"));
     let secret = ["--witness", "http://kim:s3cret@127.0.0.1:9/", "--witness-vkey", &keeper.vkey()];
-    assert!(house.anchored(1, &secret).contains("without a name or password"));
+    assert!(house.anchored(1, &secret).contains("no name or password before it"));
 }
 
 /// The witness of these tests is none that signs whatever it is shown.

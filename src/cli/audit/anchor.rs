@@ -5,7 +5,7 @@ use super::keepers::{authorities, cosigner, policy};
 use crate::anchor::git::{self, BRANCH, GitError, Wanted};
 use crate::anchor::tsa::{self, TsaError};
 use crate::anchor::witness::{self, WitnessError};
-use crate::anchor::{CallError, Head, HeadError, Obtained};
+use crate::anchor::{CallError, Head, HeadError, Obtained, without_passwords};
 use crate::cli::codes;
 use crate::cli::error::Failure;
 use crate::cli::ground::{disk_failure, home_failure, read_failure};
@@ -13,7 +13,8 @@ use crate::cli::world::{HomeArguments, runtime, unreadable};
 use crate::cli::{ExitCode, Session};
 use crate::domain::text::count;
 use crate::trail::Home;
-use crate::trail::anchors::ANCHOR_BYTES_MAX;
+use crate::trail::anchors::stamp::StampError;
+use crate::trail::anchors::{ANCHOR_BYTES_MAX, CosignerKey, Kind};
 use crate::wire::Wire;
 use crate::wire::net::{Net, NetOptions, Roots};
 use serde::Serialize;
@@ -73,7 +74,7 @@ pub(super) struct Arguments {
 struct AnchorObject<'a> {
     by: &'a str,
     file: String,
-    kind: crate::trail::anchors::Kind,
+    keeper: Kind,
     #[serde(skip_serializing_if = "Option::is_none")]
     pushed_to: Option<&'a str>,
     size: u64,
@@ -111,7 +112,8 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
     let (wire, runtime) = (wire(arguments, session)?, runtime()?);
     if let Some(url) = &arguments.tsa {
         let asked = tsa::ask(wire.as_ref(), url, &believed, &head, &session.env.random);
-        let done = runtime.block_on(asked).map_err(|e| tsa_failure(Path::new(url), &e))?;
+        let done =
+            runtime.block_on(asked).map_err(|e| tsa_failure(Path::new(&without_passwords(url)), &e))?;
         show(session, &done, None);
         return Ok(ExitCode::Done);
     }
@@ -131,7 +133,7 @@ fn witnesses(
     arguments: &Arguments,
     session: &Session,
     head: &Head,
-) -> Result<Vec<(crate::trail::anchors::CosignerKey, String)>, Failure> {
+) -> Result<Vec<(CosignerKey, String)>, Failure> {
     if let Some(file) = &arguments.policy {
         let policy = policy(session, file, &head.keys).map_err(argument)?;
         return match policy.urls() {
@@ -163,6 +165,7 @@ fn head(home: &Home, session: &Session) -> Result<Head, Failure> {
     })
 }
 
+/// Nothing is sent twice by itself here: a keeper that does not answer is named, and asked again by hand.
 fn wire(arguments: &Arguments, session: &Session) -> Result<Arc<dyn Wire>, Failure> {
     let roots = match &arguments.ca {
         None => Roots::System,
@@ -173,7 +176,7 @@ fn wire(arguments: &Arguments, session: &Session) -> Result<Arc<dyn Wire>, Failu
     };
     let net = Net::new(NetOptions { roots, resolve: None, plain: true });
     let net = net.map_err(|e| Failure::new(codes::NETWORK, e.to_string(), "check the CA file"))?;
-    Ok(session.line.around(net, None))
+    Ok(Arc::new(net))
 }
 
 /// The request, for somebody to carry.
@@ -207,7 +210,7 @@ fn lines(size: u64) -> String {
 fn show(session: &mut Session, done: &Obtained, pushed_to: Option<&str>) {
     let Obtained { kind, size, file, by, time } = done;
     let path = file.to_string_lossy().into_owned();
-    let object = AnchorObject { by, file: path, kind: *kind, pushed_to, size: *size, time: *time };
+    let object = AnchorObject { by, file: path, keeper: *kind, pushed_to, size: *size, time: *time };
     session.out.object("anchor", &object);
     let at = time.map(|t| format!(", at {}", t.short())).unwrap_or_default();
     session.out.line(&format!("Anchored {}: {by}{at}.", lines(*size)));
@@ -252,12 +255,15 @@ fn witness_failure(url: &str, e: &WitnessError) -> Failure {
         WitnessError::Clock(_) => "compare both clocks; such an anchor would contradict the log",
         WitnessError::Kept(_) => "run `reissue audit verify`: it says what is wrong with the anchors",
     };
-    not_anchored(Path::new(url), e.to_string(), next)
+    not_anchored(Path::new(&without_passwords(url)), e.to_string(), next)
 }
 
 fn tsa_failure(place: &Path, e: &TsaError) -> Failure {
     let next = match e {
         TsaError::Call(e) => call_next(e),
+        TsaError::Stamp(StampError::Malformed(_)) => "give the authority's whole reply, as it came (DER)",
+        TsaError::Stamp(StampError::Refused(..)) => "ask whoever runs the authority why it refuses",
+        TsaError::Stamp(e) if e.is_change() => "do not rely on it; ask again, and compare the two answers",
         TsaError::Stamp(_) => "compare the certificates in `--tsa-ca` with what the authority publishes",
         TsaError::Clock(_) => "compare both clocks; such an anchor would contradict the log",
         TsaError::NoCheckpoint => {

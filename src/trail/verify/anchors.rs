@@ -45,7 +45,7 @@ impl Rows {
     }
     /// A head was met while reading.
     pub(super) fn holds(&mut self, kind: Kind, size: u64, who: &str, time: Option<Timestamp>) {
-        let (state, why) = (AnchorState::Holds, Text::lossy(who));
+        let (state, why) = (AnchorState::Holds, Text::lossy(who.trim_end_matches(',')));
         self.put(AnchorRow { kind, state, size: Some(size), time, why });
     }
     fn recorded(&mut self, kind: Kind, size: u64, why: &str) {

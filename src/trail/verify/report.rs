@@ -270,6 +270,7 @@ pub enum AnchorState {
 /// The best anchor of one kind, or that there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AnchorRow {
+    #[serde(rename = "keeper")]
     pub kind: Kind,
     pub state: AnchorState,
     /// Lines that it covers.

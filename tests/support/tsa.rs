@@ -1,5 +1,7 @@
 //! Openssl's own time stamping authority, with a certificate authority made for the test.
 
+#![allow(dead_code)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -129,9 +131,27 @@ impl Tsa {
 
     /// The same content, signed again by another certificate: what no honest authority would sign.
     pub(crate) fn signed_again(&self, reply: &[u8], name: &str, more: &[&str]) -> Vec<u8> {
+        self.sign(&self.content(reply), name, more)
+    }
+
+    /// A good reply over these bytes that states this time: `20261123130000Z`.
+    pub(crate) fn stamp_at(&self, name: &str, over: &[u8], time: &str) -> Vec<u8> {
+        let reply = self.reply(name, &self.query(over, "-sha256"), "");
+        let mut content = self.content(&reply);
+        let at = content.windows(2).position(|w| w == [0x18, 15]).unwrap() + 2;
+        content[at..at + 15].copy_from_slice(time.as_bytes());
+        self.sign(&content, name, &["-cades"])
+    }
+
+    fn content(&self, reply: &[u8]) -> Vec<u8> {
         fs::write(self.path("r.tsr"), reply).unwrap();
         self.openssl(&["ts", "-reply", "-in", "r.tsr", "-token_out", "-out", "t.der"]);
         self.openssl(&["cms", "-verify", "-noverify", "-inform", "DER", "-in", "t.der", "-out", "c.der"]);
+        self.read("c.der")
+    }
+
+    fn sign(&self, content: &[u8], name: &str, more: &[&str]) -> Vec<u8> {
+        fs::write(self.path("c.der"), content).unwrap();
         let (pem, key) = (format!("{name}.pem"), format!("{name}.key"));
         let what =
             ["cms", "-sign", "-in", "c.der", "-binary", "-nodetach", "-outform", "DER", "-out", "s.der"];
