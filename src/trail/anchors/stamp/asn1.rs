@@ -68,7 +68,7 @@ pub(super) fn token(reply: &[u8]) -> Result<ContentInfo, StampError> {
         Ok((status, token))
     });
     let (status, token) = read.map_err(malformed("it is no reply of a time stamping authority"))?;
-    let (number, text) = status.sequence(|r| said(r)).map_err(malformed("its status cannot be read"))?;
+    let (number, text) = status.sequence(said).map_err(malformed("its status cannot be read"))?;
     match token {
         // 0 is granted, 1 granted with modifications.
         Some(token) if number <= 1 => Ok(token),
