@@ -11,7 +11,8 @@ pub use head::{Head, HeadError};
 
 use crate::domain::time::Timestamp;
 use crate::env::DiskError;
-use crate::trail::anchors::Kind;
+use crate::trail::anchors::record::Place;
+use crate::trail::anchors::{Kind, Record};
 use crate::wire::{Wire, WireError};
 use bytes::Bytes;
 use std::path::PathBuf;
@@ -26,6 +27,18 @@ pub struct Obtained {
     /// Who gave it, for people.
     pub by: String,
     pub time: Option<Timestamp>,
+}
+
+/// Keeps a record of where the head is kept.
+pub fn record(head: &Head, place: Place, by: String, time: Option<Timestamp>) -> Result<Obtained, DiskError> {
+    let kind = match &place {
+        Place::Git { .. } => Kind::Git,
+        Place::Blob { .. } => Kind::Blob,
+    };
+    let file = head.folder.anchors().join(kind.file_name(head.size()).unwrap_or_default());
+    head.disk.make_folder(&head.folder.anchors())?;
+    head.disk.write_atomic(&file, &Record::new(&head.checkpoint, place).to_bytes())?;
+    Ok(Obtained { kind, size: head.size(), file, by, time })
 }
 
 /// Why an answer came, or did not.

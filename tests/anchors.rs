@@ -1,9 +1,11 @@
 //! Anchors, each kind with its real counterpart: openssl's own time stamping authority, a bare git
-//! remote, a small witness that persists before it replies. The real program obtains them, and
+//! remote, a lab's blobs (Azurite's: `tests/azurite.rs`), a small witness that persists before it replies. The real program obtains them, and
 //! `audit verify` judges them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "anchors/blob.rs"]
+mod blob;
 #[path = "anchors/git.rs"]
 mod git;
 #[path = "anchors/house.rs"]

@@ -134,6 +134,11 @@ fn anchored(desk: &mut Desk) {
     desk.must(0, &["audit", "anchor", "--git", "kept.git"]);
     desk.must(0, &["audit", "anchor", "--git", "kept.git", "--json"]);
     desk.must(0, &["audit", "anchor", "--tsq-out", "kept.tsq"]);
+    let blob = "https://kept.blob.core.usgovcloudapi.net/anchors";
+    for last in [&[][..], &["--json"]] {
+        let keep = ["audit", "anchor", "--blob", blob, "--keep-for", "30d", "--lab", "lab"];
+        desk.must(0, &[&keep[..], last].concat());
+    }
     let witness = "w.example+fd0a1844+BAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
     for url in ["http://127.0.0.1:9", "https://127.0.0.1:9", "ftp://kim:s3cret@x"] {
         desk.must(1, &["audit", "anchor", "--witness", url, "--witness-vkey", witness]);

@@ -146,12 +146,9 @@ pub fn commit(wanted: &Wanted<'_>, head: &Head) -> Result<(Obtained, Option<Stri
         file: Text::lossy(&file),
         pushed_to: remote.as_deref().map(Text::lossy),
     };
-    let record = head.folder.anchors().join(Kind::Git.file_name(head.size()).unwrap_or_default());
-    head.disk.make_folder(&head.folder.anchors()).map_err(CallError::from)?;
-    let bytes = Record::new(&head.checkpoint, place).to_bytes();
-    head.disk.write_atomic(&record, &bytes).map_err(CallError::from)?;
     let by = format!("commit {commit} of {}", wanted.branch);
-    Ok((Obtained { kind: Kind::Git, size: head.size(), file: record, by, time: None }, remote))
+    let done = super::record(head, place, by, None).map_err(CallError::from)?;
+    Ok((done, remote))
 }
 
 fn remote(repository: &Repository, wanted: Option<&str>) -> Result<Option<String>, GitError> {

@@ -15,7 +15,18 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new() -> Self {
-        let team = Team::sit_down("reissue: 1\n");
+        Self::of(Team::sit_down("reissue: 1\n"))
+    }
+
+    /// With a lab tenant that is served, and its operator.
+    pub(crate) fn beside_a_lab() -> Self {
+        Self::of(Team::gather_around(
+            include_str!("../cases/desk.yaml"),
+            &["--fast", "--ledger", "ledger.json"],
+        ))
+    }
+
+    fn of(team: Team) -> Self {
         team.must(
             0,
             &["init", "--tenant", TENANT, "--cloud", "us_gov_high", "--roster", "roster.yaml", "--lab"],

@@ -1,6 +1,8 @@
 //! `reissue audit anchor`: has somebody else remember the newest checkpoint. It takes no lock and
 //! appends nothing to the log.
 
+mod blob;
+
 use super::keepers::{authorities, cosigner, policy};
 use crate::anchor::git::{self, BRANCH, GitError, Wanted};
 use crate::anchor::tsa::{self, TsaError};
@@ -9,7 +11,7 @@ use crate::anchor::{CallError, Head, HeadError, Obtained, without_passwords};
 use crate::cli::codes;
 use crate::cli::error::Failure;
 use crate::cli::ground::{disk_failure, home_failure, read_failure};
-use crate::cli::world::{HomeArguments, runtime, unreadable};
+use crate::cli::world::{ActingArguments, HomeArguments, runtime, unreadable};
 use crate::cli::{ExitCode, Session};
 use crate::domain::text::count;
 use crate::trail::Home;
@@ -63,11 +65,19 @@ pub(super) struct Arguments {
     /// Ask every witness of this C2SP tlog-policy file that has a URL there
     #[arg(long, value_name = "FILE", group = "keeper")]
     policy: Option<PathBuf>,
+    /// Put the checkpoint into a blob below this address, https://ACCOUNT…/CONTAINER, and lock it there
+    #[arg(long, value_name = "URL", group = "keeper", requires = "keep_for")]
+    blob: Option<String>,
+    /// How long nobody may change the blob; this cannot be taken back: 365d
+    #[arg(long, value_name = "SPAN", requires = "blob")]
+    keep_for: Option<String>,
     /// Certificates (PEM) to believe in TLS, beside the machine's own
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     #[command(flatten)]
     home: HomeArguments,
+    #[command(flatten)]
+    acting: ActingArguments,
 }
 
 #[derive(Serialize)]
@@ -96,6 +106,9 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
                 .line("Not pushed: the repository has no remote. On this machine alone it proves little.");
         }
         return Ok(ExitCode::Done);
+    }
+    if let Some(url) = &arguments.blob {
+        return blob::keep(arguments, url, session, (&home, &head));
     }
     if let Some(out) = &arguments.tsq_out {
         return request(&head, out, session);
