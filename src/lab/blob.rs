@@ -7,6 +7,7 @@ use super::answer::{Answer, Outcome};
 use super::ask::Ask;
 use super::ledger::Write;
 use super::state::State;
+use crate::domain::time::Timestamp;
 use http::Method;
 use std::collections::BTreeMap;
 
@@ -62,65 +63,74 @@ fn answer(state: &mut State, ask: &Ask, account: &str) -> Outcome {
         return Err(error(411, "MissingContentLengthHeader"));
     }
     let key = (account.to_owned(), ask.path.clone());
-    let sort = ask.header("x-ms-blob-type").unwrap_or_default();
-    let wrote = |state: &mut State, operation: &str| {
-        let (operation, object) = (operation.to_owned(), format!("{account}{}", ask.path));
-        state.ledger.writes.push(Write { at: now, caller: caller.clone(), operation, object, key_id: None });
-    };
-    match (&ask.method, ask.option("comp")) {
-        (&Method::GET, None) => match state.blobs.get(&key) {
-            Some(blob) => Ok(blob.told(Answer::bytes(200, blob.bytes.clone()))),
-            None => Err(error(404, "BlobNotFound")),
-        },
-        (&Method::HEAD, None) => match state.blobs.get(&key) {
-            Some(blob) => Ok(blob.told(Answer::empty(200))),
-            None => Err(error(404, "BlobNotFound")),
-        },
-        (&Method::PUT, None) if !matches!(sort, "AppendBlob" | "BlockBlob") => {
-            Err(error(400, "InvalidHeaderValue"))
+    let blob = state.blobs.get_mut(&key);
+    let operation = match (&ask.method, ask.option("comp"), blob) {
+        (&Method::PUT, None, blob) => {
+            let made = put(ask, blob.as_deref())?;
+            state.blobs.insert(key, made);
+            "putBlob"
         }
-        (&Method::PUT, None) if state.blobs.get(&key).is_some_and(|b| b.policy.is_some()) => {
-            Err(error(409, "BlobImmutableDueToPolicy"))
+        (_, _, None) => return Err(error(404, "BlobNotFound")),
+        (&Method::GET, None, Some(blob)) => return Ok(blob.told(Answer::bytes(200, blob.bytes.clone()))),
+        (&Method::HEAD, None, Some(blob)) => return Ok(blob.told(Answer::empty(200))),
+        (&Method::PUT, Some("appendblock"), Some(blob)) => {
+            let offset = append(ask, blob)?;
+            state.wrote(now, &caller, "appendBlock", format!("{account}{}", ask.path));
+            return Ok(Answer::empty(201).with("x-ms-blob-append-offset", offset));
         }
-        (&Method::PUT, None)
-            if state.blobs.contains_key(&key) && ask.header("if-none-match") == Some("*") =>
-        {
-            Err(error(409, "BlobAlreadyExists"))
-        }
-        (&Method::PUT, None) => {
-            let (bytes, sort) = (ask.body.to_vec(), sort.to_owned());
-            state.blobs.insert(key, Blob { bytes, sort, policy: None });
-            wrote(state, "putBlob");
-            Ok(Answer::empty(201))
-        }
-        (&Method::PUT, Some("appendblock")) => {
-            let blob = &mut state.blobs.get_mut(&key).ok_or_else(|| error(404, "BlobNotFound"))?.bytes;
-            let position = ask.header("x-ms-blob-condition-appendpos");
-            if position.is_some_and(|p| p != blob.len().to_string()) {
-                return Err(error(412, "AppendPositionConditionNotMet"));
-            }
-            if ask.body.is_empty() || ask.body.len() > BLOCKS_BYTES_MAX {
-                return Err(error(413, "RequestBodyTooLarge"));
-            }
-            let offset = blob.len().to_string();
-            blob.extend_from_slice(&ask.body);
-            wrote(state, "appendBlock");
-            Ok(Answer::empty(201).with("x-ms-blob-append-offset", offset))
-        }
-        (&Method::PUT, Some("immutabilityPolicies")) => {
-            let blob = state.blobs.get_mut(&key).ok_or_else(|| error(404, "BlobNotFound"))?;
-            let told = |name: &str| ask.header(name).map(str::to_owned);
-            let until = told("x-ms-immutability-policy-until-date");
-            let until = until.ok_or_else(|| error(400, "MissingRequiredHeader"))?;
-            let mode = told("x-ms-immutability-policy-mode").unwrap_or_else(|| "Unlocked".into());
-            if blob.policy.as_ref().is_some_and(|(_, old)| old == "Locked" && mode != "Locked") {
-                return Err(error(409, "ImmutabilityPolicyLocked"));
-            }
-            blob.policy = Some((until, mode));
+        (&Method::PUT, Some("immutabilityPolicies"), Some(blob)) => {
+            set_policy(ask, blob)?;
             let answer = blob.told(Answer::empty(200));
-            wrote(state, "setBlobImmutabilityPolicy");
-            Ok(answer)
+            state.wrote(now, &caller, "setBlobImmutabilityPolicy", format!("{account}{}", ask.path));
+            return Ok(answer);
         }
-        _ => Err(error(400, "UnsupportedHttpVerb")),
+        _ => return Err(error(400, "UnsupportedHttpVerb")),
+    };
+    state.wrote(now, &caller, operation, format!("{account}{}", ask.path));
+    Ok(Answer::empty(201))
+}
+
+impl State {
+    fn wrote(&mut self, at: Timestamp, caller: &str, operation: &str, object: String) {
+        let operation = operation.to_owned();
+        self.ledger.writes.push(Write { at, caller: caller.to_owned(), operation, object, key_id: None });
     }
+}
+
+/// Put Blob: a new blob in the place of this one, if there is one.
+fn put(ask: &Ask, there: Option<&Blob>) -> Result<Blob, Answer> {
+    let sort = ask.header("x-ms-blob-type").unwrap_or_default();
+    match there {
+        _ if !matches!(sort, "AppendBlob" | "BlockBlob") => Err(error(400, "InvalidHeaderValue")),
+        Some(blob) if blob.policy.is_some() => Err(error(409, "BlobImmutableDueToPolicy")),
+        Some(_) if ask.header("if-none-match") == Some("*") => Err(error(409, "BlobAlreadyExists")),
+        _ => Ok(Blob { bytes: ask.body.to_vec(), sort: sort.to_owned(), policy: None }),
+    }
+}
+
+/// Append Block: where it begins.
+fn append(ask: &Ask, blob: &mut Blob) -> Result<String, Answer> {
+    let (bytes, position) = (&mut blob.bytes, ask.header("x-ms-blob-condition-appendpos"));
+    if position.is_some_and(|p| p != bytes.len().to_string()) {
+        return Err(error(412, "AppendPositionConditionNotMet"));
+    }
+    if ask.body.is_empty() || ask.body.len() > BLOCKS_BYTES_MAX {
+        return Err(error(413, "RequestBodyTooLarge"));
+    }
+    let offset = bytes.len().to_string();
+    bytes.extend_from_slice(&ask.body);
+    Ok(offset)
+}
+
+/// Set Blob Immutability Policy.
+fn set_policy(ask: &Ask, blob: &mut Blob) -> Result<(), Answer> {
+    let told = |name: &str| ask.header(name).map(str::to_owned);
+    let until = told("x-ms-immutability-policy-until-date");
+    let until = until.ok_or_else(|| error(400, "MissingRequiredHeader"))?;
+    let mode = told("x-ms-immutability-policy-mode").unwrap_or_else(|| "Unlocked".into());
+    if blob.policy.as_ref().is_some_and(|(_, old)| old == "Locked" && mode != "Locked") {
+        return Err(error(409, "ImmutabilityPolicyLocked"));
+    }
+    blob.policy = Some((until, mode));
+    Ok(())
 }

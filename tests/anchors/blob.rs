@@ -27,7 +27,8 @@ fn a_checkpoint_is_put_and_locked_and_recorded() {
     house.team.send_the_lab_home();
     let ledger = std::fs::read_to_string(house.path("ledger.json")).unwrap();
     let ledger: serde_json::Value = serde_json::from_str(&ledger).unwrap();
-    let writes = ledger["ledger"]["writes"].as_array().unwrap().iter().map(|w| w["operation"].as_str().unwrap());
+    let writes =
+        ledger["ledger"]["writes"].as_array().unwrap().iter().map(|w| w["operation"].as_str().unwrap());
     assert_eq!(writes.collect::<Vec<_>>(), ["putBlob", "setBlobImmutabilityPolicy"]);
 
     let said = house.verified(3, &[]);

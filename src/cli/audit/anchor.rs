@@ -71,6 +71,10 @@ pub(super) struct Arguments {
     /// How long nobody may change the blob; this cannot be taken back: 365d
     #[arg(long, value_name = "SPAN", requires = "blob")]
     keep_for: Option<String>,
+    /// The directory (tenant) of the storage account; without it, that of the log. Another one than the one under
+    /// repair is better
+    #[arg(long, value_name = "GUID", requires = "blob")]
+    blob_tenant: Option<String>,
     /// Certificates (PEM) to believe in TLS, beside the machine's own
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,

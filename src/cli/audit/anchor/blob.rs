@@ -7,6 +7,7 @@ use crate::azure::ApiError;
 use crate::azure::blob::{BlobError, KeptBlob, Lock};
 use crate::cli::codes;
 use crate::cli::error::Failure;
+use crate::cli::init;
 use crate::cli::world::runtime;
 use crate::cli::{ExitCode, Session};
 use crate::domain::id::Digest;
@@ -35,7 +36,9 @@ pub(super) fn keep(
     let span = parse_span(span)
         .map_err(|e| Failure::new(codes::ARGUMENT, format!("--keep-for: {e}"), "for example 365d"))?;
     let until = session.env.clock.now().after(span);
-    let azure = arguments.acting.session(session, home.install.cloud, &home.install.tenant, Start::Full)?;
+    let tenant = arguments.blob_tenant.as_deref().map(init::tenant).transpose()?;
+    let tenant = tenant.as_ref().unwrap_or(&home.install.tenant);
+    let azure = arguments.acting.session(session, home.install.cloud, tenant, Start::Full)?;
     let name = Digest::of(head.checkpoint.origin.as_bytes()).hex();
     let whole = format!("{}/{name}/{}", url.trim_end_matches('/'), Checkpoint::file_name(head.size()));
     let blob = azure.kept_blob(&whole).map_err(|_| {
