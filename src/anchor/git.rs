@@ -64,6 +64,11 @@ impl Repository {
         let repository = Self { folder: folder.to_owned(), careful };
         match repository.try_git(&["rev-parse", "--git-dir"], b"")? {
             (Some(0), ..) => Ok(repository),
+            // Somebody else's folder: git says what to do about it.
+            (_, _, why) if why.contains("dubious ownership") => {
+                let why = Text::lossy(why.trim().replace('\n', "; ").as_str());
+                Err(GitError::Failed { doing: "rev-parse", why })
+            }
             _ => Err(GitError::NoRepository(folder.to_owned())),
         }
     }

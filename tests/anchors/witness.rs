@@ -2,6 +2,7 @@
 
 use crate::house::{House, Served, serve};
 use crate::keeper::{Keeper, Mood};
+use reissue::trail::export::Bundle;
 use std::sync::Arc;
 
 const NAME: &str = "witness.example/w1";
@@ -46,9 +47,15 @@ fn a_witness_cosigns_and_each_time_gets_the_proof_from_the_last() {
     ask(&house, &served, &keeper, 0);
     house.verified(0, &["--witness-vkey", &keeper.vkey()]);
     // In a bundle it goes along.
-    let vkey = house.vkey();
-    std::fs::copy(house.path("roster.yaml"), house.path("r")).unwrap();
-    house.verified(0, &["--folder", ".reissue/log", "--key", &vkey, "--witness-vkey", &keeper.vkey()]);
+    let (vkey, disk) = (house.vkey(), reissue::env::Env::real().disk);
+    let bundle = Bundle::gather(&disk, &house.home().log()).unwrap().to_tar().unwrap();
+    std::fs::write(house.path("bundle.tar"), bundle).unwrap();
+    let bundle = ["--bundle", "bundle.tar", "--key", &vkey];
+    house.verified(0, &[&bundle[..], &["--witness-vkey", &keeper.vkey()]].concat());
+    house.verified(3, &bundle);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/verifier/reissue_verify.py");
+    let said = house.run("python3", &[script, "bundle.tar", &vkey, &keeper.vkey()]);
+    assert!(said.contains("Verdict: intact, anchored and complete."), "{said}");
 }
 
 #[test]
