@@ -55,7 +55,9 @@ impl Record {
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let read: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        // Words of the file may be in it.
+        let told = |e: serde_json::Error| Text::<300>::lossy(&e.to_string()).to_string();
+        let read: Self = serde_json::from_slice(bytes).map_err(told)?;
         match read.version {
             RECORD_VERSION => Ok(read),
             other => Err(format!("it says version {other}; this reissue reads version {RECORD_VERSION}")),
