@@ -152,8 +152,11 @@ async fn begin(
     for (name, approval, signed) in notes {
         let signature =
             journal.objects().put(signed.sshsig_armored.as_bytes()).map_err(JournalError::from)?;
-        board.record_run(approval.event(signature).into()).await?;
-        inbox.take_out(&name).map_err(Halt::Disk)?;
+        // One that has expired meanwhile stays in the inbox, where the run refuses it.
+        let end = Some(approval.statement().expires);
+        if board.record_run_before(end, approval.event(signature).into()).await?.is_some() {
+            inbox.take_out(&name).map_err(Halt::Disk)?;
+        }
     }
     Ok((approved, board))
 }

@@ -64,18 +64,25 @@ pub struct Entry {
     pub event: Event,
     pub run: Option<RunId>,
     pub target: Option<TargetId>,
+    /// Not recorded from this moment on: what allows it has ended by then. A disk or a mirror may be
+    /// slow, so this is asked where the line gets its time.
+    pub before: Option<Timestamp>,
 }
 
 impl Entry {
     /// An event of the log itself.
     pub fn of_log(event: impl Into<Event>) -> Self {
-        Self { event: event.into(), run: None, target: None }
+        Self { event: event.into(), run: None, target: None, before: None }
     }
     pub fn of_run(run: &RunId, event: impl Into<Event>) -> Self {
-        Self { event: event.into(), run: Some(run.clone()), target: None }
+        Self { event: event.into(), run: Some(run.clone()), target: None, before: None }
     }
     pub fn of_target(run: &RunId, target: TargetId, event: impl Into<Event>) -> Self {
-        Self { event: event.into(), run: Some(run.clone()), target: Some(target) }
+        Self { event: event.into(), run: Some(run.clone()), target: Some(target), before: None }
+    }
+    #[must_use]
+    pub fn before(self, at: Option<Timestamp>) -> Self {
+        Self { before: at, ..self }
     }
 }
 

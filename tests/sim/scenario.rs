@@ -199,7 +199,7 @@ impl Scenario {
 
 /// One thing that is rare elsewhere happens often in this seed.
 fn favourite(s: &Stream, mut faults: Faults) -> Faults {
-    match s.below(24) {
+    match s.below(25) {
         0 => faults.stranger_adds = 80,
         1 => faults.stranger_removes = 120,
         2 => faults.stranger_disables = 150,
@@ -213,6 +213,7 @@ fn favourite(s: &Stream, mut faults: Faults) -> Faults {
         10 => faults.vault_forbidden = 80,
         11 => faults.lost_after = 120,
         12 => faults.quota = u16::try_from(s.between(3, 30)).unwrap_or(30),
+        13 => faults.stranger_writes_secret = 250,
         _ => {}
     }
     faults

@@ -216,7 +216,7 @@ impl Writer {
 
     /// The next line. Its time never goes back, whatever the clock does.
     fn line(&self, chain: &Chain, runs: &Runs, entry: Entry) -> Result<Line, JournalError> {
-        let Entry { mut event, run, target } = entry;
+        let Entry { mut event, run, target, before } = entry;
         if let Some(run) = &run {
             let tally = runs.tally(run);
             if tally.finished {
@@ -228,6 +228,9 @@ impl Writer {
             }
         }
         let time = self.clock.now().max(chain.time());
+        if let Some(end) = before.filter(|end| *end <= time) {
+            return Err(JournalError::TooLate(end));
+        }
         Ok(Line { event, prev: chain.prev(), run, seq: chain.size(), target, time })
     }
 

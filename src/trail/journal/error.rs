@@ -19,6 +19,8 @@ pub enum JournalError {
     Disk(#[from] DiskError),
     #[error("{0}; the log was left as it is, nothing was done")]
     Object(#[from] ObjectError),
+    #[error("what allows this line ended at {}; it was not recorded", .0.short())]
+    TooLate(Timestamp),
     #[error("another process is writing the log {}: {}", path.display(), who(holder.as_ref()))]
     Locked { path: PathBuf, holder: Option<Holder> },
     #[error("there is a log in {} already; it was left as it is", .0.display())]

@@ -110,3 +110,25 @@ async fn the_mirror_of_another_log_and_one_that_went_on_are_refused() {
     let again = reopen(&disk).unwrap().0.mirror_to(mirror).await;
     assert!(matches!(again, Err(JournalError::Mirror(MirrorError::Taken { .. }))), "{again:?}");
 }
+
+/// A mirror that takes its time would otherwise put an approval into the log after its own end, and
+/// every verifier would call the log forged.
+#[tokio::test(start_paused = true)]
+async fn what_waited_for_a_slow_mirror_is_not_recorded_too_late() {
+    let (disk, share) = (MemoryDisk::default(), MemoryDisk::default());
+    let journal = begin(&disk);
+    journal.mirror_to(far(&share)).await.unwrap();
+    // Its journey takes a second.
+    let now = journal.append_one(paused(0)).await.unwrap().time.after(Duration::from_secs(1));
+    let soon = now.after(Duration::from_millis(500));
+    let first = journal.append_one(paused(1).before(Some(soon)));
+    let second = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        journal.append_one(paused(2).before(Some(soon))).await
+    };
+    let (first, second) = futures::join!(first, second);
+    assert!(first.is_ok());
+    assert!(matches!(second, Err(JournalError::TooLate(at)) if at == soon), "{second:?}");
+    journal.append_one(paused(3)).await.unwrap();
+    assert_eq!(read_all(&disk).iter().filter(|l| l.run.is_some()).count(), 3);
+}
