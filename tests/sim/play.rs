@@ -364,7 +364,12 @@ fn judge_log(world: &World, verified: bool) {
     if !verified {
         return;
     }
-    let trust = Trust { key: home.vkey().unwrap(), roster: Some(home.install.roster), anchors: vec![] };
+    let trust = Trust {
+        key: home.vkey().unwrap(),
+        roster: Some(home.install.roster),
+        anchors: vec![],
+        keepers: Default::default(),
+    };
     let disk: Arc<dyn Disk> = Arc::new(machine.clone());
     match verify(&disk, &home.log(), &trust) {
         Ok(report) if report.verdict == Verdict::Tampered => {
