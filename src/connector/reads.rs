@@ -34,6 +34,17 @@ pub(super) async fn until_spread(clock: Clock, call: &Call<'_>, gone: &Credentia
     }
 }
 
+/// By then every replica knows what was written. Lags of minutes are reported, and Terraform's provider
+/// waits for twelve; no figure is published (unconfirmed).
+pub(super) const KNOWN_EVERYWHERE: Duration = Duration::from_secs(900);
+
+/// Whether the undo of a step was first tried so long ago that a credential which no read lists is gone.
+/// Before that, a replica may not even know that it was made.
+pub(super) fn knows_what_was_made(clock: Clock, call: &Call<'_>) -> bool {
+    let first = call.state.first_attempt_at(call.step.no, true);
+    first.is_some_and(|at| clock.now().since(at) >= clock.as_lag(KNOWN_EVERYWHERE))
+}
+
 /// Reads until the agreement is reached; the last value is the answer.
 pub(super) async fn agree<T, F>(clock: Clock, wanted: Agreement, read: impl Fn() -> F) -> Result<T, Fault>
 where

@@ -10,7 +10,9 @@ use crate::connector::parts::{
     APP_TOKEN_LIFE, client, holder, holder_of, is_personal, look_for_version, minted, old, place, restore,
     store_changed, unexpected,
 };
-use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, Agreement, agree, until_spread};
+use crate::connector::reads::{
+    AFTER_DOUBT, AS_PROOF, Agreement, KNOWN_EVERYWHERE, agree, knows_what_was_made, until_spread,
+};
 use crate::connector::registry::World;
 use crate::connector::sign_in::Presented;
 use crate::connector::store::{Label, VaultStores};
@@ -32,7 +34,7 @@ const WISH: Wish = Wish { restrictions: &SECRET_RESTRICTIONS, public_keys: false
 
 /// A removal that is answered "no such credential" for this long, while no read lists it, is one
 /// that happened before. Lags of minutes are reported; no figure is published.
-const UNKNOWN_MEANS_GONE: std::time::Duration = std::time::Duration::from_secs(600);
+const UNKNOWN_MEANS_GONE: std::time::Duration = KNOWN_EVERYWHERE;
 
 /// Meets Entra and Key Vault.
 pub struct AppSecretEffects {
@@ -251,7 +253,9 @@ impl AppSecretEffects {
         })
         .await?;
         let effect = if undo { Effect::Discarded { credential } } else { Effect::Retired { credential } };
-        Ok(if listed { Sighting::Absent } else { Sighting::Done { effect } })
+        // It is removed once more while a replica may not know that it was made.
+        let is_there = listed || (undo && !knows_what_was_made(self.azure.env().clock, call));
+        Ok(if is_there { Sighting::Absent } else { Sighting::Done { effect } })
     }
 }
 
