@@ -150,3 +150,20 @@ fn a_sweep_looks_twice_before_it_replaces_a_list() {
         assert_eq!(replaced, 0, "aborted after {at} s:\n{}", played.trace.join("\n"));
     }
 }
+
+/// The value died with its process, the request to remove it was lost, and no replica knew yet that it
+/// had been made: its absence was recorded as its removal.
+#[test]
+fn a_secret_that_no_replica_knows_yet_is_not_called_discarded() {
+    let mut looked = 0;
+    for at in (1..40).step_by(3) {
+        let played = holds(|s| {
+            s.lags.replica = Between::seconds(500, 520);
+            s.lost_requests = vec![3];
+            let death = Some(Death::After(seconds(at)));
+            s.lives = vec![Life { death, disk: None, power: false, restart: seconds(9), patience: None }; 2];
+        });
+        looked += times(&played, "looked: undo of mint absent");
+    }
+    assert!(looked > 0, "the removal was in doubt");
+}
