@@ -12,6 +12,10 @@ check:
 drill playbook="playbooks/leaked-app-secret.yaml":
     cargo run --quiet -- drill {{playbook}}
 
+# deliberately broken engines must be caught by the simulator; prints the table
+bent:
+    cargo test --features bent --test bent -- --nocapture
+
 # official clients against the lab (add --with-az for azure-cli)
 clients *flags:
     sh tests/clients/run.sh {{flags}}

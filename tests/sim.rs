@@ -15,6 +15,8 @@ mod judge;
 mod line;
 #[path = "sim/machine.rs"]
 mod machine;
+#[path = "sim/meddler.rs"]
+mod meddler;
 #[path = "sim/model.rs"]
 mod model;
 #[path = "sim/play.rs"]
@@ -27,6 +29,8 @@ mod rules;
 mod scenario;
 #[path = "sim/trace.rs"]
 mod trace;
+#[path = "sim/witness.rs"]
+mod witness;
 #[path = "sim/world.rs"]
 mod world;
 

@@ -1,7 +1,7 @@
 //! Never decide from one read: replicas lag by seconds and disagree (reported), so a finding
 //! counts when several reads in a row agree on it.
 
-use super::Hand;
+use crate::bent::{self, Bend};
 use crate::domain::event::{Fault, FaultClass, Happened};
 use crate::domain::text::Text;
 use crate::env::Clock;
@@ -27,8 +27,8 @@ const AS_PROOF_OF_ABSENCE: Agreement = Agreement { times: 11, apart: Duration::f
 const READS_MOST: u16 = 40;
 
 /// What proves that a credential is dead: reads alone, or reads and a refusal of its value.
-pub(super) fn as_proof(hand: &Hand) -> Agreement {
-    if hand.witness.is_some() { AS_PROOF } else { AS_PROOF_OF_ABSENCE }
+pub(super) fn as_proof(has_witness: bool) -> Agreement {
+    if has_witness { AS_PROOF } else { AS_PROOF_OF_ABSENCE }
 }
 
 /// Reads until the agreement is reached; the last value is the answer.
@@ -40,7 +40,7 @@ where
     let mut last = read().await?;
     let mut same = 1;
     for _ in 1..READS_MOST {
-        if same >= wanted.times {
+        if same >= wanted.times || bent::is(Bend::OneRead) {
             return Ok(last);
         }
         clock.pause_between_looks(wanted.apart).await;

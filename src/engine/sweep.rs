@@ -59,6 +59,7 @@ async fn sweep_once(shared: &Shared) -> Result<bool, Halt> {
     for (id, no, credential) in orphans.into_iter().take(64) {
         clean = false;
         let Some((state, step, effects)) = shared.stand(id, no) else { continue };
+        let _lane = shared.lanes.enter(&credential.object, shared.env.clock).await;
         let permit = effects.reserve(&state.plan, &step, Errand::Discard).await;
         let call = Call { run: &run.id, state: &state, step: &step, permit: Some(&permit) };
         // If it fails, the next round finds it again.

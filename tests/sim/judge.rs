@@ -7,6 +7,7 @@ use crate::machine::Watcher;
 use crate::model::{Mark, Model, Target};
 use crate::rules;
 use crate::trace::Trace;
+use crate::witness::{self, Witness};
 use http::Response;
 use reissue::domain::event::{Event, Line};
 use reissue::domain::id::{ClientId, Digest, TargetId};
@@ -39,6 +40,8 @@ pub(crate) struct Truth {
     /// Value → key, and vault version → value.
     pub(crate) values: BTreeMap<String, String>,
     pub(crate) versions: BTreeMap<String, String>,
+    /// Applications that were changed after the plan was made, so that their targets must stop.
+    pub(crate) moved: BTreeSet<String>,
 }
 
 pub(crate) struct Inner {
@@ -53,6 +56,7 @@ pub(crate) struct Inner {
     /// The log holds a run whose first line was not known to be durable when it was read.
     pub(crate) begun_unseen: bool,
     in_flight: BTreeMap<String, u32>,
+    witness: Witness,
 }
 
 impl Inner {
@@ -83,6 +87,7 @@ impl Judge {
             truth: Truth::default(),
             begun_unseen: false,
             in_flight: BTreeMap::new(),
+            witness: Witness::default(),
         };
         Self { clock, lab, operator, facts, inner: Mutex::new(inner) }
     }
@@ -117,9 +122,10 @@ impl Judge {
         if inner.in_flight.get(&object) == Some(&process) {
             inner.trace.break_promise(now, &format!("two writes at a time on {object}"));
         }
-        inner.in_flight.insert(object, process);
-        let Inner { model, truth, trace, .. } = &mut *inner;
-        if let Err(why) = licensed(model, truth, write, now) {
+        inner.in_flight.insert(object.clone(), process);
+        let Inner { model, truth, trace, witness, .. } = &mut *inner;
+        let key = licensed(model, truth, write, now);
+        if let Err(why) = key.and_then(|key| witness.writes(key, &object, now)) {
             trace.break_promise(now, &format!("{} was sent: {why}", write.show()));
         }
     }
@@ -130,6 +136,15 @@ impl Judge {
         if inner.in_flight.get(write.object()) == Some(&process) {
             inner.in_flight.remove(write.object());
         }
+        inner.witness.wrote(process, write.object(), self.clock.now(), false);
+    }
+
+    /// A request of any sort leaves; it is on its way while the answer is kept.
+    pub(crate) fn leaves(&self, process: u32) -> Arc<()> {
+        self.inner().witness.leaves(process)
+    }
+    pub(crate) fn signed_in(&self, value: &str, reply: &Response<bytes::Bytes>) {
+        self.inner().witness.signed_in(value, self.clock.now(), reply);
     }
 
     /// A write has come in, or was lost on its way.
@@ -145,6 +160,9 @@ impl Judge {
         if inner.in_flight.get(write.object()) == Some(&process) {
             inner.in_flight.remove(write.object());
         }
+        let new = self.lab.writes_from(before);
+        let committed = new.iter().any(|w| w.caller == self.operator && w.object.ends_with(write.object()));
+        inner.witness.wrote(process, write.object(), now, committed);
         let told = match reply {
             Ok(r) => r.status().to_string(),
             Err(e) => format!("{e}"),
@@ -158,7 +176,7 @@ impl Judge {
         }
         if let Write::SetSecret { name, value } = write {
             let place = format!("secrets/{name}");
-            for w in self.lab.writes_from(before) {
+            for w in new {
                 if let (true, Some(version)) = (w.object.ends_with(&place), w.key_id) {
                     inner.truth.versions.insert(version, value.clone());
                 }
@@ -197,7 +215,16 @@ impl Judge {
         }
     }
 
+    /// How many nodes accept a value, unless one of them learns of changes later than anybody waits.
+    fn accepting(&self, target: &Target, value: &str) -> usize {
+        let client = target.plan.subject.parse().ok();
+        let client: Option<ClientId> = client.filter(|_| !self.lab.ledger().faults.contains_key("long_lag"));
+        client.map_or(0, |client| self.lab.nodes_that_accept(&client, value))
+    }
+
     fn line(&self, line: &Line) {
+        // Somebody else may have been at work since the last request.
+        self.look_around();
         let mut inner = self.inner();
         let now = self.clock.now();
         let inner = &mut *inner;
@@ -206,7 +233,10 @@ impl Judge {
         for word in counters::words(&line.event, line.target.and_then(|t| inner.model.targets.get(&t))) {
             inner.trace.count(&word);
         }
-        if let Err(why) = rules::line(&inner.model, line) {
+        let target = line.target.and_then(|t| inner.model.targets.get(&t));
+        let witnessed = inner.witness.hears(line, target, &inner.truth.values, |t, v| self.accepting(t, v));
+        let moved = rules::moved(&inner.model, &inner.truth, line);
+        if let Err(why) = rules::line(&inner.model, line).and(moved).and(witnessed) {
             inner.trace.break_promise(now, &format!("line {}: {why}", line.seq));
         }
         inner.model.fold(line);
@@ -224,16 +254,21 @@ impl Judge {
 }
 
 /// Whether the log allows this write now; marks its intent as used.
-fn licensed(model: &mut Model, truth: &Truth, write: &Write, now: Timestamp) -> Result<(), String> {
+fn licensed(
+    model: &mut Model,
+    truth: &Truth,
+    write: &Write,
+    now: Timestamp,
+) -> Result<Option<witness::Key>, String> {
     if !model.was_open {
         return Err("no phase was ever opened".into());
     }
     match write {
-        Write::SetSecret { name, .. } if name == "reissue-probe" => return Ok(()),
-        Write::RemoveSecret { key, .. } if model.swept.contains(key) => return Ok(()),
+        Write::SetSecret { name, .. } if name == "reissue-probe" => return Ok(None),
+        Write::RemoveSecret { key, .. } if model.swept.contains(key) => return Ok(None),
         _ => {}
     }
-    for target in model.targets.values_mut() {
+    for (id, target) in &mut model.targets {
         let Some((key, verb)) = intent_for(target, write) else { continue };
         if verb.retires() && !target.plan.contain {
             rules::retire(target, now)?;
@@ -248,7 +283,7 @@ fn licensed(model: &mut Model, truth: &Truth, write: &Write, now: Timestamp) -> 
         if let Some(course) = target.courses.get_mut(&key) {
             (course.sent, course.ever_sent) = (true, true);
         }
-        return Ok(());
+        return Ok(Some((*id, key.0, key.1)));
     }
     Err("no durable intent is open for it, or its one request was sent before".into())
 }

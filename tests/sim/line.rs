@@ -3,6 +3,7 @@
 
 use crate::judge::Judge;
 use crate::machine::Machine;
+use crate::witness;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use reissue::env::Clock;
@@ -108,8 +109,13 @@ impl Line {
         if !self.machine.is_alive(self.process) {
             return std::future::pending().await;
         }
+        let _on_the_way = self.judge.leaves(self.process);
         let Some(write) = Write::read(&request) else {
+            let value = witness::presented(&request);
             let reply = self.lab.handle(request).await;
+            if let (Some(value), Ok(reply)) = (value, &reply) {
+                self.judge.signed_in(&value, reply);
+            }
             self.judge.look_around();
             return self.still_alive(reply).await;
         };

@@ -2,7 +2,7 @@
 //! every moment of a stretch of time.
 
 use crate::play::{Played, play_out};
-use crate::scenario::{Death, Follows, Life, Scenario};
+use crate::scenario::{Death, Follows, Life, Pick, Scenario};
 use reissue::lab::Between;
 use std::time::Duration;
 
@@ -96,4 +96,14 @@ fn a_sweep_is_repeated_until_nothing_is_left() {
     });
     assert_eq!(times(&played, "looked: mint absent"), 1);
     assert!(times(&played, "sweep found something") >= 2, "{}", played.trace.join("\n"));
+}
+
+/// The refusal of the leaked value was recorded as the proof of every other secret that went with it.
+#[test]
+fn a_refusal_proves_nothing_of_another_secret() {
+    let played = holds(|s| {
+        s.apps[0].selector = Pick::All;
+        s.apps[0].others = vec![false];
+    });
+    assert_eq!((times(&played, "proved: refused"), times(&played, "proved: absent")), (1, 1));
 }

@@ -1,7 +1,7 @@
 //! The promises, one function each: what must hold of every line and of the tenant after every
 //! write.
 
-use crate::judge::{Fact, Inner, Judge};
+use crate::judge::{Fact, Inner, Judge, Truth};
 use crate::model::{Model, Target};
 use crate::scenario::Follows;
 use reissue::domain::event::{Ending, Event, Line};
@@ -51,6 +51,19 @@ pub(crate) fn line(model: &Model, line: &Line) -> Result<(), String> {
     Ok(())
 }
 
+/// The world moved after the plan: the target is not begun.
+pub(crate) fn moved(model: &Model, truth: &Truth, line: &Line) -> Result<(), String> {
+    let Event::StepIntent(intent) = &line.event else { return Ok(()) };
+    let target = line.target.and_then(|t| model.targets.get(&t));
+    let step = target.and_then(|t| t.step(intent.step)).filter(|s| s.verb.writes() && !intent.undo);
+    match (step, target) {
+        (Some(step), Some(t)) if truth.moved.contains(t.plan.subject.as_str()) => {
+            Err(format!("intent of {} although the world has moved since the plan", step.verb))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Every credential in the tenant is explained, and nothing of another owner is gone.
 pub(crate) fn tenant(judge: &Judge, inner: &mut Inner) {
     let mut wrong = Vec::new();
@@ -93,7 +106,10 @@ fn vault(
     target: &Target,
     live: &BTreeSet<String>,
 ) -> Option<String> {
-    let value = judge.lab.vault_secret(crate::scenario::VAULT, &fact.place)?;
+    let Some(value) = judge.lab.vault_secret(crate::scenario::VAULT, &fact.place) else {
+        let was_there = !fact.consumers.is_empty() || target.published_at.is_some();
+        return was_there.then(|| format!("consumers of {} can read nothing", fact.place));
+    };
     let key = inner.truth.values.get(&value)?;
     let declared = target.plan.contain && target.published_at.is_none();
     let by_others = inner.truth.stolen.contains(key);

@@ -3,7 +3,7 @@
 use crate::judge::{Fact, Judge};
 use crate::line::Line;
 use crate::machine::Machine;
-use crate::scenario::{App, Follows, Scenario, TENANT, VAULT};
+use crate::scenario::{App, Follows, OPERATOR, OPERATOR_NAME, Scenario, TENANT, VAULT};
 use reissue::azure::Azure;
 use reissue::azure::credential::Identity;
 use reissue::connector::registry;
@@ -31,7 +31,6 @@ use std::time::Duration;
 
 pub(crate) const HOME: &str = "sim";
 pub(crate) const AUTHOR: &str = "operator@sim.example";
-const OPERATOR: &str = "0e155ed0-0000-4000-8000-00000000a11e";
 const BYSTANDERS: u8 = 3;
 
 pub(crate) struct World {
@@ -192,7 +191,7 @@ impl World {
 
 fn operator(lab: &Lab) -> (ClientId, String) {
     let operator: ClientId = OPERATOR.parse().unwrap();
-    lab.create_application(NewApplication::new(operator.clone(), "reissue-operator"));
+    lab.create_application(NewApplication::new(operator.clone(), OPERATOR_NAME));
     let (_, secret) = lab.add_secret(&operator, SecretSpec::default());
     let permissions =
         ["Application.ReadWrite.All", "Directory.Read.All", "Policy.Read.All", "AuditLog.Read.All"];

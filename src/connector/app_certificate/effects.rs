@@ -161,14 +161,15 @@ impl AppCertificateEffects {
         {
             hand.witness = self.witness(call, &published.place).await.map(|(value, _)| value);
         }
-        let reads = as_proof(hand);
+        let witness = hand.witness.as_ref().and_then(|value| CertificateKey::from_pem(value).ok());
+        let witness = witness.filter(|key| speaks_for(&call.state.plan, key, &credential));
+        let reads = as_proof(witness.is_some());
         let list = List::read(&self.azure, &holder, reads).await?;
         if list.find(&credential).is_some() {
             return Err(fault(FaultClass::NotYet, "still_listed").into());
         }
         self.others_are_there(call, &list)?;
         let (mut proof, mut times) = (Proof::Absent, reads.times);
-        let witness = hand.witness.as_ref().and_then(|value| CertificateKey::from_pem(value).ok());
         if let Some(key) = witness {
             times = sign_in::refused(&self.azure, &client(call)?, &Presented::Key(&key)).await?;
             proof = match call.state.old_was_accepted() {
@@ -227,6 +228,13 @@ impl AppCertificateEffects {
         };
         Ok(Sighting::Done { effect })
     }
+}
+
+/// Whether an old key is this credential's: the refusal of one says nothing of another.
+fn speaks_for(plan: &PlannedTarget, old: &CertificateKey, credential: &CredentialRef) -> bool {
+    let public = STANDARD.encode(old.certificate());
+    let seen = plan.observation.credentials.iter().find(|c| c.credential == *credential);
+    seen.is_some_and(|c| c.public_key.as_deref() == Some(public.as_str()))
 }
 
 fn minted_effect(call: &Call<'_>, made: &Made) -> Effect {

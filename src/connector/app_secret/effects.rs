@@ -4,6 +4,7 @@ use crate::azure::Azure;
 use crate::azure::fault::MessageClass;
 use crate::azure::graph::credentials::{Holder, NewPassword};
 use crate::azure::quota::Operation;
+use crate::bent::{self, Bend};
 use crate::connector::app_rules::SECRET_RESTRICTIONS;
 use crate::connector::entra::{Wish, fault, observe_app, reference};
 use crate::connector::parts::{
@@ -183,12 +184,13 @@ impl AppSecretEffects {
         {
             hand.witness = self.witness(call, &published.place).await;
         }
-        let reads = as_proof(hand);
+        let witness = hand.witness.as_ref().filter(|old| speaks_for(&call.state.plan, old, &credential));
+        let reads = as_proof(witness.is_some());
         if self.is_listed(&call.state.plan, &credential, reads).await? {
             return Err(fault(FaultClass::NotYet, "still_listed").into());
         }
         let (mut proof, mut times) = (Proof::Absent, reads.times);
-        if let Some(old) = &hand.witness {
+        if let Some(old) = witness {
             times = sign_in::refused(&self.azure, &client(call)?, &Presented::Secret(old)).await?;
             proof = match call.state.old_was_accepted() {
                 true => Proof::Refused,
@@ -214,6 +216,12 @@ impl AppSecretEffects {
             Ok(named.into_iter().map(|(c, n)| (n == mark, c)).find(|(ours, c)| *ours && !known.contains(c)))
         })
         .await?;
+        #[cfg(feature = "bent")]
+        if let (Some((_, credential)), true) = (&orphan, bent::is(Bend::AdoptOrphan)) {
+            let (credential, not_after) = (credential.clone(), self.azure.env().clock.now());
+            let effect = Effect::Minted { credential, keeper: Keeper::Memory, not_after };
+            return Ok(Sighting::Done { effect });
+        }
         Ok(orphan.map_or(Sighting::Absent, |(_, credential)| Sighting::Orphan { credential }))
     }
 
@@ -231,6 +239,14 @@ impl AppSecretEffects {
         let effect = if undo { Effect::Discarded { credential } } else { Effect::Retired { credential } };
         Ok(if listed { Sighting::Absent } else { Sighting::Done { effect } })
     }
+}
+
+/// Whether an old value is this credential's: Entra's hint tells, if no other secret has the same.
+/// The refusal of one value says nothing of another's.
+fn speaks_for(plan: &PlannedTarget, old: &Secret, credential: &CredentialRef) -> bool {
+    let hint = old.hint();
+    let mut alike = plan.observation.credentials.iter().filter(|c| c.hint.as_deref() == Some(hint.as_str()));
+    alike.next().is_some_and(|c| c.credential == *credential) && alike.next().is_none()
 }
 
 #[async_trait]
@@ -290,7 +306,7 @@ impl Effects for AppSecretEffects {
     }
 
     async fn marked(&self, run: &RunId, sight: Sight<'_>) -> Result<Vec<CredentialRef>, Fault> {
-        let mark = run.mark();
+        let mark = if bent::is(Bend::SweepWrongName) { "nobody".into() } else { run.mark() };
         let seen = observe_app(&self.azure, sight, WISH).await?;
         let ours = seen.credentials.into_iter().filter(|c| c.name.as_deref() == Some(mark.as_str()));
         Ok(ours.map(|c| c.credential).filter(|c| c.form == Form::Secret).collect())

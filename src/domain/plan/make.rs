@@ -3,6 +3,7 @@
 use super::guardrail::{Population, Use, measure};
 use super::refusal::Reason;
 use super::{Counts, Excepted, Identity, Planned, PlannedHold, PlannedTarget, Refusal, Warning};
+use crate::bent::{self, Bend};
 use crate::domain::credential::CredentialRef;
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
@@ -182,7 +183,8 @@ fn refuse_untouchable(
         Subject::App { client_id, .. } => client_id.as_str() == own.client_id.as_str(),
         Subject::User { .. } => false,
     };
-    if is_own || seen.objects.iter().any(|o| o.id == own.object) {
+    let is_own = is_own || seen.objects.iter().any(|o| o.id == own.object);
+    if is_own && !bent::is(Bend::OwnIdentity) {
         return Err(Refusal::new(Reason::OwnIdentity, &*own.name));
     }
     let protects = |p: &Protected| match (p, &target.subject) {
