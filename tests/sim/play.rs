@@ -1,6 +1,7 @@
 //! One seed from beginning to end: plan, processes that come and go, the quiet phase, the verdict.
 
 use crate::cast::Cast;
+use crate::meddler;
 use crate::scenario::{Death, Life, Scenario};
 use crate::world::{AUTHOR, World};
 use crate::{ending, persons};
@@ -65,6 +66,7 @@ pub(crate) fn play_out(scenario: Scenario, aloud: bool) -> Played {
 
 async fn game(world: &World) {
     let Some(plan) = plan(world).await else { return };
+    meddler::meddle(world).await;
     let quiet = Cell::new(false);
     let cast = Cast::new(world, &plan, &quiet);
     tokio::select! {

@@ -4,6 +4,7 @@
 use crate::aims::Follows;
 use crate::judge::{Fact, Inner, Judge};
 use crate::model::{Model, Target};
+use crate::truth::Truth;
 use reissue::domain::credential::Form;
 use reissue::domain::event::{Event, Line};
 use reissue::domain::plan::Warning;
@@ -52,6 +53,20 @@ pub(crate) fn line(model: &Model, line: &Line) -> Result<(), String> {
     Ok(())
 }
 
+/// The world moved after the plan, and everybody can see it: the target is not begun.
+pub(crate) fn moved(model: &Model, truth: &Truth, line: &Line, blind_s: u64) -> Result<(), String> {
+    let Event::StepIntent(intent) = &line.event else { return Ok(()) };
+    let Some(target) = line.target.and_then(|t| model.targets.get(&t)) else { return Ok(()) };
+    let place = target.plan.steps.iter().find_map(|s| s.place.as_ref());
+    let Some((since, added)) = place.and_then(|p| truth.moved.get(p.name.as_str())) else { return Ok(()) };
+    let seen = line.time.since(*since).as_secs() > blind_s;
+    let stands = added.as_ref().is_none_or(|key| !truth.stolen.contains(key));
+    match target.step(intent.step).filter(|s| s.verb.writes() && !intent.undo && seen && stands) {
+        Some(step) => Err(format!("intent of {} although the world has moved since the plan", step.verb)),
+        None => Ok(()),
+    }
+}
+
 /// Every credential in the tenant is explained, and nothing of another owner is gone.
 pub(crate) fn tenant(judge: &Judge, inner: &mut Inner) {
     let mut wrong = Vec::new();
@@ -93,7 +108,11 @@ fn vault(
     target: &Target,
     live: &BTreeSet<String>,
 ) -> Option<String> {
-    let value = judge.lab.vault_secret(crate::scenario::VAULT, &fact.place)?;
+    let Some(value) = judge.lab.vault_secret(crate::scenario::VAULT, &fact.place) else {
+        let was_there = !fact.consumers.is_empty() || target.published_at.is_some();
+        let by_others = inner.truth.spoiled.contains(&fact.place);
+        return (was_there && !by_others).then(|| format!("consumers of {} can read nothing", fact.place));
+    };
     let key = inner.truth.values.get(&value)?;
     let declared = target.plan.contain && target.published_at.is_none();
     let by_others = inner.truth.stolen.contains(key);

@@ -4,16 +4,17 @@ use super::Finding;
 use super::source::Source;
 
 /// A top-level module and the paths that it may name beside its own.
-const LAYERS: [(&str, &[&str], &str); 12] = [
+const LAYERS: [(&str, &[&str], &str); 13] = [
+    ("bent", &[], "what breaks promises on purpose knows nobody, so that anybody may ask it"),
     ("env", &["domain::id", "domain::time"], "the door to clock, chance and disk stands below everything"),
-    ("domain", &[], "domain is pure and knows nobody"),
-    ("trail", &["domain", "env"], "the log can be verified without the rest"),
+    ("domain", &["bent"], "domain is pure and knows nobody"),
+    ("trail", &["bent", "domain", "env"], "the log can be verified without the rest"),
     ("wire", &["domain", "env"], "the network does not know what it carries"),
     ("azure", &["domain", "env", "wire"], "clients know the wire, not who uses them"),
-    ("connector", &["domain", "env", "wire", "azure"], "a kind knows its service, not the engine"),
+    ("connector", &["bent", "domain", "env", "wire", "azure"], "a kind knows its service, not the engine"),
     (
         "engine",
-        &["domain", "env", "trail", "wire::budget", "connector"],
+        &["bent", "domain", "env", "trail", "wire::budget", "connector"],
         "the engine drives any kind, so it knows connectors by their traits only",
     ),
     ("lab", &["env", "domain::id", "domain::time"], "the lab shares no code with the clients that it judges"),

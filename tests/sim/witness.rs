@@ -1,0 +1,171 @@
+//! What the line carried, as the judge saw it: sign-ins, writes and when they left, of the process
+//! that lives. What the log claims is held against it.
+
+use crate::licence::Used;
+use crate::model::Target;
+use http::{Request, Response};
+use reissue::domain::credential::Form;
+use reissue::domain::event::{Event, Happened, Line, Sighting};
+use reissue::domain::step::{Effect, Keeper, Proof};
+use reissue::domain::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// So many answers in a row, over so long, verify a credential or prove it dead.
+const IN_A_ROW: usize = 4;
+const WINDOW: Duration = Duration::from_secs(30);
+/// The longest that an object of the simulated tenants needs between two writes.
+const SETTLES: Duration = Duration::from_secs(2);
+
+struct Intent {
+    at: Timestamp,
+    /// Requests that had left before it, and whether one was on its way.
+    departures: u64,
+    busy: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Witness {
+    process: u32,
+    departures: u64,
+    /// Every request on its way holds a copy.
+    on_the_way: Arc<()>,
+    intents: BTreeMap<Used, Intent>,
+    /// By value: when it was accepted since it was last refused, and the other way round.
+    accepted: BTreeMap<String, Vec<Timestamp>>,
+    refused: BTreeMap<String, Vec<Timestamp>>,
+    /// When the last write on an object was answered.
+    wrote: BTreeMap<String, Timestamp>,
+    writing: BTreeMap<String, Used>,
+    committed: BTreeSet<Used>,
+}
+
+/// The value that a request signs in with.
+pub(crate) fn presented(request: &Request<bytes::Bytes>) -> Option<String> {
+    let login = request.uri().host().is_some_and(|h| h.starts_with("login."));
+    let mut form = url::form_urlencoded::parse(request.body()).filter(|_| login);
+    form.find(|(name, _)| name == "client_secret").map(|(_, value)| value.into_owned())
+}
+
+impl Witness {
+    /// A request leaves; it is on its way for as long as the answer is kept.
+    pub(crate) fn leaves(&mut self, process: u32) -> Arc<()> {
+        if process > self.process {
+            // Answers are kept: a line whose sync failed is heard when the next process opens the log.
+            self.process = process;
+            self.on_the_way = Arc::default();
+            (self.wrote, self.writing) = (BTreeMap::new(), BTreeMap::new());
+        }
+        self.departures += 1;
+        Arc::clone(&self.on_the_way)
+    }
+
+    pub(crate) fn signed_in(&mut self, value: &str, now: Timestamp, reply: &Response<bytes::Bytes>) {
+        let (to, not) = match reply.status().as_u16() {
+            200 => (&mut self.accepted, &mut self.refused),
+            400 | 401 => (&mut self.refused, &mut self.accepted),
+            _ => return,
+        };
+        to.entry(value.to_owned()).or_default().push(now);
+        not.remove(value);
+    }
+
+    /// A write leaves that carries out the intent of `key`, if it needs one.
+    pub(crate) fn writes(&mut self, key: Option<Used>, object: &str, now: Timestamp) -> Result<(), String> {
+        if let Some(last) = self.wrote.get(object).filter(|last| now.since(**last) < SETTLES) {
+            return Err(format!("{object} was written {} ms ago", now.since(*last).as_millis()));
+        }
+        let Some(key) = key else { return Ok(()) };
+        self.writing.insert(object.to_owned(), key);
+        let Some(intent) = self.intents.get(&key) else { return Ok(()) };
+        // This one has left already.
+        let idle = !intent.busy && intent.departures + 1 == self.departures;
+        match idle && now > intent.at {
+            true => Err(format!("it waited {} ms after its intent", now.since(intent.at).as_millis())),
+            false => Ok(()),
+        }
+    }
+
+    /// A write was answered or lost; `committed`: the tenant has carried it out.
+    pub(crate) fn wrote(&mut self, process: u32, object: &str, now: Timestamp, committed: bool) {
+        if process != self.process {
+            return;
+        }
+        self.wrote.insert(object.to_owned(), now);
+        let key = self.writing.remove(object);
+        self.committed.extend(key.filter(|_| committed));
+    }
+
+    /// Takes in an intent, and holds every claim of a line against what was seen.
+    pub(crate) fn hears(
+        &mut self,
+        line: &Line,
+        target: Option<&Target>,
+        values: &BTreeMap<String, String>,
+        accepting_nodes: impl Fn(&Target, &str) -> usize,
+    ) -> Result<(), String> {
+        let (Some(id), Some(target)) = (line.target, target) else { return Ok(()) };
+        let value_of = |key: &str| values.iter().find(|(_, k)| *k == key).map(|(value, _)| value.as_str());
+        match &line.event {
+            Event::StepIntent(e) => {
+                let busy = Arc::strong_count(&self.on_the_way) > 1;
+                let intent = Intent { at: line.time, departures: self.departures, busy };
+                self.committed.remove(&(id, (e.step, e.undo)));
+                self.intents.insert((id, (e.step, e.undo)), intent);
+                Ok(())
+            }
+            Event::StepFailed(e) if e.fault.happened == Happened::No => {
+                match self.committed.contains(&(id, (e.step, e.undo))) {
+                    true => Err("it is recorded that it did not happen, and it did".into()),
+                    false => Ok(()),
+                }
+            }
+            Event::StepLooked(e) => match &e.sighting {
+                Sighting::Done { effect: Effect::Minted { keeper: Keeper::Memory, .. } } => {
+                    Err("a credential was adopted whose value nobody has".into())
+                }
+                _ => Ok(()),
+            },
+            Event::StepDone(e) => {
+                let since = self.intents.get(&(id, (e.step, e.undo))).map(|i| i.at);
+                match &e.effect {
+                    Effect::Verified { credential, .. } | Effect::Rechecked { credential, .. }
+                        if credential.form == Form::Secret =>
+                    {
+                        in_a_row("accepted", &self.accepted, value_of(&credential.id), since)
+                    }
+                    Effect::Proved { credential: Some(c), proof: Proof::Absent, .. } => {
+                        match value_of(&c.id).map_or(0, |value| accepting_nodes(target, value)) {
+                            0 => Ok(()),
+                            nodes => Err(format!("{} is proved dead, and {nodes} nodes accept it", c.id)),
+                        }
+                    }
+                    Effect::Proved { credential: Some(c), .. } if c.form == Form::Secret => {
+                        in_a_row("refused", &self.refused, value_of(&c.id), since)
+                    }
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a value was answered alike as often in a row, since its step began, as evidence takes.
+fn in_a_row(
+    word: &str,
+    answers: &BTreeMap<String, Vec<Timestamp>>,
+    value: Option<&str>,
+    since: Option<Timestamp>,
+) -> Result<(), String> {
+    let times: &[Timestamp] = value.and_then(|v| answers.get(v)).map_or(&[], Vec::as_slice);
+    let row: Vec<&Timestamp> = times.iter().filter(|t| since.is_some_and(|s| **t >= s)).collect();
+    let span = row.first().zip(row.last()).map_or(Duration::ZERO, |(first, last)| last.since(**first));
+    match row.len() >= IN_A_ROW && span >= WINDOW {
+        true => Ok(()),
+        false => {
+            Err(format!("it was {word} {} times over {} s, which is no evidence", row.len(), span.as_secs()))
+        }
+    }
+}
