@@ -160,6 +160,7 @@ impl Judge {
         let Inner { model, truth, trace, witness, .. } = &mut *inner;
         let licensed = licence::check(model, truth, write, now);
         let licensed = licensed.and_then(|used| persons::reset(self, truth, write).map(|()| used));
+        let licensed = licensed.and_then(|used| rules::own(self, write).map(|()| used));
         let licensed = licensed.and_then(|used| witness.writes(used, &object, now).map(|()| used));
         if let (Write::ReplaceKeys { .. }, Ok(None)) = (write, &licensed)
             && !model.swept.iter().any(|k| truth.live.contains_key(k))
@@ -183,8 +184,11 @@ impl Judge {
     pub(crate) fn leaves(&self, process: u32) -> Arc<()> {
         self.inner().witness.leaves(process)
     }
-    pub(crate) fn signed_in(&self, value: &str, reply: &Response<bytes::Bytes>) {
-        self.inner().witness.signed_in(value, self.clock.now(), reply);
+    /// A sign-in with a value, or a question about objects, was answered.
+    pub(crate) fn answered(&self, value: Option<String>, asked: Vec<String>, reply: &Response<bytes::Bytes>) {
+        let (now, mut inner) = (self.clock.now(), self.inner());
+        value.into_iter().for_each(|value| inner.witness.signed_in(&value, now, reply));
+        inner.witness.was_read(asked, now, reply);
     }
 
     /// A write has come in, or was lost on its way.
@@ -199,10 +203,10 @@ impl Judge {
         let mut inner = self.inner();
         let used = inner.landed(process, write);
         // Turned away for its token, it was not carried out: the client may send it once more.
-        let turned_away = reply.as_ref().is_ok_and(|r| r.status().as_u16() == 401);
-        match used.filter(|_| turned_away) {
-            Some(used) => licence::give_back(&mut inner.model, used),
-            None => inner.witness.wrote(process, write.object(), now, self.committed(before, write)),
+        if reply.as_ref().is_ok_and(|r| r.status().as_u16() == 401) {
+            used.into_iter().for_each(|used| licence::give_back(&mut inner.model, used));
+        } else {
+            inner.witness.wrote(process, write.object(), now, self.committed(before, write));
         }
         let told = match reply {
             Ok(r) => r.status().to_string(),

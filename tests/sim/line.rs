@@ -39,10 +39,10 @@ impl Line {
         }
         let _on_the_way = self.judge.leaves(self.process);
         let Some(write) = Write::read(&request) else {
-            let value = witness::presented(&request);
+            let (value, asked) = (witness::presented(&request), witness::asked(&request));
             let reply = self.lab.handle(request).await;
-            if let (Some(value), Ok(reply)) = (value, &reply) {
-                self.judge.signed_in(&value, reply);
+            if let Ok(reply) = &reply {
+                self.judge.answered(value, asked, reply);
             }
             self.judge.look_around();
             return self.still_alive(reply).await;

@@ -5,11 +5,14 @@ use crate::aims::Follows;
 use crate::judge::{Fact, Inner, Judge};
 use crate::model::{Model, Target};
 use crate::truth::Truth;
+use crate::write::Write;
 use reissue::domain::credential::Form;
 use reissue::domain::event::{Event, Line};
+use reissue::domain::id::ClientId;
 use reissue::domain::plan::Warning;
 use reissue::domain::step::Verb;
 use reissue::domain::time::Timestamp;
+use reissue::lab::Owner;
 use std::collections::BTreeSet;
 
 /// No old credential goes before the hold has ended and a later recheck is recorded.
@@ -64,6 +67,16 @@ pub(crate) fn moved(model: &Model, truth: &Truth, line: &Line, blind_s: u64) -> 
     match target.step(intent.step).filter(|s| s.verb.writes() && !intent.undo && seen && stands) {
         Some(step) => Err(format!("intent of {} although the world has moved since the plan", step.verb)),
         None => Ok(()),
+    }
+}
+
+/// The identity that acts is not what anything is done to.
+pub(crate) fn own(judge: &Judge, write: &Write) -> Result<(), String> {
+    let own: ClientId = judge.operator.parse().map_err(|_| "the operator has no client id")?;
+    let is_own = |on| judge.lab.properties(&own, on)["id"].as_str() == Some(write.object());
+    match [Owner::Application, Owner::ServicePrincipal].into_iter().any(is_own) {
+        true => Err("it is our own identity".into()),
+        false => Ok(()),
     }
 }
 

@@ -18,6 +18,7 @@ const SOON: &[&str] = &[
     "planned: app-secret",
     "planned: user-password",
     "plan with exceptions",
+    "refused in the plan: own-identity",
     "refused in the plan: store-name-deleted",
     "refused in the plan: store-newest-disabled",
     // The service's faults.
@@ -48,6 +49,9 @@ const SOON: &[&str] = &[
     "fault: stranger_disables",
     "fault: stranger_disables_version",
     "fault: stranger_removes",
+    "meddling: AddsCredential",
+    "meddling: PublishesAnother",
+    "meddling: SwitchesOff",
     // The machine.
     "clocks differ",
     "dies: after a file",

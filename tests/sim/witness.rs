@@ -1,12 +1,12 @@
-//! What the line carried, as the judge saw it: sign-ins, writes and when they left, of the process
+//! What the line carried, as the judge saw it: sign-ins, reads, writes and when they left, of the process
 //! that lives. What the log claims is held against it.
 
 use crate::licence::Used;
 use crate::model::Target;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use reissue::domain::credential::Form;
 use reissue::domain::event::{Event, Happened, Line, Sighting};
-use reissue::domain::step::{Effect, Keeper, Proof};
+use reissue::domain::step::{Effect, Keeper, Proof, Step};
 use reissue::domain::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use std::time::Duration;
 /// So many answers in a row, over so long, verify a credential or prove it dead.
 const IN_A_ROW: usize = 4;
 const WINDOW: Duration = Duration::from_secs(30);
+const GUID: usize = 36;
 /// The longest that an object of the simulated tenants needs between two writes.
 const SETTLES: Duration = Duration::from_secs(2);
 
@@ -35,6 +36,8 @@ pub(crate) struct Witness {
     /// By value: when it was accepted since it was last refused, and the other way round.
     accepted: BTreeMap<String, Vec<Timestamp>>,
     refused: BTreeMap<String, Vec<Timestamp>>,
+    /// By object: when the directory answered a question about it.
+    read: BTreeMap<String, Vec<Timestamp>>,
     /// When the last write on an object was answered.
     wrote: BTreeMap<String, Timestamp>,
     writing: BTreeMap<String, Used>,
@@ -46,6 +49,12 @@ pub(crate) fn presented(request: &Request<bytes::Bytes>) -> Option<String> {
     let login = request.uri().host().is_some_and(|h| h.starts_with("login."));
     let mut form = url::form_urlencoded::parse(request.body()).filter(|_| login);
     form.find(|(name, _)| name == "client_secret").map(|(_, value)| value.into_owned())
+}
+
+/// The objects that a request asks about.
+pub(crate) fn asked(request: &Request<bytes::Bytes>) -> Vec<String> {
+    let path = request.uri().path().split('/').filter(|_| request.method() == Method::GET);
+    path.filter(|part| part.len() == GUID).map(str::to_owned).collect()
 }
 
 impl Witness {
@@ -69,6 +78,12 @@ impl Witness {
         };
         to.entry(value.to_owned()).or_default().push(now);
         not.remove(value);
+    }
+
+    pub(crate) fn was_read(&mut self, objects: Vec<String>, now: Timestamp, reply: &Response<bytes::Bytes>) {
+        for object in objects.into_iter().filter(|_| reply.status().is_success()) {
+            self.read.entry(object).or_default().push(now);
+        }
     }
 
     /// A write leaves that carries out the intent of `key`, if it needs one.
@@ -106,7 +121,6 @@ impl Witness {
         accepting_nodes: impl Fn(&Target, &str) -> usize,
     ) -> Result<(), String> {
         let (Some(id), Some(target)) = (line.target, target) else { return Ok(()) };
-        let value_of = |key: &str| values.iter().find(|(_, k)| *k == key).map(|(value, _)| value.as_str());
         match &line.event {
             Event::StepIntent(e) => {
                 let busy = Arc::strong_count(&self.on_the_way) > 1;
@@ -128,22 +142,37 @@ impl Witness {
                 _ => Ok(()),
             },
             Event::StepDone(e) => {
+                let value_of = |key: &str| values.iter().find(|(_, k)| *k == key).map(|(v, _)| v.as_str());
                 let since = self.intents.get(&(id, (e.step, e.undo))).map(|i| i.at);
-                match &e.effect {
-                    Effect::Verified { credential, .. } | Effect::Rechecked { credential, .. }
-                        if credential.form == Form::Secret =>
-                    {
-                        in_a_row("accepted", &self.accepted, value_of(&credential.id), since)
-                    }
-                    Effect::Proved { credential: Some(c), proof: Proof::Absent, .. } => {
-                        match value_of(&c.id).map_or(0, |value| accepting_nodes(target, value)) {
-                            0 => Ok(()),
-                            nodes => Err(format!("{} is proved dead, and {nodes} nodes accept it", c.id)),
-                        }
-                    }
-                    Effect::Proved { credential: Some(c), .. } if c.form == Form::Secret => {
-                        in_a_row("refused", &self.refused, value_of(&c.id), since)
-                    }
+                let step = target.step(e.step);
+                self.done(&e.effect, step, since, value_of, |value| accepting_nodes(target, value))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What was verified or proved was asked about often enough.
+    fn done<'v>(
+        &self,
+        effect: &Effect,
+        step: Option<&Step>,
+        since: Option<Timestamp>,
+        value_of: impl Fn(&str) -> Option<&'v str>,
+        accepting_nodes: impl Fn(&str) -> usize,
+    ) -> Result<(), String> {
+        match effect {
+            Effect::Verified { credential, .. } | Effect::Rechecked { credential, .. }
+                if credential.form == Form::Secret =>
+            {
+                in_a_row("accepted", &self.accepted, value_of(&credential.id), since)
+            }
+            Effect::Proved { credential, proof, .. } => {
+                let object = credential.as_ref().map(|c| c.object.as_str());
+                in_a_row("read", &self.read, object.or(step.map(|s| s.object.as_str())), since)?;
+                let Some(c) = credential else { return Ok(()) };
+                match (proof, value_of(&c.id)) {
+                    (Proof::Absent, value) => is_dead(&c.id, value.map_or(0, accepting_nodes)),
+                    (_, value) if c.form == Form::Secret => in_a_row("refused", &self.refused, value, since),
                     _ => Ok(()),
                 }
             }
@@ -152,7 +181,14 @@ impl Witness {
     }
 }
 
-/// Whether a value was answered alike as often in a row, since its step began, as evidence takes.
+fn is_dead(key: &str, accepting: usize) -> Result<(), String> {
+    match accepting {
+        0 => Ok(()),
+        nodes => Err(format!("{key} is proved dead, and {nodes} nodes accept it")),
+    }
+}
+
+/// Whether a value, or an object, was answered for as often, since its step began, as evidence takes.
 fn in_a_row(
     word: &str,
     answers: &BTreeMap<String, Vec<Timestamp>>,
