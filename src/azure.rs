@@ -6,6 +6,7 @@
 //! says whether the effect may have happened.
 
 pub mod assertion;
+pub mod blob;
 pub mod bridge;
 pub mod claims;
 mod clock;

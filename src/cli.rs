@@ -16,6 +16,7 @@ pub mod error;
 pub mod exit;
 mod explain;
 mod ground;
+mod handover;
 pub mod human;
 mod init;
 pub mod json;
@@ -23,12 +24,14 @@ mod lab;
 #[cfg(feature = "leak")]
 mod leak;
 mod line;
+mod mirror;
 mod notes;
 mod pause;
 mod plan;
 mod plan_view;
 mod progress;
 mod recording;
+mod recover;
 mod report;
 mod resolve;
 mod run_view;
@@ -88,6 +91,10 @@ commands! {
     Approve approve
     /// Carry out an approved plan, or go on with a run
     Apply apply
+    /// Go on with a run whose machine is lost, from its mirror, on this machine
+    Handover handover
+    /// No log at all: what bears a run's mark, and what a person does; changes nothing
+    Recover recover
     /// How runs stand, and what a person has to do next
     Status status
     /// Say that a consumer has moved to the new credential

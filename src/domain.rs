@@ -8,6 +8,7 @@ pub mod drift;
 pub mod event;
 pub mod id;
 pub mod kind;
+pub mod lease;
 pub mod merkle;
 pub mod note;
 pub mod observation;

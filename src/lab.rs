@@ -16,6 +16,7 @@ mod answer;
 mod arm;
 mod ask;
 mod audit;
+mod blob;
 mod credential;
 mod directory;
 mod fault;
@@ -260,6 +261,7 @@ fn route(state: &mut State, ask: &Ask, surface: &Surface) -> Answer {
         Surface::Login => login::route(state, ask),
         Surface::Graph => graph::route(state, ask),
         Surface::Vault(name) => vault::route(state, ask, name),
+        Surface::Blob(account) => blob::route(state, ask, account),
         Surface::Management | Surface::Nowhere => arm::route(state, ask),
     }
 }
@@ -286,6 +288,10 @@ fn finish(state: &mut State, ask: &Ask, surface: &Surface, answer: &mut Answer) 
         Surface::Vault(_) => {
             answer.headers.push(("x-ms-request-id", id));
             "vault"
+        }
+        Surface::Blob(_) => {
+            answer.headers.push(("x-ms-request-id", id));
+            "blob"
         }
         Surface::Management | Surface::Nowhere => {
             answer.headers.push(("x-ms-request-id", id));

@@ -5,30 +5,32 @@
 //! 3. People sign (`reissue approve`, [`crate::domain::approval`]).
 //! 4. [`apply`]: → [`ApprovedPlan`](crate::domain::approved::ApprovedPlan) → the engine → [`Outcome`].
 
+mod guard;
+pub mod handover;
+pub mod mirror;
+mod open;
+
+pub use guard::Guard;
+
 use crate::azure::Azure;
+use crate::connector::lease::LeaseError;
 use crate::connector::observe::{ObserveError, observe};
 use crate::connector::registry::{self, Registry};
-use crate::domain::approval::{Approval, Recorded, Roster, SignedApproval};
+use crate::domain::approval::Roster;
 use crate::domain::approved::{Here, NotApproved, ReadPlan};
-use crate::domain::event::{Environment, RunStarted};
+use crate::domain::event::Environment;
 use crate::domain::id::RunId;
 use crate::domain::kind::PlanContext;
-use crate::domain::note::Note;
 use crate::domain::plan::make::{Known, count, plan};
 use crate::domain::plan::{Identity, PLAN_VERSION, Plan, PlanHeader, cost, file};
 use crate::domain::playbook::ValidPlaybook;
-use crate::domain::run::RunState;
-use crate::domain::target::TargetState;
 use crate::domain::text::Text;
-use crate::domain::time::Timestamp;
-use crate::engine::board::Board;
 use crate::engine::recovery::Recovery;
 use crate::engine::{Executor, Halt, Outcome};
 use crate::env::Env;
-use crate::trail::inbox::{Inbox, Item};
-use crate::trail::journal::Entry;
-use crate::trail::{Home, HomeError, Journal, JournalError};
-use std::sync::Arc;
+use crate::trail::inbox::Inbox;
+use crate::trail::{Home, HomeError, Journal, JournalError, MirrorError};
+use guard::Mirrored;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -165,6 +167,12 @@ pub enum ApplyFailure {
     NotBegun,
     #[error("run {0} of another plan is not finished; resume or abort it first")]
     Other(RunId),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    #[error("{0}")]
+    Mirror(MirrorError),
+    #[error("this run is mirrored to {0}, and goes on only with a mirror")]
+    Mirrored(Text<256>),
     #[error("line {line} of the log does not fit the plan: {why}")]
     Illegal { line: u64, why: String },
 }
@@ -183,6 +191,18 @@ pub async fn apply(
     order: ApplyOrder,
     watch: impl FnOnce(&Journal),
 ) -> Result<(RunId, Outcome), ApplyFailure> {
+    apply_guarded(env, home, azure, order, Guard::default(), watch).await
+}
+
+/// The same, with a mirror or under a lease.
+pub async fn apply_guarded(
+    env: &Env,
+    home: &Home,
+    azure: &Azure,
+    order: ApplyOrder,
+    guard: Guard,
+    watch: impl FnOnce(&Journal),
+) -> Result<(RunId, Outcome), ApplyFailure> {
     let here = here(home)?;
     let read = ReadPlan::new(&order.plan, here)?;
     let header = &read.plan.header;
@@ -191,16 +211,24 @@ pub async fn apply(
         let want = header.identity.object.clone();
         return Err(ApplyFailure::Identity { found: acting.object, want });
     }
-    let stores = header.stores.clone();
+    let lease = guard.lease(home, azure, &read, &order).await?;
     let plan = read.plan.clone();
-    let mut recovery = Recovery::new(&plan, read.facts.plan);
-    let opened = home.open_log("apply", order.process.clone(), &mut |line| recovery.fold(line));
+    let (mut recovery, mut mirrored) = (Recovery::new(&plan, read.facts.plan), Mirrored::default());
+    let opened = home.open_log("apply", order.process.clone(), &mut |line| {
+        recovery.fold(line);
+        mirrored.fold(line, recovery.run.as_ref().map(|run| &run.id));
+    });
     let (journal, _) = opened.map_err(not_opened)?;
     journal.make_room().await.map_err(ApplyFailure::Unwritable)?;
     watch(&journal);
     let inbox = Inbox::new(env.disk.clone(), &home.log());
-    let opened = open_run(env, read, recovery, &journal, &inbox, &order).await;
-    let (approved, board) = match opened {
+    let opened = async {
+        guard.attach(&journal, &order, mirrored).await?;
+        let (approved, board) = open::open_run(env, read, recovery, &journal, &inbox, &order).await?;
+        let held = guard::claim(lease.as_ref(), &board).await?;
+        Ok((approved, board, held))
+    };
+    let (approved, board, held) = match opened.await {
         Ok(opened) => opened,
         Err(e) => {
             // What it could not begin with matters more than how it ends.
@@ -208,17 +236,22 @@ pub async fn apply(
             return Err(e);
         }
     };
-    let registry = Registry::new(azure.clone(), &stores);
+    let registry = Registry::new(azure.clone(), &plan.header.stores);
+    let (stop, heard) = watch::channel(*order.stop.borrow());
     let executor = Executor {
         env: env.clone(),
         effects: registry.effects(),
         stores: registry.stores(),
         inbox,
         patience: order.patience,
-        stop: order.stop,
+        stop: heard,
     };
     let run = board.run_id();
-    let outcome = executor.execute(&approved, board).await?;
+    let outcome = guard::run(held, order.stop, stop, executor.execute(&approved, board)).await;
+    if let Some(lease) = &lease {
+        lease.release().await;
+    }
+    let outcome = outcome?;
     journal.close().await?;
     Ok((run, outcome))
 }
@@ -243,144 +276,4 @@ pub fn here(home: &Home) -> Result<Here, ApplyFailure> {
         roster,
         tenant: home.install.tenant.clone(),
     })
-}
-
-/// Before the first event of this process nothing was sent: no halt of a run under way.
-fn not_begun(e: Halt) -> ApplyFailure {
-    match e {
-        Halt::Log(e) => ApplyFailure::Unwritable(e),
-        e => ApplyFailure::Halt(e),
-    }
-}
-
-type Opened = (crate::domain::approved::ApprovedPlan, Board);
-
-/// Begins a run, or takes one up again.
-async fn open_run(
-    env: &Env,
-    read: ReadPlan,
-    recovery: Recovery<'_>,
-    journal: &Journal,
-    inbox: &Inbox,
-    order: &ApplyOrder,
-) -> Result<Opened, ApplyFailure> {
-    if let Some((line, why)) = recovery.illegal {
-        return Err(ApplyFailure::Illegal { line, why: why.to_string() });
-    }
-    if let Some(other) = recovery.other {
-        return Err(ApplyFailure::Other(other));
-    }
-    match (recovery.run, order.resume) {
-        (Some(run), _) if run.finished => Err(ApplyFailure::Used(run.id)),
-        (Some(run), false) => Err(ApplyFailure::Begun(run.id)),
-        (None, true) => Err(ApplyFailure::NotBegun),
-        (Some(run), true) => {
-            let recorded = recorded_approvals(&read, journal, &recovery.approvals);
-            let resumed = crate::domain::event::RunResumed {
-                operator: order.operator.clone(),
-                process: order.process.clone(),
-            };
-            let board = Board::new(journal.clone(), env.clock, run, recovery.states);
-            board.record_run(resumed.into()).await.map_err(not_begun)?;
-            Ok((read.resume(recorded), board))
-        }
-        (None, false) => begin(env, read, journal, inbox, order).await,
-    }
-}
-
-/// The decisions of a resumed run, judged again as of the moments at which they were recorded.
-fn recorded_approvals(
-    read: &ReadPlan,
-    journal: &Journal,
-    events: &[(crate::domain::event::ApprovalRecorded, crate::domain::time::Timestamp)],
-) -> Vec<Recorded> {
-    const LIMIT: u64 = 64 << 10;
-    let judge = |(event, at): &(crate::domain::event::ApprovalRecorded, crate::domain::time::Timestamp)| {
-        let statement_bytes = journal.objects().get(&event.statement, LIMIT).ok()?;
-        let armored = journal.objects().get(&event.signature, LIMIT).ok()?;
-        let signed = SignedApproval { statement_bytes, sshsig_armored: String::from_utf8(armored).ok()? };
-        read.judge(&signed, *at).ok().map(|approval| Recorded { approval, at: *at })
-    };
-    events.iter().filter_map(judge).collect()
-}
-
-/// An approval that counts, with the name of its note.
-type HandedIn = (String, Approval, SignedApproval);
-
-/// The approvals in the inbox, and why others of its files do not count.
-fn handed_in(
-    read: &ReadPlan,
-    inbox: &Inbox,
-    at: Timestamp,
-) -> Result<(Vec<HandedIn>, Vec<String>), ApplyFailure> {
-    let (mut notes, mut not_counted) = (Vec::new(), Vec::new());
-    for item in inbox.items().map_err(Halt::Disk)? {
-        let Item { name, bytes } = match item {
-            Ok(item) => item,
-            Err(e) => {
-                not_counted.push(e.to_string());
-                continue;
-            }
-        };
-        let (signature, statement) = match serde_json::from_slice(&bytes) {
-            Ok(Note::Approval { signature, statement }) => (signature, statement),
-            Ok(_) => continue,
-            Err(_) => {
-                not_counted
-                    .push(format!("{} is not a note that this version can read", Text::<160>::lossy(&name)));
-                continue;
-            }
-        };
-        let signed = SignedApproval { statement_bytes: statement.into_bytes(), sshsig_armored: signature };
-        match read.judge(&signed, at) {
-            // Retiring is approved when a hold is over: that note stays where it is until then.
-            Ok(approval) if read.is_too_early(&approval) => {}
-            Ok(approval) => notes.push((name, approval, signed)),
-            Err(why) => not_counted.push(why.to_string()),
-        }
-    }
-    Ok((notes, not_counted))
-}
-
-/// A new run: enough approvals lie in the inbox, or nothing is recorded at all.
-async fn begin(
-    env: &Env,
-    read: ReadPlan,
-    journal: &Journal,
-    inbox: &Inbox,
-    order: &ApplyOrder,
-) -> Result<Opened, ApplyFailure> {
-    let at = env.clock.now();
-    let (notes, not_counted) = handed_in(&read, inbox, at)?;
-    let recorded = notes.iter().map(|(_, approval, _)| Recorded { approval: approval.clone(), at }).collect();
-    let states = read.plan.changes().map(|t| (t.id, TargetState::new(Arc::new(t.clone())))).collect();
-    let approved = read.approve(recorded, at).map_err(|why| match not_counted.is_empty() {
-        true => why.into(),
-        false => ApplyFailure::NotCounted { why, passed: not_counted.join("; ") },
-    })?;
-    let header = &approved.plan().header;
-    // Whatever needs new files is written before the run begins: the log itself has its space.
-    let statements =
-        notes.iter().flat_map(|(_, _, s)| [s.statement_bytes.as_slice(), s.sshsig_armored.as_bytes()]);
-    for bytes in statements.chain([order.plan.as_slice()]) {
-        journal.objects().put(bytes).map_err(|e| ApplyFailure::Unwritable(e.into()))?;
-    }
-    let started = RunStarted {
-        identity: header.identity.object.clone(),
-        operator: order.operator.clone(),
-        plan: approved.digest(),
-        playbook: header.playbook,
-        targets: header.counts.targets,
-    };
-    let id = env.new_run_id();
-    let begun = journal.append_one(Entry::of_run(&id, started.clone())).await;
-    let line = begun.map_err(ApplyFailure::Unwritable)?.line;
-    let board = Board::new(journal.clone(), env.clock, RunState::new(id, started, line.time), states);
-    for (name, approval, signed) in notes {
-        let signature =
-            journal.objects().put(signed.sshsig_armored.as_bytes()).map_err(JournalError::from)?;
-        board.record_run(approval.event(signature).into()).await?;
-        inbox.take_out(&name).map_err(Halt::Disk)?;
-    }
-    Ok((approved, board))
 }

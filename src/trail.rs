@@ -12,8 +12,8 @@
 //! The chain of `prev` hashes makes the log checkable while it streams; the Merkle tree over the
 //! same hashes (RFC 6962) makes a head small enough to sign and to keep elsewhere. Read in this
 //! order: [`merkle`], [`note`] and [`checkpoint`] (the formats), [`lines`] and [`chain`] (reading),
-//! [`journal`] (the one writer), [`reader`] (everybody else), [`verify`] (the judge), [`export`] (what an
-//! auditor receives).
+//! [`journal`] (the one writer), [`mirror`] (the second place it writes to), [`reader`] (everybody else),
+//! [`verify`] (the judge), [`export`] (what an auditor receives).
 
 pub mod chain;
 pub mod checkpoint;
@@ -24,6 +24,7 @@ pub mod journal;
 pub mod key;
 pub mod known;
 pub mod lines;
+pub mod mirror;
 pub mod note;
 pub mod objects;
 pub mod proof;
@@ -35,6 +36,7 @@ pub use checkpoint::Checkpoint;
 pub use home::{Home, HomeError, Install};
 pub use journal::{Appended, Entry, Journal, JournalError, Opening, Recovered, Settings};
 pub use key::{LogKey, VerifierKey};
+pub use mirror::{FolderMirror, Mirror, MirrorError};
 pub use objects::Objects;
 pub use reader::Reader;
 

@@ -45,6 +45,8 @@ mod rehearsal;
 mod rules;
 #[path = "sim/scenario.rs"]
 mod scenario;
+#[path = "sim/shift.rs"]
+mod shift;
 #[path = "sim/trace.rs"]
 mod trace;
 #[path = "sim/truth.rs"]

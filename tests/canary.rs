@@ -84,6 +84,7 @@ fn killed_and_resumed(desk: &mut Desk) {
     desk.must(0, &["status"]);
     desk.must(0, &["status", "--json"]);
     people_speak(desk);
+    another_machine(desk);
     // Writes that may or may not have happened, told in the words of the request.
     desk.scene.lab.set_faults(Faults { echo: 30, ..Faults::default() });
     let ended = desk.run(&RESUME);
@@ -140,6 +141,18 @@ fn people_speak(desk: &mut Desk) {
     let own = ["doctor", "--lab", "lab", "--as", "secret", "--client-id", &id, "--secret-file", "own-secret"];
     desk.must(0, &own);
     desk.must(1, &["doctor", "--lab", "lab", "--as", "azure-cli"]);
+}
+
+/// With no log, or with a copy of it that nobody mirrored, another machine only says so.
+fn another_machine(desk: &mut Desk) {
+    desk.must(0, &["recover", "plan.jsonl", "--lab", "lab"]);
+    desk.must(0, &["recover", "plan.jsonl", "--lab", "lab", "--json"]);
+    let common = ["handover", "latest", "--roster", "roster.yaml", "--tenant", TENANT, "--lab", "lab"];
+    let who = ["--cloud", "us_gov_high", "--operator", "kim", "--by", "ann@agency.example", "--key", "ann"];
+    for from in [".reissue/log", "nowhere"] {
+        let to = ["--home", "taken", "--from", from];
+        assert_ne!(desk.run(&[&common[..], &who, &to].concat()), 0, "the run is at work: {}", desk.last());
+    }
 }
 
 /// Commands that need no installation.

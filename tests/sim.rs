@@ -37,6 +37,8 @@ mod regressions;
 mod rules;
 #[path = "sim/scenario.rs"]
 mod scenario;
+#[path = "sim/shift.rs"]
+mod shift;
 #[path = "sim/sometimes.rs"]
 mod sometimes;
 #[path = "sim/trace.rs"]

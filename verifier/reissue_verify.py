@@ -3,7 +3,7 @@
 
     python3 reissue_verify.py FOLDER_OR_TAR VKEY [ANCHOR_FILE ...]
 
-VKEY is the log's public key, from where it was kept when the log was begun: never from the bundle. An ANCHOR_FILE is
+VKEY is the log's public key, from where it was kept when the log was begun or handed over: never from the bundle. An ANCHOR_FILE is
 a checkpoint of this log that somebody kept elsewhere. Nothing is written and no network is asked.
 
 Exit codes: 0 intact, anchored and complete; 1 tampered; 2 wrong usage or unreadable; 3 consistent, but NOT anchored;
@@ -122,12 +122,40 @@ def ms(text):
     at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
     return int(at.timestamp()) * 1000 + at.microsecond // 1000
 
+def chain(events, trusted):
+    """[(line, key)]: the key that the log was begun with at -1, and one more for each handover; the trusted key may
+    be any of them. Whether a handover holds is judged when its line is read."""
+    keys = []
+    for line in events.split(b"\n"):
+        if line.startswith(b'{"code":"LOG040W"'):
+            try:
+                event = json.loads(line)
+                before, after = Vkey(event["with"]["from"]), Vkey(event["with"]["to"])
+            except (ValueError, KeyError, TypeError):
+                continue
+            keys = keys or [(-1, before)]
+            if keys[-1][1].text == before.text and before.name == after.name:
+                keys.append((event["seq"], after))
+    return keys if any(key.text == trusted.text for _, key in keys) else [(-1, trusted)]
+def opened(note, keys):
+    """(size, root) of a checkpoint that one of the keys signed."""
+    for _, key in keys[:-1]:
+        try:
+            return key.open(note)
+        except ValueError:
+            pass
+    return keys[-1][1].open(note)
+
 # ---- The judge --------------------------------------------------------------------------------------------------
 class Judge:
     def __init__(self, files, vkey):
         self.files, self.vkey, self.tampered, self.incomplete, self.notes = files, vkey, [], [], []
         self.opened, self.roster, self.plans, self.decisions, self.runs = None, {}, {}, {}, {}
         self.at, self.checked, self.roots = None, set(), [sha(b"")]
+        self.keys = chain(files.get("events.jsonl", b""), vkey)
+    def key(self, size):
+        """The key that signs the head of so many lines, and is in force for the next one."""
+        return [key for line, key in self.keys if line < size][-1]
     def bad(self, what):
         self.tampered.append("line %d: %s" % (self.at + 1, what) if self.at is not None else what)
     def object(self, digest):
@@ -138,7 +166,8 @@ class Judge:
         self.checked.add(digest)
         return data if good else None
     def judge(self, anchors):
-        if self.files.get("log.vkey", b"").decode("utf-8", "replace").strip() != self.vkey.text:
+        copy = self.files.get("log.vkey", b"").decode("utf-8", "replace").strip()
+        if all(copy != key.text for _, key in self.keys):
             self.bad("log.vkey is not the key that was given")
         self.points = {int(n[12:]): n for n in self.files if re.fullmatch(r"checkpoints/\d{12}", n)}
         tree, prev, last, closed = Tree(), "0" * 64, 0, False
@@ -161,8 +190,8 @@ class Judge:
         self.at, size = None, tree.size
         for name in sorted(self.points.values()) + ["checkpoints/checkpoint"]:
             try:
-                n, root = self.vkey.open(self.files[name])
-                if self.points.get(n) is None or name[12:] not in ("checkpoint", "%012d" % n):
+                n, root = opened(self.files[name], self.keys)
+                if opened(self.files[name], [(0, self.key(n))]) != (n, root) or self.points.get(n) is None or name[12:] not in ("checkpoint", "%012d" % n):
                     self.bad("%s is of size %d: one was removed or renamed" % (name, n))
                 self.signs(name, n, root)
             except KeyError:
@@ -187,18 +216,38 @@ class Judge:
         if name == "log.opened":
             self.opened = self.opened or w
             same = ("tenant", "roster", "environment", "install")
-            if w["vkey"] != self.vkey.text or any(w[k] != self.opened[k] for k in same):
+            if w["vkey"] != self.key(self.at).text or any(w[k] != self.opened[k] for k in same):
                 self.bad("the log was opened as another log, or with another key")
             text, person = (self.object(w["roster"]) or b"").decode("utf-8", "replace"), None
             for who, key in re.findall(r"name:\s*[\"']?([^\s\"',}]+)|[a-z0-9@.-]+\s+(AAAA[A-Za-z0-9+/=]+)", text):
                 person = who or person
                 self.roster[key] = person  # a name without a key goes to the empty key, which signs nothing
+        elif name == "log.handed_over":
+            self.handover(w)
         elif name == "log.closed" and w["events"] != line["seq"]:
             self.bad("log.closed counts other lines")
         elif name == "approval.recorded":
             self.approval(line, w)
         if "run" in line:
             self.run_event(name, line, w, line["run"])
+    def handover(self, w):
+        data, armor = self.object(w["statement"]), self.object(w["signature"])
+        if data is None or armor is None:
+            return
+        said = canonical(data)
+        owner, sure = sshsig(armor, data, "log-handover@reissue.v1")
+        self.notes += [] if sure else ["line %d: check this signature with ssh-keygen -Y verify" % (self.at + 1)]
+        person = self.roster.get(owner, "").lower()
+        if not person or person != said["approver"].lower() or person == said["operator"].lower():
+            self.bad("the handover is not signed by somebody of the roster other than the operator")
+        pairs = (("approver", "by"), ("from", "from"), ("operator", "operator"), ("run", "run"), ("to", "to"))
+        here = tuple(self.opened[k] for k in ("tenant", "environment", "roster"))
+        if any(said[a] != w[b] for a, b in pairs) or (said["tenant"], said["environment"], said["roster"]) != here:
+            self.bad("the line says something else than the handover that was signed, or it is for another log")
+        if (said["size"], said["root"]) != (self.at, "sha256:" + self.roots[self.at].hex()):
+            self.bad("the signer of the handover saw another head of the log")
+        if (self.key(self.at).text, self.key(self.at + 1).text) != (w["from"], w["to"]):
+            self.bad("the handover does not name the key so far")
     def approval(self, line, w):
         data, armor = self.object(w["statement"]), self.object(w["signature"])
         if data is None or armor is None:
@@ -325,8 +374,8 @@ def main(arguments):
         if len(arguments) < 2:
             raise ValueError(__doc__)
         vkey = Vkey(arguments[1])
-        anchors = [(name,) + vkey.open(open(name, "rb").read()) for name in arguments[2:]]
         judge = Judge(load(arguments[0]), vkey)
+        anchors = [(name,) + opened(open(name, "rb").read(), judge.keys) for name in arguments[2:]]
         judge.judge(anchors)
     except (OSError, ValueError, KeyError, tarfile.TarError) as e:
         print("no judgement: %s %s" % (type(e).__name__, e))

@@ -12,6 +12,7 @@ pub struct Endpoints {
     pub login: &'static str,
     pub graph: &'static str,
     pub vault_suffix: &'static str,
+    pub blob_suffix: &'static str,
     pub arm: &'static str,
 }
 
@@ -22,24 +23,28 @@ impl Endpoints {
                 login: "login.microsoftonline.com",
                 graph: "graph.microsoft.com",
                 vault_suffix: "vault.azure.net",
+                blob_suffix: "blob.core.windows.net",
                 arm: "management.azure.com",
             },
             Cloud::UsGovHigh => Self {
                 login: "login.microsoftonline.us",
                 graph: "graph.microsoft.us",
                 vault_suffix: "vault.usgovcloudapi.net",
+                blob_suffix: "blob.core.usgovcloudapi.net",
                 arm: "management.usgovcloudapi.net",
             },
             Cloud::UsGovDod => Self {
                 login: "login.microsoftonline.us",
                 graph: "dod-graph.microsoft.us",
                 vault_suffix: "vault.usgovcloudapi.net",
+                blob_suffix: "blob.core.usgovcloudapi.net",
                 arm: "management.usgovcloudapi.net",
             },
             Cloud::China => Self {
                 login: "login.partner.microsoftonline.cn",
                 graph: "microsoftgraph.chinacloudapi.cn",
                 vault_suffix: "vault.azure.cn",
+                blob_suffix: "blob.core.chinacloudapi.cn",
                 arm: "management.chinacloudapi.cn",
             },
         }
@@ -59,6 +64,16 @@ impl Endpoints {
                 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
                 && !name.starts_with('-')
                 && !name.ends_with('-')
+        })
+    }
+
+    /// Whether `host` is the blob endpoint of one storage account of this cloud: 3 to 24 lower-case letters
+    /// and digits (Microsoft Learn, "Storage account overview").
+    pub fn is_blob_account(&self, host: &str) -> bool {
+        let account = host.strip_suffix(self.blob_suffix).and_then(|rest| rest.strip_suffix('.'));
+        account.is_some_and(|name| {
+            (3..=24).contains(&name.len())
+                && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
         })
     }
 

@@ -16,6 +16,7 @@ pub enum Service {
     SignIn,
     Graph,
     Vault,
+    Storage,
 }
 
 /// What a code leaves open and the text tells.
@@ -167,6 +168,7 @@ impl fmt::Display for ApiError {
             Service::SignIn => "sign-in",
             Service::Graph => "Graph",
             Service::Vault => "Key Vault",
+            Service::Storage => "Storage",
         };
         write!(f, "{service}: {}", self.code)?;
         if let Some(inner) = &self.inner_code {

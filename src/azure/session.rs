@@ -2,6 +2,7 @@
 //! budget.
 
 use super::assertion::CertificateKey;
+use super::blob::AppendBlob;
 use super::claims::Claims;
 use super::clock::{Dated, Difference};
 use super::cloud::Endpoints;
@@ -114,6 +115,11 @@ impl Azure {
         let vault = Vault::new(&self.0.door, &self.0.tokens, host)?;
         vaults.insert(host.to_owned(), vault.clone());
         Ok(vault)
+    }
+
+    /// The append blob at `https://ACCOUNT…/CONTAINER/BLOB`, which must be in this cloud.
+    pub fn blob(&self, url: &str) -> Result<AppendBlob, ApiError> {
+        AppendBlob::new(self, (self.0.door.clone(), self.0.tokens.clone()), url)
     }
 
     /// Sign-in as somebody else, to see whether a credential works.

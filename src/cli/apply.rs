@@ -8,12 +8,13 @@ use super::error::Failure;
 use super::progress::Progress;
 use super::status::{self, Known};
 use super::world::{ActingArguments, HomeArguments, process, runtime};
-use super::{ExitCode, Session, run_view};
+use super::{ExitCode, Session, mirror, run_view};
+use crate::azure::Azure;
 use crate::domain::plan::Plan;
 use crate::domain::text::Text;
 use crate::domain::time::parse_span;
 use crate::engine::Left;
-use crate::pipeline::{self, ApplyOrder};
+use crate::pipeline::{self, ApplyOrder, Guard};
 use crate::trail::{Home, Objects};
 use crate::wire::budget::Start;
 use std::path::PathBuf;
@@ -34,6 +35,10 @@ pub(super) struct Arguments {
     /// Leave when nothing but waiting longer than this is left
     #[arg(long, value_name = "SPAN", default_value = "15m")]
     patience: String,
+    /// Copy every line elsewhere before anything is done: a folder on another machine,
+    /// `vault:HOST/NAME` or `blob:URL`; a run that has a mirror goes on only with one
+    #[arg(long, value_name = "PLACE")]
+    mirror: Option<String>,
     #[command(flatten)]
     home: HomeArguments,
     #[command(flatten)]
@@ -50,6 +55,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let resume = arguments.resume.is_some();
     let start = if resume { Start::Empty } else { Start::Full };
     let azure = arguments.acting.session(session, read.header.cloud, &home.install.tenant, start)?;
+    let guard = guard(&arguments, session, &azure)?;
     #[cfg(feature = "leak")]
     super::leak::through(session, &home)?;
     #[cfg(feature = "leak")]
@@ -61,7 +67,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let out = &mut session.out;
     let result = runtime()?.block_on(async {
         let (to_view, from_run) = tokio::sync::oneshot::channel();
-        let apply = pipeline::apply(&env, &home, &azure, order, |journal| {
+        let apply = pipeline::apply_guarded(&env, &home, &azure, order, guard, |journal| {
             let _ = to_view.send(journal.subscribe());
         });
         let mut apply = std::pin::pin!(apply);
@@ -97,6 +103,13 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         status::next_of(session, &home, &run, &known)?;
     }
     Ok(run_view::exit_code(&outcome))
+}
+
+/// The lease always; the mirror if one is named.
+fn guard(arguments: &Arguments, session: &Session, azure: &Azure) -> Result<Guard, Failure> {
+    let Some(place) = &arguments.mirror else { return Ok(Guard { mirror: None, lease: true }) };
+    mirror::outside(place, &arguments.home.home)?;
+    Ok(Guard { mirror: Some(mirror::open(place, session, azure)?), lease: true })
 }
 
 /// After an interrupt that did not wait.

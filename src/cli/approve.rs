@@ -82,7 +82,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         return Err(refused("the plan is for another cloud than this installation".into()));
     }
     if !arguments.show {
-        key(&arguments, session)?;
+        need_key(arguments.key.as_ref(), session)?;
         in_time(&arguments, &home, (&plan, digest))?;
     }
     let statement = statement(&arguments, session, &home, &read, &person)?;
@@ -99,7 +99,8 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         session.out.line("Nothing was signed.");
         return Ok(ExitCode::Done);
     }
-    let armored = sign(&arguments, &statement, &signed_bytes)?;
+    let namespace = if statement.break_glass { BREAK_GLASS_NAMESPACE } else { NAMESPACE };
+    let armored = ssh_sign(arguments.key.as_ref(), namespace, &signed_bytes)?;
     let signed = SignedApproval { statement_bytes: signed_bytes, sshsig_armored: armored };
     // What apply would refuse is refused now, while the person is still here.
     read.judge(&signed, session.env.clock.now()).map_err(|e| {
@@ -142,8 +143,8 @@ fn in_time(arguments: &Arguments, home: &Home, (plan, digest): (&Plan, Digest)) 
 }
 
 /// That there is a key is asked before the person reads a long plan.
-fn key(arguments: &Arguments, session: &Session) -> Result<(), Failure> {
-    match &arguments.key {
+pub(super) fn need_key(key: Option<&PathBuf>, session: &Session) -> Result<(), Failure> {
+    match key {
         None => Err(Failure::new(codes::ARGUMENT, "no key is named", NAME_A_KEY)),
         Some(key) if !session.env.disk.exists(key) => {
             Err(Failure::new(codes::SSH_KEYGEN, "there is no such key file", NAME_A_KEY).at(key))
@@ -183,11 +184,10 @@ fn statement(
 }
 
 /// Has `ssh-keygen` sign: the private key never comes here.
-fn sign(arguments: &Arguments, statement: &Statement, bytes: &[u8]) -> Result<String, Failure> {
+pub(super) fn ssh_sign(key: Option<&PathBuf>, namespace: &str, bytes: &[u8]) -> Result<String, Failure> {
     let next = NAME_A_KEY;
-    let key = arguments.key.as_ref().ok_or_else(|| Failure::new(codes::ARGUMENT, "no key is named", next))?;
+    let key = key.ok_or_else(|| Failure::new(codes::ARGUMENT, "no key is named", next))?;
     let key = key.to_string_lossy();
-    let namespace = if statement.break_glass { BREAK_GLASS_NAMESPACE } else { NAMESPACE };
     let args = ["-Y", "sign", "-n", namespace, "-f", &key];
     let done = child::run("ssh-keygen", &args, bytes, true).map_err(|e| {
         Failure::new(codes::SSH_KEYGEN, format!("ssh-keygen: {e}"), "install OpenSSH's client tools")

@@ -109,8 +109,17 @@ codes! { GENERAL:
     NOT_READY "RI026" Error "Something that is needed is missing"
         "`reissue doctor` lists what it looked at, what is missing, and what to do about each. Nothing was changed."
     HALTED "RI027" Stuck "The run stopped because its log cannot be written"
-        "If the log cannot be written, nothing more is done: what was under way is in doubt and is looked for on \
+        "If the log, or its mirror, cannot be written, nothing more is done: what was under way is in doubt and is looked for on \
          resume. The log keeps 4 MiB free for outcomes."
+    MIRROR "RI028" Error "The mirror cannot be used"
+        "With `--mirror`, nothing is done that the second place does not hold. A mirror that holds other bytes than \
+         this log is another log's, or somebody has taken the run over (`reissue handover`)."
+    LEASE "RI029" Error "Somebody else runs this plan"
+        "A tagged version in the plan's first store says who runs it: the oldest claim that is not over wins. This is \
+         no compare-and-set. A run that was handed over never goes on in the old installation."
+    HANDOVER "RI030" Error "The run was not handed over"
+        "A handover needs a mirror that holds a sound log, silence of the first machine, and the signature of one \
+         person of the pinned roster who is not the operator. Nothing was written outside the new folder."
 }
 
 /// All entries, in the order of their codes.

@@ -50,6 +50,8 @@ fn of_run(event: &Event) -> Option<String> {
             format!("run started: {}, by {}", count(e.targets, "target", "targets"), e.operator)
         }
         Event::RunResumed(e) => format!("run resumed by {}", e.operator),
+        Event::LogMirrored(e) => format!("mirrored to {}", e.to),
+        Event::LogHandedOver(e) => format!("log HANDED OVER by {} to {}", e.by, e.operator),
         Event::RunPaused(e) => format!("PAUSED by {}: {}", e.by, e.reason),
         Event::RunContinued(e) => format!("continued by {}", e.by),
         Event::RunAborted(e) => format!("ABORTED by {}: {}", e.by, e.reason),

@@ -68,6 +68,9 @@ impl Registry {
     pub fn effects_of(&self, kind: &str) -> Option<&Arc<dyn Effects>> {
         self.effects.get(kind)
     }
+    pub(super) fn vault_stores(&self) -> &VaultStores {
+        &self.world.stores
+    }
     pub fn stores(&self) -> Arc<dyn Stores> {
         self.world.stores.clone()
     }

@@ -4,6 +4,7 @@
 use super::Stores;
 use super::entra::fault;
 use super::reads::{AS_PROOF, agree};
+use super::recover::Tagged;
 use crate::azure::Azure;
 use crate::azure::key_vault::secrets::{NewSecret, SecretVersion, StoredSecret};
 use crate::azure::key_vault::{Name, Vault};
@@ -118,6 +119,17 @@ impl VaultStores {
             Ok(ours.map(|v| v.version.clone()))
         })
         .await
+    }
+
+    /// The versions that any run has tagged.
+    pub(super) async fn tagged(&self, place: &Place) -> Result<Vec<Tagged>, Fault> {
+        let versions = self.versions(place).await?;
+        let tagged = versions.into_iter().filter_map(|v| {
+            let (run, credential) = (v.tags.get(RUN_TAG)?, v.tags.get(CREDENTIAL_TAG)?);
+            let (run, credential) = (Text::lossy(run), Text::lossy(credential));
+            Some(Tagged { place: place.clone(), version: v.version, run, credential })
+        });
+        Ok(tagged.collect())
     }
 
     /// The newest version, if it bears this run and credential.

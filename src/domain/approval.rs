@@ -8,6 +8,7 @@
 //! An approval is judged as of the moment the log recorded it, never as of a time it claims.
 
 pub mod facts;
+pub mod handover;
 pub mod keys;
 pub mod quorum;
 pub mod refusal;
@@ -18,6 +19,7 @@ pub mod signer;
 pub mod statement;
 
 pub use facts::PlanFacts;
+pub use handover::Handover;
 pub use quorum::{Quorum, QuorumMet, QuorumShort, Recorded};
 pub use refusal::ApprovalRefusal;
 pub use roster::{Person, Roster, RosterError, same_person};

@@ -6,7 +6,7 @@
 
 use super::credential::CredentialRef;
 use super::event::Drift;
-use super::observation::{Fact, Observation};
+use super::observation::{CredentialSeen, Fact, Observation};
 use super::plan::PlannedTarget;
 use super::target::OwnEffects;
 use super::text::Text;
@@ -25,7 +25,8 @@ pub struct Difference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DriftKey(u8);
 
-const ORDER: [Drift; 6] = [
+const ORDER: [Drift; 7] = [
+    Drift::AnotherRun,
     Drift::CredentialAdded,
     Drift::CredentialGone,
     Drift::ObjectGone,
@@ -46,7 +47,13 @@ impl DriftKey {
 }
 
 /// Everything that differs, in a stable order.
-pub fn compare(plan: &PlannedTarget, own: &OwnEffects<'_>, seen: &Observation) -> Vec<Difference> {
+/// `mark` is what the run itself writes on what it makes.
+pub fn compare(
+    plan: &PlannedTarget,
+    own: &OwnEffects<'_>,
+    mark: &str,
+    seen: &Observation,
+) -> Vec<Difference> {
     let mut out = Vec::new();
     let mut note = |object: &str, subject: Option<&str>, change: Drift, stops: bool| {
         out.push(Difference {
@@ -86,8 +93,8 @@ pub fn compare(plan: &PlannedTarget, own: &OwnEffects<'_>, seen: &Observation) -
     for now in &seen.credentials {
         let known = plan.observation.has(&now.credential) || own.ours.contains(&&now.credential);
         if !known {
-            let stops = in_list(&now.credential);
-            note(&now.credential.object, Some(&now.credential.id), Drift::CredentialAdded, stops);
+            let (change, stops) = added(now, mark, in_list(&now.credential));
+            note(&now.credential.object, Some(&now.credential.id), change, stops);
         }
     }
     if let (Some(planned), Some(now)) = (&plan.observation.store, &seen.store)
@@ -98,6 +105,14 @@ pub fn compare(plan: &PlannedTarget, own: &OwnEffects<'_>, seen: &Observation) -
     }
     out.sort();
     out
+}
+
+/// What a credential is that nobody planned, and whether it stops the target.
+fn added(now: &CredentialSeen, mark: &str, in_list: bool) -> (Drift, bool) {
+    match now.mark() {
+        Some(other) if other != mark => (Drift::AnotherRun, true),
+        _ => (Drift::CredentialAdded, in_list),
+    }
 }
 
 /// What every one of several reads agrees on.

@@ -9,7 +9,7 @@ mod line;
 pub use line::{LINE_VERSION, Line, LineError};
 
 use super::credential::{CredentialRef, Place};
-use super::id::{Digest, StepNo, TenantId};
+use super::id::{Digest, RunId, StepNo, TenantId};
 use super::step::{Effect, Phase};
 use super::text::Text;
 use super::time::Timestamp;
@@ -72,6 +72,19 @@ events! {
     }
     /// The last writer died while it wrote: this many bytes were set aside, unread, as an object.
     "log.torn_tail" "LOG020W" LogTornTail { bytes: u64, object: Digest }
+    /// From here on an append waits until this place has it too; until the log is opened again.
+    "log.mirrored" "LOG030I" LogMirrored { to: Text<256> }
+    /// The log goes on on another machine, under another key. People endorse it: the statement that
+    /// one of the roster signed, and the signature, are stored as objects.
+    "log.handed_over" "LOG040W" LogHandedOver {
+        by: Text<128>,
+        from: Text<256>,
+        operator: Text<128>,
+        run: RunId,
+        signature: Digest,
+        statement: Digest,
+        to: Text<256>,
+    }
     "log.closed" "LOG090I" LogClosed { events: u64 }
 
     /// People's signed decision about a plan, as it arrived.
@@ -98,6 +111,8 @@ events! {
         playbook: Digest,
         targets: u32,
     }
+    /// The lease in the plan's first store is ours, until then unless it is renewed.
+    "run.claimed" "RUN015I" RunClaimed { place: Place, until: Timestamp }
     "run.resumed" "RUN020I" RunResumed { operator: Text<128>, process: Text<96> }
     /// A writer took the run. What was minted and not published before this is lost.
     "lane.taken" "RUN030I" LaneTaken { epoch: u32 }
@@ -231,6 +246,8 @@ pub enum Sighting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Drift {
+    /// A credential there bears the mark of another run.
+    AnotherRun,
     CredentialAdded,
     CredentialGone,
     ObjectGone,

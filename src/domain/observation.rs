@@ -9,6 +9,9 @@ use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// What every run's mark begins with ([`RunId::mark`](super::id::RunId::mark)).
+pub const MARK: &str = "reissue-";
+
 /// Everything read about one target, from agreeing reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -160,6 +163,13 @@ impl std::fmt::Display for Way {
             Way::Owner => "owner",
             Way::Secret => "secret",
         })
+    }
+}
+
+impl CredentialSeen {
+    /// The mark of the run that made it, if one of ours did.
+    pub fn mark(&self) -> Option<&str> {
+        self.name.as_deref()?.split_whitespace().find(|w| w.starts_with(MARK))
     }
 }
 

@@ -5,16 +5,17 @@
 
 use super::Halt;
 use super::signal::{Listener, Signal};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Line};
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::run::RunState;
 use crate::domain::target::{Next, Pause, TargetState};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::env::Clock;
+use crate::trail::JournalError;
 use crate::trail::journal::{Entry, Journal};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::RwLock;
 
 /// Why a target does nothing at the moment.
@@ -107,7 +108,9 @@ impl Board {
         }
         // What could not be folded must not be written.
         locked(&slot.state).clone().apply(&event, self.clock.now())?;
-        let line = self.journal.append_one(Entry::of_target(&run.id, id, event)).await?.line;
+        let before = allowed_until(&locked(&slot.state), &run, &event);
+        let entry = Entry::of_target(&run.id, id, event).before(before);
+        let Some(line) = self.append_in_time(entry).await? else { return Ok(false) };
         locked(&slot.state).apply(&line.event, line.time)?;
         locked(&self.run).apply(&line.event);
         self.progress.raise();
@@ -125,12 +128,31 @@ impl Board {
     /// Records an event of the whole run; every target sees it at the same place. Returns the time
     /// that it was recorded at.
     pub async fn record_run(&self, event: Event) -> Result<Timestamp, Halt> {
+        let at = self.record_run_before(None, event).await?;
+        Ok(at.unwrap_or_else(|| self.clock.now()))
+    }
+
+    /// The same, unless that moment has come: then nothing is recorded.
+    pub async fn record_run_before(
+        &self,
+        end: Option<Timestamp>,
+        event: Event,
+    ) -> Result<Option<Timestamp>, Halt> {
         let _order = self.order.write().await;
-        let line = self.journal.append_one(Entry::of_run(&self.run_id(), event)).await?.line;
+        let entry = Entry::of_run(&self.run_id(), event).before(end);
+        let Some(line) = self.append_in_time(entry).await? else { return Ok(None) };
         locked(&self.run).apply(&line.event);
         self.fold_all(&line.event, line.time)?;
         self.announce();
-        Ok(line.time)
+        Ok(Some(line.time))
+    }
+
+    async fn append_in_time(&self, entry: Entry) -> Result<Option<Arc<Line>>, Halt> {
+        match self.journal.append_one(entry).await {
+            Ok(appended) => Ok(Some(appended.line)),
+            Err(JournalError::TooLate(_)) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
     }
 
     /// Records that a planned target takes no part: it has no state.
@@ -199,4 +221,11 @@ impl Board {
     pub fn idle(&self) -> BTreeMap<TargetId, Idle> {
         locked(&self.idle).clone()
     }
+}
+
+/// An intent that needs an approved phase is not recorded when that has ended.
+fn allowed_until(state: &TargetState, run: &RunState, event: &Event) -> Option<Timestamp> {
+    let Event::StepIntent(intent) = event else { return None };
+    let step = state.plan.step(intent.step).filter(|s| s.verb.writes() && !intent.undo)?;
+    run.phases.get(&step.phase).copied()
 }

@@ -27,6 +27,7 @@ pub(super) async fn check(
     }
     let place = state.plan.steps.iter().find_map(|s| s.place.as_ref());
     let sight = Sight { subject: &state.plan.subject, place, depth: Depth::Drift };
+    let mark = shared.board.run_id().mark();
     let mut reads: Vec<Vec<Difference>> = Vec::new();
     while reads.len() < READS {
         let seen = match shared.unless_leaving(course.id, effects.observe(sight)).await {
@@ -37,7 +38,7 @@ pub(super) async fn check(
         // What the run does for another target of the subject meanwhile is ours as well.
         let kin = shared.board.kin(course.id, &state.plan.subject);
         let own = kin.iter().fold(state.own_effects(), |own, k| own.and(k.own_effects()));
-        let differences = compare(&state.plan, &own, &seen);
+        let differences = compare(&state.plan, &own, &mark, &seen);
         if differences.is_empty() {
             return Ok(None);
         }

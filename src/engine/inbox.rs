@@ -117,7 +117,11 @@ impl<'a> Desk<'a> {
         objects.put(&signed.statement_bytes).map_err(|e| Halt::Log(e.into()))?;
         let signature = objects.put(signed.sshsig_armored.as_bytes()).map_err(|e| Halt::Log(e.into()))?;
         // Judged as of the moment at which the log has it.
-        let at = shared.board.record_run(approval.event(signature).into()).await?;
+        let end = Some(approval.statement().expires);
+        let at = shared.board.record_run_before(end, approval.event(signature).into()).await?;
+        let Some(at) = at else {
+            return Ok(Err(Text::lossy("it expired before it could be recorded; approve the plan again")));
+        };
         shared.board.journal().checkpoint_now().await?;
         self.recorded.push(Recorded { approval, at });
         self.open_phases(shared).await.map(Ok)
@@ -132,8 +136,9 @@ impl<'a> Desk<'a> {
             if open_until.is_none_or(|until| until < met.expires()) {
                 let approvals = met.approvals().to_vec();
                 let event = PhaseOpened { approvals, expires: met.expires(), phase };
-                shared.board.record_run(event.into()).await?;
-                shared.board.journal().checkpoint_now().await?;
+                if shared.board.record_run_before(Some(met.expires()), event.into()).await?.is_some() {
+                    shared.board.journal().checkpoint_now().await?;
+                }
             }
         }
         Ok(())

@@ -15,6 +15,8 @@ pub(super) enum Body {
     Empty,
     Json(Value),
     Html(&'static str),
+    Xml(String),
+    Bytes(Vec<u8>),
 }
 
 /// A route's result: a reply, or a reply that says why not.
@@ -30,6 +32,12 @@ impl Answer {
     pub(super) fn html(status: u16, body: &'static str) -> Self {
         Self { status, headers: Vec::new(), body: Body::Html(body) }
     }
+    pub(super) fn xml(status: u16, body: String) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Xml(body) }
+    }
+    pub(super) fn bytes(status: u16, body: Vec<u8>) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Bytes(body) }
+    }
     pub(super) fn with(mut self, name: &'static str, value: String) -> Self {
         self.headers.push((name, value));
         self
@@ -39,6 +47,8 @@ impl Answer {
             Body::Empty => (None, Bytes::new()),
             Body::Json(v) => (Some("application/json; charset=utf-8"), Bytes::from(v.to_string())),
             Body::Html(s) => (Some("text/html"), Bytes::from_static(s.as_bytes())),
+            Body::Xml(s) => (Some("application/xml"), Bytes::from(s)),
+            Body::Bytes(b) => (Some("application/octet-stream"), Bytes::from(b)),
         };
         let mut response = http::Response::new(bytes);
         *response.status_mut() =

@@ -122,6 +122,8 @@ faults! {
     stranger_disables_version: 2;
     /// Another administrator deletes a vault's secret that was just written.
     stranger_deletes_secret: 2;
+    /// Another administrator writes a version of their own over one that was just written.
+    stranger_writes_secret: 2;
     /// An attacker with rights adds a credential, and signs in with it.
     attacker_adds: 2;
 }
@@ -294,7 +296,7 @@ mod tests {
         let drawn = |seed| Faults::swarm(&Random::from_seed(seed)).on();
         assert_eq!(drawn(1), drawn(1));
         assert!((2..20).any(|seed| drawn(seed) != drawn(1)));
-        assert_eq!(Faults::hostile().on().len(), 26);
+        assert_eq!(Faults::hostile().on().len(), 27);
         assert!(Faults::default().on().is_empty());
     }
 }

@@ -8,6 +8,8 @@ pub(super) enum Surface {
     Graph,
     /// The vault's own name: the first label of its host.
     Vault(String),
+    /// A storage account's blobs, by the account's name; without one, the resource of its tokens.
+    Blob(String),
     Management,
     Nowhere,
 }
@@ -57,10 +59,14 @@ const MANAGEMENT: [&str; 3] =
     ["management.azure.com", "management.usgovcloudapi.net", "management.chinacloudapi.cn"];
 const VAULT: [&str; 3] = ["vault.azure.net", "vault.usgovcloudapi.net", "vault.azure.cn"];
 
+const BLOB: [&str; 3] =
+    ["blob.core.windows.net", "blob.core.usgovcloudapi.net", "blob.core.chinacloudapi.cn"];
+const STORAGE: &str = "storage.azure.com";
+
 /// All real host names, for the certificate of the served lab. A wildcard stands for vaults.
 pub(super) fn real_names() -> Vec<String> {
     let plain = LOGIN.iter().chain(&GRAPH).chain(&MANAGEMENT).map(|h| (*h).to_owned());
-    plain.chain(VAULT.iter().map(|h| format!("*.{h}"))).collect()
+    plain.chain(VAULT.iter().chain(&BLOB).map(|h| format!("*.{h}"))).collect()
 }
 
 /// The host names of one lab domain.
@@ -84,6 +90,13 @@ pub(super) fn surface(authority: &str, extra: &[String]) -> Surface {
     }
     if MANAGEMENT.contains(&host.as_str()) {
         return Surface::Management;
+    }
+    if host == STORAGE {
+        return Surface::Blob(String::new());
+    }
+    let account = BLOB.iter().find_map(|suffix| host.strip_suffix(suffix)?.strip_suffix('.'));
+    if let Some(account) = account.filter(|a| !a.is_empty() && !a.contains('.')) {
+        return Surface::Blob(account.to_owned());
     }
     let vaults = VAULT.iter().map(|v| (*v).to_owned());
     let lab_vaults = extra.iter().map(|d| format!("vault.{}", without_port(d)));
@@ -144,6 +157,7 @@ mod tests {
         assert_eq!(surface("graph.lab.test:8443", &extra), Surface::Graph);
         assert_eq!(surface("kv1.vault.lab.test:8443", &extra), Surface::Vault("kv1".into()));
         assert_eq!(surface("kv-ir.vault.usgovcloudapi.net", &extra), Surface::Vault("kv-ir".into()));
+        assert_eq!(surface("mirrors.blob.core.windows.net", &extra), Surface::Blob("mirrors".into()));
         assert_eq!(surface("management.lab.test", &extra), Surface::Management);
         assert_eq!(surface("example.com", &extra), Surface::Nowhere);
         assert_eq!(surface("a.b.vault.azure.net", &extra), Surface::Nowhere);

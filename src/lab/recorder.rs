@@ -50,7 +50,7 @@ pub(super) fn keeps(surface: &Surface, ask: &Ask) -> bool {
     match surface {
         Surface::Graph | Surface::Vault(_) => true,
         Surface::Login => matches!(ask.path_parts().as_slice(), [_, "oauth2", "v2.0", "token"]),
-        Surface::Management | Surface::Nowhere => false,
+        Surface::Blob(_) | Surface::Management | Surface::Nowhere => false,
     }
 }
 

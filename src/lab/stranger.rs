@@ -8,7 +8,7 @@ use super::keys;
 use super::ledger::Write;
 use super::people::{AttackerSpec, add_attacker};
 use super::state::State;
-use super::vault::model::Bin;
+use super::vault::model::{Attributes, Bin};
 use crate::domain::time::Timestamp;
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ pub(super) enum Intent {
 pub(super) enum VaultIntent {
     Deletes,
     Disables,
+    Writes,
 }
 
 /// A change that a stranger will make.
@@ -91,6 +92,7 @@ pub(super) fn notice_secret(state: &mut State, vault: &str, object: &str) {
     let rates = [
         (VaultIntent::Disables, "stranger_disables_version", faults.stranger_disables_version),
         (VaultIntent::Deletes, "stranger_deletes_secret", faults.stranger_deletes_secret),
+        (VaultIntent::Writes, "stranger_writes_secret", faults.stranger_writes_secret),
     ];
     for (intent, fault, rate) in rates {
         if let Some(at) = comes(state, fault, rate, 300) {
@@ -120,7 +122,8 @@ pub(super) fn act(state: &mut State) -> bool {
 fn in_directory(state: &mut State, intent: Intent, mut object: Object) {
     let changed = match intent {
         Intent::Adds => {
-            Some(("addPassword", "stranger_adds", Some(add_secret(state, &mut object, "by hand").0)))
+            let name = mark_or(state, "by hand");
+            Some(("addPassword", "stranger_adds", Some(add_secret(state, &mut object, &name).0)))
         }
         Intent::Attacks => {
             let (key_id, value) = add_secret(state, &mut object, "sync");
@@ -174,6 +177,15 @@ fn add_secret(state: &State, object: &mut Object, name: &str) -> (String, String
     (key_id, value)
 }
 
+/// One in four is of another installation's run, and bears its mark.
+fn mark_or(state: &State, name: &str) -> String {
+    let stream = state.random.stream("lab-stranger-name");
+    if !stream.chance(250) {
+        return name.to_owned();
+    }
+    format!("reissue-{}", crate::domain::id::hex(&stream.bytes::<5>()))
+}
+
 fn add_certificate(state: &State, object: &mut Object) -> Option<String> {
     let (now, key_id) = (state.now(), state.new_id());
     let stream = state.random.stream("lab-certificates");
@@ -221,6 +233,7 @@ fn delete(state: &mut State, object: Object) {
 fn in_vault(state: &mut State, vault: &str, name: &str, intent: VaultIntent) {
     let now = state.now();
     let settled = now.after(state.options.lags.vault_settle.draw(&state.random.stream("lab-lag-vault")));
+    let (id, value) = (state.new_version(), new_value(state, None));
     let secrets = state.vaults.get_mut(vault).map(|v| &mut v.secrets);
     let Some(secret) = secrets.and_then(|s| s.get_mut(&name.to_ascii_lowercase())) else { return };
     let Some(newest) = secret.versions.last_mut().filter(|_| secret.bin.is_none()) else { return };
@@ -232,6 +245,13 @@ fn in_vault(state: &mut State, vault: &str, name: &str, intent: VaultIntent) {
         VaultIntent::Deletes => {
             secret.bin = Some(Bin::Deleted { at: now, settled });
             ("deleteSecret", "stranger_deletes_secret")
+        }
+        VaultIntent::Writes => {
+            let mut version = newest.clone();
+            (version.id, version.value, version.attributes) = (id, value.into(), Attributes::new(now));
+            version.tags.clear();
+            secret.versions.push(version);
+            ("setSecret", "stranger_writes_secret")
         }
     };
     told(state, operation, fault, &format!("{vault}/secrets/{name}"), None);

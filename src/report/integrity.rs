@@ -105,6 +105,10 @@ fn referred(record: &Record) -> BTreeMap<Digest, &'static str> {
         match &read.line.event {
             Event::LogOpened(e) => add(e.roster, "roster: who may approve"),
             Event::LogTornTail(e) => add(e.object, "a torn line that was set aside"),
+            Event::LogHandedOver(e) => {
+                add(e.statement, "the handover that was signed");
+                add(e.signature, "SSH signature of the handover");
+            }
             Event::ApprovalRecorded(e) => {
                 add(e.statement, "what was signed");
                 add(e.signature, "SSH signature");

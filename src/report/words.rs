@@ -53,6 +53,12 @@ fn of_log(event: &Event) -> Option<String> {
             format!("a torn last line of {} was set aside as {}", count(e.bytes, "byte", "bytes"), e.object)
         }
         Event::LogClosed(e) => format!("the log was closed after {}", count(e.events, "line", "lines")),
+        Event::LogMirrored(e) => format!("every line goes to {} too, before anything is done", e.to),
+        Event::LogHandedOver(e) => format!(
+            "{} hands the log over to {}, under the key {}: signed, and endorsed from here on",
+            e.by, e.operator, e.to
+        ),
+        Event::RunClaimed(e) => format!("the lease in {} is ours until {}", e.place, e.until.short()),
         Event::ApprovalRecorded(e) => {
             let does = match e.decision {
                 Decision::Approve => "approves",
@@ -193,6 +199,7 @@ fn looked(e: &StepLooked) -> String {
 
 pub fn drift(change: Drift) -> &'static str {
     match change {
+        Drift::AnotherRun => "a credential bears the mark of another run",
         Drift::CredentialAdded => "a credential was added",
         Drift::CredentialGone => "a credential is gone",
         Drift::ObjectGone => "the object is gone",

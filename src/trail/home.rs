@@ -10,6 +10,10 @@
 
 use super::key::KeyError;
 use super::reader::{Read, ReadError, Reader};
+mod handover;
+
+pub use handover::{Found, HandoverError};
+
 use super::{
     Checkpoint, Folder, Journal, JournalError, LogKey, Objects, Opening, Recovered, Settings, VerifierKey,
 };
@@ -129,11 +133,17 @@ impl Home {
             other => other?,
         };
         journal.close().await?;
-        // Last: a home without install.json is no home, and `init` may begin again.
-        let text = serde_json::to_vec_pretty(&home.install)
-            .map_err(|e| HomeError::Unreadable { path: root.to_owned(), why: Text::lossy(&e.to_string()) })?;
-        disk.write_atomic(&root.join("install.json"), &text)?;
+        home.write_install()?;
         Ok((home, public))
+    }
+
+    /// Last: a home without install.json is no home, and whoever began it may begin again.
+    fn write_install(&self) -> Result<(), HomeError> {
+        let path = self.root.join("install.json");
+        match serde_json::to_vec_pretty(&self.install) {
+            Ok(text) => Ok(self.env.disk.write_atomic(&path, &text)?),
+            Err(e) => Err(HomeError::Unreadable { path, why: Text::lossy(&e.to_string()) }),
+        }
     }
 
     pub fn open(env: &Env, root: &Path) -> Result<Self, HomeError> {

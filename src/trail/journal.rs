@@ -3,7 +3,8 @@
 //! An append returns when its lines are on stable storage, and not before: an effect outside may
 //! then follow. Appends that come together share one sync (group commit): each puts its lines in
 //! the queue, whoever gets the file writes the whole queue. Any error while writing ends the
-//! journal for good: what cannot be recorded must not be done.
+//! journal for good: what cannot be recorded must not be done. With a mirror, "durable" means there too
+//! ([`Journal::mirror_to`]).
 //!
 //! An append that is cancelled is written completely or not at all; nobody is told which. Once the
 //! write has begun it goes on without the caller, so that the others in its group get an answer.
@@ -11,13 +12,14 @@
 mod commit;
 mod error;
 mod recover;
+mod ship;
 
 pub use error::{Holder, JournalError};
 pub use recover::Recovered;
 
 use super::objects::Objects;
-use super::{Checkpoint, Folder, LogKey};
-use crate::domain::event::{Environment, Event, Line, LogOpened};
+use super::{Checkpoint, Folder, LogKey, Mirror};
+use crate::domain::event::{Environment, Event, Line, LogMirrored, LogOpened};
 use crate::domain::id::{Digest, RunId, TargetId, TenantId};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -62,18 +64,25 @@ pub struct Entry {
     pub event: Event,
     pub run: Option<RunId>,
     pub target: Option<TargetId>,
+    /// Not recorded from this moment on: what allows it has ended by then. A disk or a mirror may be
+    /// slow, so this is asked where the line gets its time.
+    pub before: Option<Timestamp>,
 }
 
 impl Entry {
     /// An event of the log itself.
     pub fn of_log(event: impl Into<Event>) -> Self {
-        Self { event: event.into(), run: None, target: None }
+        Self { event: event.into(), run: None, target: None, before: None }
     }
     pub fn of_run(run: &RunId, event: impl Into<Event>) -> Self {
-        Self { event: event.into(), run: Some(run.clone()), target: None }
+        Self { event: event.into(), run: Some(run.clone()), target: None, before: None }
     }
     pub fn of_target(run: &RunId, target: TargetId, event: impl Into<Event>) -> Self {
-        Self { event: event.into(), run: Some(run.clone()), target: Some(target) }
+        Self { event: event.into(), run: Some(run.clone()), target: Some(target), before: None }
+    }
+    #[must_use]
+    pub fn before(self, at: Option<Timestamp>) -> Self {
+        Self { before: at, ..self }
     }
 }
 
@@ -102,6 +111,9 @@ struct Shared {
     subscribers: Subscribers,
     writer: Arc<tokio::sync::Mutex<Writer>>,
 }
+
+/// The writer, for whoever has it now.
+type Held = tokio::sync::OwnedMutexGuard<Writer>;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -154,7 +166,10 @@ impl Journal {
                 tokio::task::yield_now().await;
             }
             let group: Vec<Waiting> = lock(&self.shared.queue).drain(..).collect();
-            self.with(writer, move |w| w.commit(group)).await?;
+            let (mut writer, ()) = self.with(writer, move |w| w.commit(group)).await?;
+            // Whoever asked is answered when the mirror has it too. If this caller goes away
+            // meanwhile, the next one to come here sends the rest.
+            writer.ship().await?;
         }
     }
 
@@ -168,19 +183,36 @@ impl Journal {
     /// before anything is begun.
     pub async fn make_room(&self) -> Result<(), JournalError> {
         let writer = self.shared.writer.clone().lock_owned().await;
-        self.with(writer, Writer::make_room).await?
+        self.with(writer, Writer::make_room).await?.1
     }
 
     /// Signs a checkpoint over everything that is durable now, unless there is one.
     pub async fn checkpoint_now(&self) -> Result<Checkpoint, JournalError> {
         let writer = self.shared.writer.clone().lock_owned().await;
-        self.with(writer, Writer::checkpoint_now).await?
+        let (mut writer, signed) = self.with(writer, Writer::checkpoint_now).await?;
+        writer.ship().await?;
+        signed
     }
 
     /// Records `log.closed` and signs the last checkpoint. Appends after this are refused.
     pub async fn close(self) -> Result<Checkpoint, JournalError> {
         let writer = self.shared.writer.clone().lock_owned().await;
-        self.with(writer, Writer::close).await?
+        let (mut writer, closed) = self.with(writer, Writer::close).await?;
+        writer.ship().await?;
+        closed
+    }
+
+    /// Brings the mirror up to the log, and keeps it there: from now on nothing is durable that the
+    /// mirror does not have. A mirror that holds anything else than this log is refused.
+    pub async fn mirror_to(&self, mirror: Arc<dyn Mirror>) -> Result<(), JournalError> {
+        let writer = self.shared.writer.clone().lock_owned().await;
+        let held = mirror.read().await?;
+        let to = Text::lossy(&mirror.place());
+        let (mut writer, begun) = self.with(writer, move |w| w.begin_shipping(mirror, &held)).await?;
+        begun?;
+        writer.ship().await?;
+        drop(writer);
+        self.append_one(Entry::of_log(LogMirrored { to })).await.map(drop)
     }
 
     /// The head of the log: what is durable now.
@@ -202,13 +234,17 @@ impl Journal {
     /// Works with the writer, to the end, even if the caller goes away.
     async fn with<T: Send + 'static>(
         &self,
-        mut writer: tokio::sync::OwnedMutexGuard<Writer>,
+        mut writer: Held,
         work: impl FnOnce(&mut Writer) -> T + Send + 'static,
-    ) -> Result<T, JournalError> {
+    ) -> Result<(Held, T), JournalError> {
         if self.shared.inline {
-            return Ok(work(&mut writer));
+            let done = work(&mut writer);
+            return Ok((writer, done));
         }
-        let working = tokio::task::spawn_blocking(move || work(&mut writer));
+        let working = tokio::task::spawn_blocking(move || {
+            let done = work(&mut writer);
+            (writer, done)
+        });
         working.await.map_err(|_| JournalError::interrupted())
     }
 }

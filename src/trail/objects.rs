@@ -42,6 +42,11 @@ impl Objects {
         self.folder.join(format!("sha256-{}", digest.hex()))
     }
 
+    /// What a file in the folder is named after; none if it is no object.
+    pub fn digest_of(file: &str) -> Option<Digest> {
+        format!("sha256:{}", file.strip_prefix("sha256-")?).parse().ok()
+    }
+
     /// Keeps `bytes` and returns their name. Keeping them again changes nothing.
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, ObjectError> {
         if bytes.len() as u64 > OBJECT_BYTES_MAX {

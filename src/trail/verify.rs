@@ -14,6 +14,7 @@
 mod approvals;
 mod files;
 mod heads;
+mod keys;
 mod records;
 mod report;
 mod runs;
@@ -50,15 +51,40 @@ pub enum VerifyError {
 /// The exit code of `audit verify` when there is no verdict.
 pub const EXIT_NO_VERDICT: u8 = 2;
 
+/// The keys of the log in `folder`, the trusted one among them: a checkpoint that is kept elsewhere may
+/// be signed by any.
+pub fn keys_of(
+    disk: &dyn Disk,
+    folder: &Folder,
+    trusted: &VerifierKey,
+) -> Result<Vec<VerifierKey>, DiskError> {
+    let keys = keys(disk, folder, trusted, &mut report::Findings::default())?;
+    Ok(keys.all().cloned().collect())
+}
+
+/// A link or pipe in the log's place is not read.
+fn keys(
+    disk: &dyn Disk,
+    folder: &Folder,
+    trusted: &VerifierKey,
+    found: &mut report::Findings,
+) -> Result<keys::Keys, DiskError> {
+    match files::regular(disk, &folder.events(), found)? {
+        true => keys::Keys::of(disk, folder, trusted),
+        false => Ok(keys::Keys::only(trusted)),
+    }
+}
+
 /// Judges the log in `folder`.
 pub fn verify(disk: &Arc<dyn Disk>, folder: &Folder, trust: &Trust) -> Result<Report, VerifyError> {
     if !disk.exists(&folder.events()) {
         return Err(VerifyError::Missing(folder.root().to_owned()));
     }
     let mut found = report::Findings::default();
-    let files = files::look(disk.as_ref(), folder, trust, &mut found)?;
+    let keys = keys(disk.as_ref(), folder, &trust.key, &mut found)?;
+    let files = files::look(disk.as_ref(), folder, &keys, &mut found)?;
     let heads = heads::collect(disk, folder, trust, &mut found)?;
-    let mut scan = scan::Scan::new(disk.clone(), folder.clone(), trust, files, heads, found);
+    let mut scan = scan::Scan::new(disk.clone(), folder.clone(), trust, (keys, files, heads), found);
     scan.run()?;
     Ok(scan.conclude())
 }

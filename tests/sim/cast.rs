@@ -68,7 +68,7 @@ impl<'a> Cast<'a> {
     }
 
     fn note(&self, note: &Note) {
-        let disk = Arc::new(self.world.machine.files().clone());
+        let disk = Arc::new(self.world.machine().files().clone());
         let inbox = Inbox::new(disk, &self.world.home().log());
         self.world.judge.say(&format!("people: {}", note.word()));
         inbox.hand_in(note.word(), &serde_json::to_vec(note).unwrap()).unwrap();
@@ -204,7 +204,8 @@ impl<'a> Cast<'a> {
             self.note(&Note::Abort { by, reason, run: run.clone() });
             if people.nonsense {
                 let inbox = self.world.home().log().inbox();
-                reissue::env::Disk::write_atomic(self.world.machine.files(), &inbox.join("x"), b"{").unwrap();
+                reissue::env::Disk::write_atomic(self.world.machine().files(), &inbox.join("x"), b"{")
+                    .unwrap();
             }
         }
     }
@@ -215,7 +216,7 @@ impl<'a> Cast<'a> {
             let inner = world.judge.inner();
             inner.states.iter().filter(|(_, s)| s.stuck().is_some()).map(|(id, _)| *id).collect()
         };
-        let disk = Arc::new(world.machine.files().clone());
+        let disk = Arc::new(world.machine().files().clone());
         let inbox = Inbox::new(disk, &world.home().log());
         for target in stuck {
             let how = match world.scenario.people.resolves_done

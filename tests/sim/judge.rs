@@ -55,10 +55,12 @@ pub(crate) struct Inner {
     pub(crate) states: BTreeMap<TargetId, TargetState>,
     pub(crate) text: Vec<u8>,
     /// So many bytes of `text` are complete lines.
-    complete: usize,
+    pub(crate) complete: usize,
     pub(crate) truth: Truth,
     /// The log holds a run whose first line was not known to be durable when it was read.
     pub(crate) begun_unseen: bool,
+    /// Processes below this are of a machine whose log was handed over.
+    pub(crate) retired_below: Option<u32>,
     /// The writes under way by object: the process, and the intent that is carried out.
     in_flight: BTreeMap<String, (u32, Option<licence::Used>)>,
     witness: Witness,
@@ -121,6 +123,7 @@ impl Judge {
             complete: 0,
             truth: Truth::default(),
             begun_unseen: false,
+            retired_below: None,
             in_flight: BTreeMap::new(),
             witness: Witness::default(),
         };
@@ -153,6 +156,12 @@ impl Judge {
         let now = self.clock.now();
         let mut inner = self.inner();
         inner.trace.say(now, &format!("send {}", write.show()));
+        if let Write::Guard(_) = write {
+            return;
+        }
+        if inner.retired_below.is_some_and(|least| process < least) {
+            inner.trace.break_promise(now, &format!("{} was sent after the handover", write.show()));
+        }
         let object = write.object().to_owned();
         if inner.in_flight.get(&object).is_some_and(|(p, _)| *p == process) {
             inner.trace.break_promise(now, &format!("two writes at a time on {object}"));
@@ -161,7 +170,7 @@ impl Judge {
         let licensed = licence::check(model, truth, write, now);
         let licensed = licensed.and_then(|used| persons::reset(self, truth, write).map(|()| used));
         let licensed = licensed.and_then(|used| rules::own(self, write).map(|()| used));
-        let licensed = licensed.and_then(|used| witness.writes(used, &object, now).map(|()| used));
+        let licensed = licensed.and_then(|used| witness.writes((process, &object), used, now).map(|()| used));
         if let (Write::ReplaceKeys { .. }, Ok(None)) = (write, &licensed)
             && !model.swept.iter().any(|k| truth.live.contains_key(k))
         {

@@ -47,8 +47,9 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Machine {
-    pub(crate) fn new(log: PathBuf, random: Random) -> Self {
-        let process = Process { alive: true, ..Process::default() };
+    /// Its processes are counted from `first` on.
+    pub(crate) fn new(log: PathBuf, random: Random, first: u32) -> Self {
+        let process = Process { number: first, alive: true, ..Process::default() };
         Self {
             disk: MemoryDisk::default(),
             process: Arc::new(Mutex::new(process)),
@@ -60,6 +61,9 @@ impl Machine {
     }
     pub(crate) fn watch(&self, watcher: Arc<dyn Watcher>) {
         *lock(&self.watcher) = Some(watcher);
+    }
+    pub(crate) fn unwatch(&self) {
+        *lock(&self.watcher) = None;
     }
     fn tell(&self, tell: impl FnOnce(&dyn Watcher)) {
         let watcher = lock(&self.watcher).clone();

@@ -1,8 +1,10 @@
 //! One seed from beginning to end: plan, processes that come and go, the quiet phase, the verdict.
 
 use crate::cast::Cast;
+use crate::machine::Machine;
 use crate::meddler;
 use crate::scenario::{Death, Life, Scenario};
+use crate::shift::{self, Watch};
 use crate::world::{AUTHOR, World};
 use crate::{ending, persons};
 use reissue::domain::event::Environment;
@@ -13,11 +15,13 @@ use reissue::domain::text::Text;
 use reissue::domain::time::Timestamp;
 use reissue::engine::recovery::Recovery;
 use reissue::engine::{Halt, Left, Outcome};
+use reissue::env::Disk;
 use reissue::pipeline::{self, ApplyFailure, ApplyOrder, PlanOrder};
-use reissue::trail::Reader;
 use reissue::trail::verify::{Trust, Verdict, verify};
+use reissue::trail::{JournalError, Reader};
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -81,6 +85,8 @@ async fn game(world: &World) {
         let mut inner = world.judge.inner();
         ending::judge(&world.judge, &mut inner);
         persons::end(&world.judge, &mut inner);
+        drop(inner);
+        shift::end(world).await;
     }
     world.judge_bystanders();
     world.judge_files();
@@ -91,7 +97,8 @@ async fn plan(world: &World) -> Option<Vec<u8>> {
         world.be_hostile();
     }
     for _ in 0..5 {
-        let azure = world.session(world.machine.start(None));
+        let machine = world.machine();
+        let azure = world.session_on(&machine, machine.start(None));
         let order =
             PlanOrder { author: Text::lossy(AUTHOR), environment: Environment::Lab, known: Known::default() };
         match pipeline::make_plan(&world.env, &azure, &world.playbook, order).await {
@@ -133,7 +140,7 @@ async fn processes(world: &World, plan: &[u8], quiet: &Cell<bool>) {
     let hostile_until = clock.now().after(world.scenario.hostile_for);
     let mut lives = world.scenario.lives.iter().copied();
     let mut quiet_since: Option<Timestamp> = None;
-    let mut number = 0;
+    let (mut number, mut watch) = (0, Watch::default());
     loop {
         if quiet_since.is_none() && clock.now() >= hostile_until {
             world.judge.say("--- quiet ---");
@@ -143,7 +150,16 @@ async fn processes(world: &World, plan: &[u8], quiet: &Cell<bool>) {
         }
         let life = if quiet.get() { None } else { lives.next() };
         let until = if quiet.get() { None } else { Some(hostile_until) };
-        let Some(wait) = process(world, plan, life, until).await else { return };
+        let shift = watch.due(world, number + 1);
+        let work = process(world, plan, life, until);
+        let wait = match shift {
+            Some(shift) => futures::join!(work, watch.early(world, shift)).0,
+            None => futures::join!(work, watch.come_back(world, plan)).0,
+        };
+        let Some(wait) = wait else { return };
+        if let Some(shift) = shift {
+            watch.change(world, shift, hostile_until).await;
+        }
         if world.judge.is_broken() {
             return;
         }
@@ -182,12 +198,14 @@ async fn process(
     life: Option<Life>,
     until: Option<Timestamp>,
 ) -> Option<Duration> {
-    let number = world.machine.start(life);
+    let machine = world.machine();
+    let number = machine.start(life);
     let (stop, stopped) = watch::channel(false);
     let resume = world.judge.inner().model.run.is_some() || world.judge.inner().begun_unseen;
     world.judge.say(&format!("process {number} begins, resume {resume}, {life:?}"));
     let home = world.home();
-    let azure = world.session(number);
+    let (env, azure) = (world.surroundings(), world.session_on(&machine, number));
+    let guard = shift::guard(world, &azure);
     let order = ApplyOrder {
         plan: plan.to_vec(),
         operator: Text::lossy(AUTHOR),
@@ -196,12 +214,12 @@ async fn process(
         patience: life.map_or(until.is_none().then_some(QUIET_PATIENCE), |l| l.patience),
         stop: stopped,
     };
-    let ends = death(world, life, stop.clone());
+    let ends = death(world, &machine, life, stop.clone());
     let calm = calm(world, until, stop);
     let result = tokio::select! {
         biased;
-        () = world.machine.died.notified() => None,
-        result = pipeline::apply(&world.env, &home, &azure, order, |_| {}) => Some(result),
+        () = machine.died.notified() => None,
+        result = pipeline::apply_guarded(&env, &home, &azure, order, guard, |_| {}) => Some(result),
         () = ends => None,
         () = calm => None,
         () = deadline(world, until) => {
@@ -209,12 +227,12 @@ async fn process(
             None
         }
     };
-    let died = !world.machine.is_alive(number);
-    world.machine.rest();
+    let died = !machine.is_alive(number);
+    machine.rest();
     if died {
         // The permit of a death that came with the result.
-        let _ = futures::FutureExt::now_or_never(world.machine.died.notified());
-        world.machine.damage(life.is_some_and(|l| l.power));
+        let _ = futures::FutureExt::now_or_never(machine.died.notified());
+        machine.damage(life.is_some_and(|l| l.power));
         return Some(Duration::ZERO);
     }
     let over = match &result {
@@ -235,11 +253,11 @@ async fn process(
 }
 
 /// What ends the process from outside, when its time has come.
-async fn death(world: &World, life: Option<Life>, stop: watch::Sender<bool>) {
+async fn death(world: &World, machine: &Machine, life: Option<Life>, stop: watch::Sender<bool>) {
     match life.and_then(|l| l.death) {
         Some(Death::After(span)) => {
             world.env.clock.sleep(span).await;
-            world.machine.die("dies: by the clock");
+            machine.die("dies: by the clock");
         }
         Some(Death::Stop(span)) => {
             world.env.clock.sleep(span).await;
@@ -298,8 +316,11 @@ fn failed(world: &World, e: &ApplyFailure, resume: bool) -> bool {
             "failed: begun, in bytes that a crash left unsynced"
         }
         ApplyFailure::SignIn(_) => "failed: cannot sign in",
+        ApplyFailure::Halt(Halt::Log(JournalError::Mirror(_))) => "failed: mirror, in a run",
         ApplyFailure::Halt(Halt::Log(_) | Halt::Disk(_)) => "failed: disk",
         ApplyFailure::Unwritable(_) => "failed: disk, before anything was begun",
+        ApplyFailure::Lease(_) => "failed: lease",
+        ApplyFailure::Mirror(_) => "failed: mirror",
         ApplyFailure::Home(_) => "failed: home",
         ApplyFailure::Halt(Halt::Store { .. }) => "failed: store probe",
         ApplyFailure::Used(_) if world.judge.inner().model.is_finished => {
@@ -312,12 +333,14 @@ fn failed(world: &World, e: &ApplyFailure, resume: bool) -> bool {
         }
     };
     world.judge.count(word);
+    shift::repair(world);
     false
 }
 
 /// The log folds to what the judge folded line by line, and the verifier accepts it.
 fn judge_log(world: &World, verified: bool) {
-    let (home, disk) = (world.home(), world.env.disk.as_ref());
+    let (home, machine) = (world.home(), world.machine());
+    let disk: &dyn Disk = &machine;
     let Some((plan, digest)) = world.judge.inner().plan.clone() else { return };
     let mut recovery = Recovery::new(&plan, digest);
     let mut reader = Reader::open(disk, &home.log()).unwrap();
@@ -343,7 +366,8 @@ fn judge_log(world: &World, verified: bool) {
         return;
     }
     let trust = Trust { key: home.vkey().unwrap(), roster: Some(home.install.roster), anchors: vec![] };
-    match verify(&world.env.disk, &home.log(), &trust) {
+    let disk: Arc<dyn Disk> = Arc::new(machine.clone());
+    match verify(&disk, &home.log(), &trust) {
         Ok(report) if report.verdict == Verdict::Tampered => {
             let told: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
             world.judge.broken(&format!("the verifier says tampered: {}", told.join("; ")));

@@ -3,6 +3,7 @@
 
 use crate::aims::{self, App, Consumer, Follows, Named, Off, Pick, User};
 use crate::meddler::{self, Meddling};
+use crate::shift::Shift;
 use reissue::domain::credential::Form;
 use reissue::domain::id::ClientId;
 use reissue::env::Random;
@@ -94,6 +95,8 @@ pub(crate) struct Scenario {
     pub(crate) meddling: Option<(usize, Meddling)>,
     /// The playbook wants the secret of the identity that acts rotated, too.
     pub(crate) own_identity: bool,
+    /// Another operator goes on on another machine.
+    pub(crate) shift: Option<Shift>,
     /// Replies and requests that never arrive, counted over all writes to the tenant; for tests of one thing.
     pub(crate) lost_replies: Vec<u32>,
     pub(crate) lost_requests: Vec<u32>,
@@ -130,6 +133,7 @@ impl Scenario {
             hostile_for: seconds(&s, 900, 5_400),
             meddling: meddler::draw(&random.stream("sim-meddler"), count),
             own_identity: random.stream("sim-own-identity").chance(80),
+            shift: Shift::draw(&random.stream("sim-shift"), life),
             lost_replies: Vec::new(),
             lost_requests: Vec::new(),
         }
@@ -185,6 +189,7 @@ impl Scenario {
             hostile_for: Duration::from_secs(3_600),
             meddling: None,
             own_identity: false,
+            shift: None,
             lost_replies: Vec::new(),
             lost_requests: Vec::new(),
         }
@@ -215,7 +220,7 @@ impl Scenario {
 
 /// One thing that is rare elsewhere happens often in this seed.
 fn favourite(s: &Stream, mut faults: Faults) -> Faults {
-    match s.below(24) {
+    match s.below(25) {
         0 => faults.stranger_adds = 80,
         1 => faults.stranger_removes = 120,
         2 => faults.stranger_disables = 150,
@@ -229,6 +234,7 @@ fn favourite(s: &Stream, mut faults: Faults) -> Faults {
         10 => faults.vault_forbidden = 80,
         11 => faults.lost_after = 120,
         12 => faults.quota = u16::try_from(s.between(3, 30)).unwrap_or(30),
+        13 => faults.stranger_writes_secret = 250,
         _ => {}
     }
     faults
@@ -251,14 +257,17 @@ fn lags(s: &Stream) -> Lags {
 
 fn lives(s: &Stream) -> Vec<Life> {
     let deaths = if s.chance(200) { 0 } else { s.between(1, 10) };
-    let life = |_| Life {
+    (0..deaths).map(|_| life(s)).collect()
+}
+
+fn life(s: &Stream) -> Life {
+    Life {
         death: Some(death(s)),
         disk: s.chance(150).then(|| disk_fault(s)),
         power: s.chance(500),
         restart: seconds(s, 1, 120),
         patience: s.chance(400).then(|| seconds(s, 30, 600)),
-    };
-    (0..deaths).map(life).collect()
+    }
 }
 
 fn death(s: &Stream) -> Death {

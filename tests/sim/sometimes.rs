@@ -52,6 +52,7 @@ const SOON: &[&str] = &[
     "meddling: AddsCredential",
     "meddling: PublishesAnother",
     "meddling: SwitchesOff",
+    "fault: stranger_writes_secret",
     // The machine.
     "clocks differ",
     "dies: after a file",

@@ -45,7 +45,7 @@ impl Truth {
             (false, "addPassword" | "addKey") => drop(self.strangers.insert(key, w.at)),
             (false, "disable") => drop(self.disabled.insert(w.object.clone())),
             (false, "delete") => {}
-            (false, "disableSecret" | "deleteSecret") => {
+            (false, "disableSecret" | "deleteSecret" | "setSecret") => {
                 let name = w.object.rsplit('/').next().unwrap_or_default();
                 self.spoiled.insert(name.to_owned());
             }

@@ -1,5 +1,5 @@
-//! What the line carried, as the judge saw it: sign-ins, reads, writes and when they left, of the process
-//! that lives. What the log claims is held against it.
+//! What the line carried, as the judge saw it: sign-ins, reads, writes and when they left, of each
+//! process. What the log claims is held against it.
 
 use crate::licence::Used;
 use crate::model::Target;
@@ -19,28 +19,32 @@ const GUID: usize = 36;
 /// The longest that an object of the simulated tenants needs between two writes.
 const SETTLES: Duration = Duration::from_secs(2);
 
+/// A process, of whichever machine.
+#[derive(Default)]
+struct Process {
+    departures: u64,
+    /// Every request on its way holds a copy.
+    on_the_way: Arc<()>,
+}
+
 struct Intent {
     at: Timestamp,
-    /// Requests that had left before it, and whether one was on its way.
-    departures: u64,
-    busy: bool,
+    /// By process: requests that had left before it, and whether one was on its way.
+    before: BTreeMap<u32, (u64, bool)>,
 }
 
 #[derive(Default)]
 pub(crate) struct Witness {
-    process: u32,
-    departures: u64,
-    /// Every request on its way holds a copy.
-    on_the_way: Arc<()>,
+    processes: BTreeMap<u32, Process>,
     intents: BTreeMap<Used, Intent>,
     /// By value: when it was accepted since it was last refused, and the other way round.
     accepted: BTreeMap<String, Vec<Timestamp>>,
     refused: BTreeMap<String, Vec<Timestamp>>,
     /// By object: when the directory answered a question about it.
     read: BTreeMap<String, Vec<Timestamp>>,
-    /// When the last write on an object was answered.
-    wrote: BTreeMap<String, Timestamp>,
-    writing: BTreeMap<String, Used>,
+    /// When a process last had a write on an object answered.
+    wrote: BTreeMap<(u32, String), Timestamp>,
+    writing: BTreeMap<(u32, String), Used>,
     committed: BTreeSet<Used>,
 }
 
@@ -60,14 +64,9 @@ pub(crate) fn asked(request: &Request<bytes::Bytes>) -> Vec<String> {
 impl Witness {
     /// A request leaves; it is on its way for as long as the answer is kept.
     pub(crate) fn leaves(&mut self, process: u32) -> Arc<()> {
-        if process > self.process {
-            // Answers are kept: a line whose sync failed is heard when the next process opens the log.
-            self.process = process;
-            self.on_the_way = Arc::default();
-            (self.wrote, self.writing) = (BTreeMap::new(), BTreeMap::new());
-        }
-        self.departures += 1;
-        Arc::clone(&self.on_the_way)
+        let process = self.processes.entry(process).or_default();
+        process.departures += 1;
+        Arc::clone(&process.on_the_way)
     }
 
     pub(crate) fn signed_in(&mut self, value: &str, now: Timestamp, reply: &Response<bytes::Bytes>) {
@@ -87,29 +86,34 @@ impl Witness {
     }
 
     /// A write leaves that carries out the intent of `key`, if it needs one.
-    pub(crate) fn writes(&mut self, key: Option<Used>, object: &str, now: Timestamp) -> Result<(), String> {
-        if let Some(last) = self.wrote.get(object).filter(|last| now.since(**last) < SETTLES) {
+    pub(crate) fn writes(
+        &mut self,
+        (process, object): (u32, &str),
+        key: Option<Used>,
+        now: Timestamp,
+    ) -> Result<(), String> {
+        let at = (process, object.to_owned());
+        if let Some(last) = self.wrote.get(&at).filter(|last| now.since(**last) < SETTLES) {
             return Err(format!("{object} was written {} ms ago", now.since(*last).as_millis()));
         }
         let Some(key) = key else { return Ok(()) };
-        self.writing.insert(object.to_owned(), key);
-        let Some(intent) = self.intents.get(&key) else { return Ok(()) };
+        self.writing.insert(at, key);
+        let Some(intent) = self.intents.get(&key).filter(|intent| now > intent.at) else { return Ok(()) };
         // This one has left already.
-        let idle = !intent.busy && intent.departures + 1 == self.departures;
-        match idle && now > intent.at {
-            true => Err(format!("it waited {} ms after its intent", now.since(intent.at).as_millis())),
-            false => Ok(()),
+        let departures = self.processes.get(&process).map(|p| p.departures);
+        match intent.before.get(&process) {
+            Some((before, false)) if departures == Some(before + 1) => {
+                Err(format!("it waited {} ms after its intent", now.since(intent.at).as_millis()))
+            }
+            _ => Ok(()),
         }
     }
 
     /// A write was answered or lost; `committed`: the tenant has carried it out.
     pub(crate) fn wrote(&mut self, process: u32, object: &str, now: Timestamp, committed: bool) {
-        if process != self.process {
-            return;
-        }
-        self.wrote.insert(object.to_owned(), now);
-        let key = self.writing.remove(object);
-        self.committed.extend(key.filter(|_| committed));
+        let at = (process, object.to_owned());
+        self.committed.extend(self.writing.remove(&at).filter(|_| committed));
+        self.wrote.insert(at, now);
     }
 
     /// Takes in an intent, and holds every claim of a line against what was seen.
@@ -123,8 +127,9 @@ impl Witness {
         let (Some(id), Some(target)) = (line.target, target) else { return Ok(()) };
         match &line.event {
             Event::StepIntent(e) => {
-                let busy = Arc::strong_count(&self.on_the_way) > 1;
-                let intent = Intent { at: line.time, departures: self.departures, busy };
+                let so_far = |p: &Process| (p.departures, Arc::strong_count(&p.on_the_way) > 1);
+                let before = self.processes.iter().map(|(n, p)| (*n, so_far(p))).collect();
+                let intent = Intent { at: line.time, before };
                 self.committed.remove(&(id, (e.step, e.undo)));
                 self.intents.insert((id, (e.step, e.undo)), intent);
                 Ok(())

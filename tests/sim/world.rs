@@ -18,11 +18,12 @@ use reissue::domain::playbook::model::{Cloud, ValidPlaybook};
 use reissue::domain::secret::Secret;
 use reissue::domain::text::Text;
 use reissue::domain::time::Timestamp;
-use reissue::env::{Clock, Env, Random};
+use reissue::env::{Clock, Env, MemoryDisk, Random};
 use reissue::lab::{Faults, Lab, LabDisconnect, LabOptions, Owner};
 use reissue::trail::home::{Home, Install};
 use reissue::wire::budget::Start;
 use reissue::wire::in_process::InProcess;
+use std::cell::RefCell;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +36,10 @@ pub(crate) struct World {
     pub(crate) scenario: Scenario,
     pub(crate) env: Env,
     pub(crate) lab: Lab,
-    pub(crate) machine: Machine,
+    /// The one that the team works on.
+    pub(crate) machine: RefCell<Machine>,
+    /// What both machines reach.
+    pub(crate) share: MemoryDisk,
     pub(crate) judge: Arc<Judge>,
     pub(crate) playbook: ValidPlaybook,
     pub(crate) approvers: Vec<(String, Signer)>,
@@ -53,7 +57,7 @@ impl World {
         let start: Timestamp = "2026-01-05T03:00:00Z".parse().unwrap();
         let clock = Clock::starting_at(start);
         let random = Random::from_seed(scenario.seed);
-        let machine = Machine::new(Path::new(HOME).join("log/events.jsonl"), random.clone());
+        let machine = Machine::new(Path::new(HOME).join("log/events.jsonl"), random.clone(), 0);
         let env = Env { clock, random: random.clone(), disk: Arc::new(machine.clone()) };
         let options = LabOptions {
             tenant: TENANT.parse().unwrap(),
@@ -91,7 +95,8 @@ impl World {
             scenario,
             env,
             lab,
-            machine,
+            machine: RefCell::new(machine),
+            share: MemoryDisk::default(),
             judge,
             playbook,
             approvers,
@@ -105,7 +110,7 @@ impl World {
         }
         let before = world.untouched();
         world.found().await;
-        world.machine.watch(world.judge.clone());
+        world.machine().watch(world.judge.clone());
         Self { before, ..world }
     }
 
@@ -129,15 +134,24 @@ impl World {
         home.unwrap_or_else(|e| panic!("{e}"));
     }
 
+    pub(crate) fn machine(&self) -> Machine {
+        self.machine.borrow().clone()
+    }
+
+    /// The surroundings of a process on the team's machine.
+    pub(crate) fn surroundings(&self) -> Env {
+        Env { disk: Arc::new(self.machine()), ..self.env.clone() }
+    }
+
     pub(crate) fn home(&self) -> Home {
-        Home::open(&self.env, Path::new(HOME)).unwrap_or_else(|e| panic!("{e}"))
+        Home::open(&self.surroundings(), Path::new(HOME)).unwrap_or_else(|e| panic!("{e}"))
     }
 
     /// A session of a new process with the tenant.
-    pub(crate) fn session(&self, process: u32) -> Azure {
+    pub(crate) fn session_on(&self, machine: &Machine, process: u32) -> Azure {
         let line = Line {
             lab: self.lab.clone(),
-            machine: self.machine.clone(),
+            machine: machine.clone(),
             judge: self.judge.clone(),
             clock: self.env.clock,
             process,
@@ -187,14 +201,19 @@ impl World {
     }
     /// No value may be in any file.
     pub(crate) fn judge_files(&self) {
-        let mut values = self.canaries.clone();
-        values.extend(self.judge.inner().truth.values.keys().cloned());
-        values.extend(self.judge.inner().truth.delivered.iter().cloned());
-        for (path, bytes) in self.machine.files().contents() {
-            let text = String::from_utf8_lossy(&bytes);
-            if values.iter().any(|v| text.contains(part(v))) {
-                self.judge.broken(&format!("{} holds a secret value", path.display()));
-            }
+        for (path, bytes) in self.machine().files().contents().into_iter().chain(self.share.contents()) {
+            self.judge_file(&path, &bytes);
+        }
+    }
+    pub(crate) fn judge_file(&self, path: &Path, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        let holds = {
+            let truth = &self.judge.inner().truth;
+            let values = self.canaries.iter().chain(truth.values.keys()).chain(&truth.delivered);
+            values.map(|v| part(v)).any(|v| text.contains(v))
+        };
+        if holds {
+            self.judge.broken(&format!("{} holds a secret value", path.display()));
         }
     }
 }

@@ -43,6 +43,8 @@ pub(crate) enum Write {
     DeleteCertificate {
         name: String,
     },
+    /// What says who runs, or a piece of the mirror.
+    Guard(String),
     Other(String),
 }
 
@@ -60,7 +62,7 @@ impl Write {
             Write::SetSecret { name, .. }
             | Write::CreateCertificate { name }
             | Write::DeleteCertificate { name } => name,
-            Write::Other(path) => path,
+            Write::Guard(what) | Write::Other(what) => what,
         }
     }
     /// Without the value.
@@ -76,8 +78,11 @@ impl Write {
     pub(crate) fn read(request: &Request<Bytes>) -> Option<Self> {
         let host = request.uri().host().unwrap_or_default();
         let (method, path) = (request.method(), request.uri().path());
-        if method == Method::GET || host.starts_with("login.") {
+        if matches!(*method, Method::GET | Method::HEAD) || host.starts_with("login.") {
             return None;
+        }
+        if host.contains(".blob.") {
+            return Some(Write::Guard(path.to_owned()));
         }
         let mut parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
         if parts.first() == Some(&"v1.0") {
@@ -103,6 +108,9 @@ impl Write {
                 patch(id, &body).unwrap_or_else(|| Write::Other(format!("PATCH {path}")))
             }
             ["users", id, "revokeSignInSessions"] => Write::Revoke { object: id.to_owned() },
+            ["secrets", name] if is(Method::PUT) && crate::shift::is_about_the_run(name) => {
+                Write::Guard(name.to_owned())
+            }
             ["secrets", name] if is(Method::PUT) => {
                 Write::SetSecret { name: name.to_owned(), value: text("value") }
             }

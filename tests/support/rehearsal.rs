@@ -42,8 +42,8 @@ use tokio::sync::{Notify, watch};
 
 const BEGINS: &str = "2026-01-05T03:00:00Z";
 const HOME: &str = "/home";
-const AUTHOR: &str = "author@agency.example";
-const APPROVER: &str = "ann@agency.example";
+pub(crate) const AUTHOR: &str = "author@agency.example";
+pub(crate) const APPROVER: &str = "ann@agency.example";
 
 /// Everything that a run needs, and what outlives a crash of it.
 pub(crate) struct Rehearsal {
@@ -99,6 +99,15 @@ impl Rehearsal {
             azure,
             known: Known::default(),
             hashes_are_synchronised: true,
+        }
+    }
+
+    /// What a process comes to, unless it dies before.
+    pub(crate) async fn unless_it_dies<T>(&self, process: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.wire.dead.notified() => None,
+            ended = process => Some(ended),
         }
     }
 
@@ -233,12 +242,7 @@ impl Rehearsal {
         mut resume: bool,
     ) -> Result<Outcome, ApplyFailure> {
         loop {
-            let wire = Arc::clone(&self.wire);
-            let ended = tokio::select! {
-                biased;
-                () = wire.dead.notified() => None,
-                ended = self.apply(home, plan, resume) => Some(ended),
-            };
+            let ended = self.unless_it_dies(self.apply(home, plan, resume)).await;
             resume = true;
             match ended {
                 Some(Ok(outcome)) if self.is_confirmed(home, &outcome).await => continue,
@@ -346,11 +350,11 @@ impl Rehearsal {
     }
 }
 
-fn approver() -> Signer {
+pub(crate) fn approver() -> Signer {
     Signer::from_seed(&[3; 32], APPROVER).unwrap()
 }
 
-fn session(env: &Env, playbook: &ValidPlaybook, scene: &Scene, wire: &Arc<Frail>) -> Azure {
+pub(crate) fn session(env: &Env, playbook: &ValidPlaybook, scene: &Scene, wire: &Arc<Frail>) -> Azure {
     let identity = Identity::Secret {
         client_id: scene.operator.clone(),
         secret: Secret::new(scene.operator_secret.clone()),

@@ -61,6 +61,7 @@ const RULES: [Rule; 10] = [
         doors: &[
             "src/domain/secret.rs",
             "src/azure/assertion.rs",
+            "src/azure/blob.rs",
             "src/azure/claims.rs",
             "src/azure/credential.rs",
             "src/azure/graph/credentials.rs",
@@ -68,6 +69,8 @@ const RULES: [Rule; 10] = [
             "src/azure/graph/users.rs",
             "src/azure/key_vault/certificates.rs",
             "src/azure/key_vault/secrets.rs",
+            // The log's own text, kept in a vault: no secret is in it.
+            "src/connector/reel.rs",
         ],
         why: "a secret's value is read only where it is handed to its named store or to a sign-in (promise 3); \
               a file that must do so is added to this list, where a reviewer sees it",

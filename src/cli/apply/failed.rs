@@ -4,6 +4,7 @@ use super::Arguments;
 use crate::cli::codes::{self, ErrorCode};
 use crate::cli::error::Failure;
 use crate::cli::ground::{home_failure, log_failure};
+use crate::connector::lease::LeaseError;
 use crate::domain::approved::NotApproved;
 use crate::engine::Halt;
 use crate::pipeline::ApplyFailure;
@@ -70,11 +71,27 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
         F::SignIn(_) => (codes::IDENTITY, "check the identity with `reissue doctor`"),
         F::Identity { .. } => (codes::IDENTITY, "apply with the identity that the plan was made with"),
         F::NotBegun => (codes::NO_RUN, "see `reissue status`"),
+        F::Lease(LeaseError::Lapsed(_)) => {
+            (codes::HALTED, "see who runs it now with `reissue status`, then `reissue apply --resume`")
+        }
+        F::Lease(LeaseError::Fault { .. }) => {
+            (codes::STORE, "grant this identity the right to read and set secrets there")
+        }
+        F::Lease(_) => (
+            codes::LEASE,
+            "wait until then, or ask them; `reissue handover` takes a run over whose machine is lost",
+        ),
+        F::Mirror(_) => (codes::MIRROR, "repair the mirror, or name another with `--mirror`"),
+        F::Mirrored(_) => (codes::MIRROR, "add `--mirror` with that place; if it is lost, name another"),
         F::Used(_) => (codes::NO_RUN, "make a new plan with `reissue plan`"),
         F::Illegal { .. } => (codes::LOG, "do not go on; run `reissue audit verify` and compare with a copy"),
         F::Halt(Halt::Store { .. }) => (
             codes::STORE,
             "grant this identity the right to set secrets there, then `reissue apply --resume`",
+        ),
+        F::Halt(Halt::Log(JournalError::Mirror(_))) => (
+            codes::HALTED,
+            "repair the mirror, then `reissue apply --resume`; if somebody has taken the run over, it goes on there",
         ),
         F::Halt(_) => {
             (codes::HALTED, "repair the disk (the log needs 4 MiB free), then `reissue apply --resume`")

@@ -87,6 +87,7 @@ fn quiet(event: &Event) -> String {
             e.install
         ),
         Event::LogClosed(e) => format!("log closed after {}", count(e.events, "event", "events")),
+        Event::RunClaimed(e) => format!("lease in {} claimed until {}", e.place, e.until.short()),
         Event::LaneTaken(e) => format!("writer number {} took the run", e.epoch),
         Event::StepIntent(e) => {
             let what = if e.undo { "undo of step" } else { "step" };

@@ -9,7 +9,9 @@ use crate::domain::id::Digest;
 use crate::domain::text::{Text, count};
 use crate::env::Disk;
 use crate::trail::export::{BUNDLE_BYTES_MAX, Unpacked, unpack};
-use crate::trail::verify::{Anchor, Check, CheckResult, Finding, Outcome, Report, Trust, Verdict, verify};
+use crate::trail::verify::{
+    Anchor, Check, CheckResult, Finding, Outcome, Report, Trust, Verdict, keys_of, verify,
+};
 use crate::trail::{Folder, Home, LogKey, VerifierKey};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -98,7 +100,8 @@ pub(in crate::cli) fn case(arguments: &LogArguments, session: &Session) -> Resul
     let roster = arguments.roster.as_deref().map(parse_roster).transpose()?;
     if let (Some(bundle), Some(key)) = (&arguments.bundle, &given) {
         let Unpacked { disk, folder } = unpack_file(session, bundle)?;
-        let anchors = arguments.anchors.iter().map(|path| read_anchor(session, path, key));
+        let keys = keys(&disk, &folder, key)?;
+        let anchors = arguments.anchors.iter().map(|path| read_anchor(session, path, &keys));
         let trust = Trust { key: key.clone(), roster, anchors: anchors.collect::<Result<_, _>>()? };
         return Ok(Case { disk, folder, trust, key_from: "given" });
     }
@@ -118,12 +121,13 @@ pub(in crate::cli) fn case(arguments: &LogArguments, session: &Session) -> Resul
             (home.log(), key, from, roster.or(Some(home.install.roster)))
         }
     };
+    let disk = session.env.disk.clone();
+    let keys = keys(&disk, &folder, &key)?;
     let anchor = |path: &PathBuf| match path.starts_with(folder.root()) {
         true => Err(inside(path)),
-        false => read_anchor(session, path, &key),
+        false => read_anchor(session, path, &keys),
     };
     let anchors = arguments.anchors.iter().map(anchor).collect::<Result<_, _>>()?;
-    let disk = session.env.disk.clone();
     Ok(Case { disk, folder, trust: Trust { key, roster, anchors }, key_from })
 }
 
@@ -163,11 +167,20 @@ fn inside(path: &Path) -> Failure {
     Failure::new(codes::NO_VERDICT, "an anchor out of the log's own folder proves nothing", next).at(path)
 }
 
-fn read_anchor(session: &Session, path: &Path, key: &VerifierKey) -> Result<Anchor, Failure> {
+/// The log's keys in turn: a checkpoint may be signed by any of them.
+fn keys(disk: &Arc<dyn Disk>, folder: &Folder, key: &VerifierKey) -> Result<Vec<VerifierKey>, Failure> {
+    keys_of(disk.as_ref(), folder, key).map_err(|e| {
+        Failure::new(codes::NO_VERDICT, e.to_string(), "check that you may read the log").at(folder.root())
+    })
+}
+
+fn read_anchor(session: &Session, path: &Path, keys: &[VerifierKey]) -> Result<Anchor, Failure> {
     let wrong = |what: String, next: &str| Failure::new(codes::NO_VERDICT, what, next).at(path);
     let note = session.env.disk.read(path, ANCHOR_BYTES_MAX);
     let note = note.map_err(|e| wrong(format!("the anchor: {}", e.why), "check the path"))?;
-    Anchor::from_checkpoint(&path.to_string_lossy(), &note, key, None).map_err(|e| {
+    let read = |key| Anchor::from_checkpoint(&path.to_string_lossy(), &note, key, None);
+    let (last, others) = keys.split_last().ok_or_else(|| wrong("there is no key".into(), "give `--key`"))?;
+    others.iter().find_map(|key| read(key).ok()).map_or_else(|| read(last), Ok).map_err(|e| {
         let next = "give a file that was copied from the log's folder `checkpoints`, unchanged";
         wrong(format!("this is no checkpoint of this log: {e}"), next)
     })

@@ -24,6 +24,8 @@ pub(super) struct RunHead {
     pub(super) finished: Option<(RunFinished, Timestamp)>,
     /// When the last event was recorded.
     pub(super) last: Timestamp,
+    /// Where its lines went too: it goes on only with a mirror.
+    pub(super) mirror: Option<Text<256>>,
 }
 
 /// A process that opened the log and has not closed it: at work, or dead.
@@ -37,6 +39,8 @@ pub(super) struct Writer {
 pub(super) struct Overview {
     pub(super) runs: Vec<RunHead>,
     pub(super) writer: Option<Writer>,
+    /// The mirror of the process that wrote last.
+    mirror: Option<Text<256>>,
 }
 
 /// Reads the log once.
@@ -52,18 +56,31 @@ impl Overview {
     fn fold(&mut self, line: Line) {
         let Line { event, run, time, .. } = line;
         match &event {
-            Event::LogOpened(e) => self.writer = Some(Writer { process: e.process.clone(), since: time }),
+            Event::LogOpened(e) => {
+                self.writer = Some(Writer { process: e.process.clone(), since: time });
+                self.mirror = None;
+            }
+            Event::LogMirrored(e) => self.mirror = Some(e.to.clone()),
             Event::LogClosed(_) => self.writer = None,
             _ => {}
         }
         let Some(run) = run else { return };
         if let Event::RunStarted(started) = &event {
             let state = RunState::new(run, started.clone(), time);
-            self.runs.push(RunHead { state, paused: None, aborted: None, finished: None, last: time });
+            let mirror = self.mirror.clone();
+            self.runs.push(RunHead {
+                state,
+                paused: None,
+                aborted: None,
+                finished: None,
+                last: time,
+                mirror,
+            });
             return;
         }
         let Some(head) = self.runs.iter_mut().rev().find(|r| r.state.id == run) else { return };
         head.last = time;
+        head.mirror = self.mirror.clone().or(head.mirror.take());
         head.state.apply(&event);
         match event {
             Event::RunPaused(e) => head.paused = Some((e, time)),

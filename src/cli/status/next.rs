@@ -176,7 +176,8 @@ fn by_hand(run: &Run<'_>, id: TargetId) -> Vec<String> {
 /// Somebody has to keep the run going, now or when the first wait ends.
 fn resume(run: &Run<'_>, words: &Words, now: Timestamp) -> Option<Todo> {
     let Words { acting, home, operator, run: id, .. } = words;
-    let commands = vec![format!("reissue apply --resume {id} --operator {operator}{acting}{home}")];
+    let mirror = run.head.mirror.as_ref().map_or_else(String::new, |to| format!(" --mirror {}", quote(to)));
+    let commands = vec![format!("reissue apply --resume {id} --operator {operator}{acting}{mirror}{home}")];
     let standings = run.standings(now);
     let until = standings.iter().filter_map(|(_, s)| match s {
         Standing::Holding { until } => Some(*until),

@@ -33,6 +33,8 @@ struct RunObject<'a> {
     paused_by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aborted_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mirror: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -58,7 +60,7 @@ struct TallyObject<'a> {
 }
 
 fn object<'a>(head: &'a RunHead, plan: &'a crate::domain::plan::Plan) -> RunObject<'a> {
-    let RunHead { state, paused, aborted, finished, last } = head;
+    let RunHead { state, paused, aborted, finished, last, mirror } = head;
     RunObject {
         run: state.id.as_str(),
         incident: &plan.header.incident.id,
@@ -73,6 +75,7 @@ fn object<'a>(head: &'a RunHead, plan: &'a crate::domain::plan::Plan) -> RunObje
         rejected_by: state.rejected_by.iter().map(|r| r.as_str()).collect(),
         paused_by: paused.as_ref().map(|(p, _)| p.by.as_str()),
         aborted_by: aborted.as_ref().map(|(a, _)| a.by.as_str()),
+        mirror: mirror.as_deref(),
     }
 }
 
@@ -150,13 +153,16 @@ pub(super) fn next(session: &mut Session, home: &Home, run: &Run<'_>, known: &Kn
 }
 
 fn header(session: &mut Session, run: &Run<'_>, now: Timestamp) {
-    let RunHead { state, paused, aborted, finished, last } = run.head;
+    let RunHead { state, paused, aborted, finished, last, mirror } = run.head;
     let incident = &run.plan.header.incident;
     let out = &mut session.out;
     out.line(&format!("Run {} of {}: {}", state.id, incident.id, incident.title));
     out.line(&format!("  state    {}, last event {}", run.head.word(), when(*last, now)));
     out.line(&format!("  started  {} by {}", state.started_at.short(), state.started.operator));
     out.line(&format!("  plan     {}", run.plan_file));
+    if let Some(to) = mirror {
+        out.line(&format!("  mirror   {to}"));
+    }
     if let Some((f, at)) = finished {
         out.line(&format!("  ended    {}: {} done, {} undone", at.short(), f.done, f.undone));
     }

@@ -62,6 +62,8 @@ pub enum ApprovalRefusal {
     TooLong,
     #[error("{0} made the plan and so cannot approve it; somebody else must")]
     Author(Text<128>),
+    #[error("{0} is the operator who goes on; somebody else of the roster hands over")]
+    Operator(Text<128>),
     #[error("the same statement was handed in before; it counts once")]
     Replayed,
     #[error("{0} may not break glass; the roster does not say `break_glass: true`")]
@@ -99,6 +101,7 @@ impl ApprovalRefusal {
             Self::Expired(_) => "expired",
             Self::TooLong => "valid-too-long",
             Self::Author(_) => "author",
+            Self::Operator(_) => "operator",
             Self::Replayed => "replayed",
             Self::NotBreakGlass(_) => "not-break-glass",
             Self::NotContainOnly => "not-contain-only",

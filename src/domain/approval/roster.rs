@@ -164,7 +164,8 @@ impl Roster {
     pub fn allowed_signers(&self) -> String {
         let mut out = String::new();
         for Person { name, role: _, keys, break_glass } in &self.people {
-            let mut namespaces = super::signed::NAMESPACE.to_owned();
+            let mut namespaces =
+                format!("{},{}", super::signed::NAMESPACE, super::handover::HANDOVER_NAMESPACE);
             if *break_glass {
                 namespaces = format!("{namespaces},{}", super::signed::BREAK_GLASS_NAMESPACE);
             }

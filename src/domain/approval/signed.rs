@@ -109,56 +109,62 @@ impl SignedApproval {
     /// Judges form, signature and person only.
     fn verify_signature(&self, roster: &Roster) -> Result<Approval, ApprovalRefusal> {
         let statement = Statement::from_bytes(&self.statement_bytes)?;
-        if self.sshsig_armored.len() > SIGNATURE_BYTES_MAX {
-            return Err(ApprovalRefusal::NotASignature);
-        }
-        let signature = SshSig::from_pem(&self.sshsig_armored).map_err(|_| ApprovalRefusal::NotASignature)?;
         let want = if statement.break_glass { BREAK_GLASS_NAMESPACE } else { NAMESPACE };
-        if signature.namespace() != want {
-            return Err(ApprovalRefusal::Namespace { found: Text::lossy(signature.namespace()), want });
+        let (owner, fingerprint) = signer(self, want, &statement.approver, roster)?;
+        if statement.role != owner.role {
+            let (found, want) = (statement.role.clone(), owner.role.clone());
+            return Err(ApprovalRefusal::Role { person: statement.approver, found, want });
         }
-        if signature.version() != SshSig::VERSION || !signature.reserved().is_empty() {
-            return Err(ApprovalRefusal::NotASignature);
+        if statement.break_glass && !owner.break_glass {
+            return Err(ApprovalRefusal::NotBreakGlass(owner.name.clone()));
         }
-        let key = signature.public_key();
-        let owner = signer(&statement, key, roster)?;
-        if !keys::signature_allowed(&signature.algorithm()) {
-            let name = Text::lossy(signature.algorithm().as_str());
-            return Err(ApprovalRefusal::SignatureAlgorithm(name));
-        }
-        PublicKey::new(key.clone(), "")
-            .verify(want, &self.statement_bytes, &signature)
-            .map_err(|_| ApprovalRefusal::BadSignature)?;
-        user_present(key, &signature)?;
-        let (digest, fingerprint) = (Digest::of(&self.statement_bytes), keys::fingerprint(key));
-        Ok(Approval { digest, fingerprint, person: owner.name.clone(), statement })
+        let (digest, person) = (Digest::of(&self.statement_bytes), owner.name.clone());
+        Ok(Approval { digest, fingerprint, person, statement })
     }
 }
 
-/// The person of the roster who signed: the owner of the key, and the one who is named.
-fn signer<'a>(
-    statement: &Statement,
-    key: &KeyData,
+/// The person of the roster who signed these bytes for this purpose, and with which key: the owner
+/// of the key, and the one who is named.
+pub(super) fn signer<'a>(
+    signed: &SignedApproval,
+    want: &'static str,
+    claimed: &Text<128>,
     roster: &'a Roster,
-) -> Result<&'a Person, ApprovalRefusal> {
+) -> Result<(&'a Person, Text<64>), ApprovalRefusal> {
+    if signed.sshsig_armored.len() > SIGNATURE_BYTES_MAX {
+        return Err(ApprovalRefusal::NotASignature);
+    }
+    let signature = SshSig::from_pem(&signed.sshsig_armored).map_err(|_| ApprovalRefusal::NotASignature)?;
+    if signature.namespace() != want {
+        return Err(ApprovalRefusal::Namespace { found: Text::lossy(signature.namespace()), want });
+    }
+    if signature.version() != SshSig::VERSION || !signature.reserved().is_empty() {
+        return Err(ApprovalRefusal::NotASignature);
+    }
+    let key = signature.public_key();
+    let owner = owner(claimed, key, roster)?;
+    if !keys::signature_allowed(&signature.algorithm()) {
+        let name = Text::lossy(signature.algorithm().as_str());
+        return Err(ApprovalRefusal::SignatureAlgorithm(name));
+    }
+    PublicKey::new(key.clone(), "")
+        .verify(want, &signed.statement_bytes, &signature)
+        .map_err(|_| ApprovalRefusal::BadSignature)?;
+    user_present(key, &signature)?;
+    Ok((owner, keys::fingerprint(key)))
+}
+
+fn owner<'a>(claimed: &Text<128>, key: &KeyData, roster: &'a Roster) -> Result<&'a Person, ApprovalRefusal> {
     keys::allowed(key)?;
     let owner = roster.owner(key).ok_or_else(|| ApprovalRefusal::UnknownKey(keys::fingerprint(key)))?;
-    let claimed = statement.approver.clone();
-    if !same_person(&claimed, &owner.name) {
-        let owner = owner.name.clone();
-        return Err(match roster.person(&claimed) {
-            Some(_) => ApprovalRefusal::OtherPerson { claimed, owner },
-            None => ApprovalRefusal::UnknownPerson { claimed },
-        });
+    if same_person(claimed, &owner.name) {
+        return Ok(owner);
     }
-    if statement.role != owner.role {
-        let (found, want) = (statement.role.clone(), owner.role.clone());
-        return Err(ApprovalRefusal::Role { person: claimed, found, want });
-    }
-    if statement.break_glass && !owner.break_glass {
-        return Err(ApprovalRefusal::NotBreakGlass(owner.name.clone()));
-    }
-    Ok(owner)
+    let (claimed, owner) = (claimed.clone(), owner.name.clone());
+    Err(match roster.person(&claimed) {
+        Some(_) => ApprovalRefusal::OtherPerson { claimed, owner },
+        None => ApprovalRefusal::UnknownPerson { claimed },
+    })
 }
 
 /// `ssh-keygen -Y verify` and the key library accept a security key's signature that nobody

@@ -227,8 +227,7 @@ fn refuse_untouchable(
 fn refuse_marks(observed: &Observed, seen: &Observation) -> Result<(), Refusal> {
     let finished: Vec<String> = observed.known.finished_runs.iter().map(RunId::mark).collect();
     let marked = seen.credentials.iter().find_map(|c| {
-        let name = c.name.as_deref()?;
-        let mark = name.split_whitespace().find(|w| w.starts_with("reissue-"))?;
+        let mark = c.mark()?;
         (!finished.iter().any(|f| f == mark)).then(|| mark.to_owned())
     });
     marked.map_or(Ok(()), |mark| Err(Refusal::new(Reason::AnotherRun, mark)))

@@ -86,6 +86,25 @@ impl Lab {
         });
     }
 
+    /// The names of a vault's secrets, deleted ones too.
+    pub fn vault_secrets(&self, vault: &str) -> Vec<String> {
+        self.with(|state| {
+            let secrets = state.vaults.get(vault_name(vault)).map(|v| &v.secrets);
+            secrets.into_iter().flatten().map(|(name, _)| name.clone()).collect()
+        })
+    }
+
+    /// Recovers a secret and enables its versions, as its owner would.
+    pub fn restore_vault_secret(&self, vault: &str, name: &str) {
+        self.with(|state| {
+            let secrets = state.vaults.get_mut(vault_name(vault)).map(|v| &mut v.secrets);
+            if let Some(secret) = secrets.and_then(|s| s.get_mut(&name.to_ascii_lowercase())) {
+                secret.bin = None;
+                secret.versions.iter_mut().for_each(|v| v.attributes.enabled = true);
+            }
+        });
+    }
+
     /// The names of a vault's live certificates.
     pub fn vault_certificates(&self, vault: &str) -> Vec<String> {
         self.with(|state| {

@@ -104,7 +104,7 @@ fn shown(id: &str, answer: Answer) -> Value {
             out["body"] = body;
         }
         Body::Html(text) => out["body"] = json!(text),
-        Body::Empty => {}
+        Body::Empty | Body::Xml(_) | Body::Bytes(_) => {}
     }
     out["headers"] = Value::Object(headers);
     out

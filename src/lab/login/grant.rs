@@ -131,6 +131,7 @@ pub(super) fn resource_name(state: &State, resource: &str) -> &'static str {
     match surface_of(state, resource) {
         Surface::Graph => "Microsoft Graph",
         Surface::Vault(_) => "Azure Key Vault",
+        Surface::Blob(_) => "Azure Storage",
         _ => "Windows Azure Service Management API",
     }
 }

@@ -3,11 +3,13 @@
 
 use super::super::chain::Chain;
 use super::super::lines::LINE_BYTES_MAX;
+use super::super::verify::objects_of;
 use super::super::{Checkpoint, Folder, LogKey, Objects};
+use super::ship::Shipping;
 use super::{Appended, Entry, JournalError, lock};
 use crate::bent::{self, Bend};
 use crate::domain::event::{Event, Line, LogClosed};
-use crate::domain::id::RunId;
+use crate::domain::id::{Digest, RunId};
 use crate::domain::text::Text;
 use crate::env::disk::Appender;
 use crate::env::{Clock, Disk, DiskError};
@@ -24,7 +26,8 @@ const RESERVE_LEFT_MIN: u64 = 1 << 20;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) type Subscribers = Arc<Mutex<Vec<mpsc::UnboundedSender<Arc<Line>>>>>;
-type Reply = oneshot::Sender<Result<Vec<Appended>, JournalError>>;
+pub(super) type Answer = Result<Vec<Appended>, JournalError>;
+pub(super) type Reply = oneshot::Sender<Answer>;
 
 /// Entries in the queue, and who waits for them.
 pub(super) struct Waiting {
@@ -56,13 +59,6 @@ impl Runs {
     }
 }
 
-/// Why nothing more is written.
-#[derive(Clone, Debug)]
-enum End {
-    Broken(Text<256>),
-    Closed,
-}
-
 /// The file and all that is known about it. One task at a time works with it.
 pub(super) struct Writer {
     appender: Box<dyn Appender>,
@@ -71,9 +67,10 @@ pub(super) struct Writer {
     checkpoints: u64,
     checkpointed: u64,
     clock: Clock,
-    disk: Arc<dyn Disk>,
-    end: Option<End>,
-    folder: Folder,
+    pub(super) disk: Arc<dyn Disk>,
+    /// Why nothing more is written.
+    pub(super) end: Option<JournalError>,
+    pub(super) folder: Folder,
     head: Arc<Mutex<Checkpoint>>,
     key: LogKey,
     /// Why no new intent is taken, if so; outcomes still are.
@@ -81,6 +78,8 @@ pub(super) struct Writer {
     last_checkpoint: Option<Duration>,
     /// Bytes that can be appended even when the disk is full.
     reserved: u64,
+    /// The mirror, if there is one.
+    pub(super) shipping: Option<Shipping>,
     runs: Runs,
     subscribers: Subscribers,
 }
@@ -89,6 +88,8 @@ pub(super) struct Writer {
 struct Prepared {
     bytes: Vec<u8>,
     chain: Chain,
+    /// What the lines refer to.
+    objects: Vec<Digest>,
     runs: Runs,
 }
 
@@ -116,6 +117,7 @@ impl Writer {
             full: None,
             last_checkpoint: None,
             reserved: 0,
+            shipping: None,
             runs,
             subscribers: Subscribers::default(),
         }
@@ -148,9 +150,11 @@ impl Writer {
             answers = replies.iter().map(|_| Err(e.clone())).collect();
         }
         self.publish(answers.iter().flatten().flatten());
-        for (reply, answer) in replies.into_iter().zip(answers) {
+        let answered = replies.into_iter().zip(answers);
+        match &mut self.shipping {
+            Some(shipping) => shipping.waiting.extend(answered),
             // Whoever went away meanwhile finds the lines in the log.
-            let _ = reply.send(answer);
+            None => answered.for_each(|(reply, answer)| drop(reply.send(answer))),
         }
         self.checkpoint_if_due();
     }
@@ -180,7 +184,8 @@ impl Writer {
     }
 
     fn prepare(&self) -> Prepared {
-        Prepared { bytes: Vec::new(), chain: self.chain.clone(), runs: self.runs.clone() }
+        let (chain, runs) = (self.chain.clone(), self.runs.clone());
+        Prepared { bytes: Vec::new(), chain, objects: Vec::new(), runs }
     }
 
     /// Adds one request's entries to the group, or none of them.
@@ -199,6 +204,7 @@ impl Writer {
                 return Err(JournalError::entry(&format!("its line has {} bytes", one.len())));
             }
             runs.count(&line);
+            to.objects.extend(objects_of(&line.event));
             let leaf = chain.push(&one, line.time);
             bytes.extend_from_slice(&one);
             bytes.push(b'\n');
@@ -211,7 +217,7 @@ impl Writer {
 
     /// The next line. Its time never goes back, whatever the clock does.
     fn line(&self, chain: &Chain, runs: &Runs, entry: Entry) -> Result<Line, JournalError> {
-        let Entry { mut event, run, target } = entry;
+        let Entry { mut event, run, target, before } = entry;
         if let Some(run) = &run {
             let tally = runs.tally(run);
             if tally.finished {
@@ -223,20 +229,19 @@ impl Writer {
             }
         }
         let time = self.clock.now().max(chain.time());
+        if let Some(end) = before.filter(|end| *end <= time) {
+            return Err(JournalError::TooLate(end));
+        }
         Ok(Line { event, prev: chain.prev(), run, seq: chain.size(), target, time })
     }
 
     fn usable(&self) -> Result<(), JournalError> {
-        match &self.end {
-            None => Ok(()),
-            Some(End::Broken(why)) => Err(JournalError::Broken(why.clone())),
-            Some(End::Closed) => Err(JournalError::Closed),
-        }
+        self.end.clone().map_or(Ok(()), Err)
     }
 
     /// One append, one sync. After an error nobody knows what is on the disk: the end.
     fn write(&mut self, prepared: Prepared) -> Result<(), JournalError> {
-        let Prepared { bytes, chain, runs } = prepared;
+        let Prepared { bytes, chain, objects, runs } = prepared;
         if bytes.is_empty() {
             return Ok(());
         }
@@ -246,14 +251,19 @@ impl Writer {
         written.map_err(|e| self.break_off(&e))?;
         self.reserved = self.reserved.saturating_sub(bytes.len() as u64);
         (self.chain, self.runs) = (chain, runs);
+        let kept = self.objects();
+        if let Some(shipping) = &mut self.shipping {
+            let loaded = shipping.load(&kept, &objects, bytes);
+            loaded.inspect_err(|e| self.end = Some(e.clone()))?;
+        }
         *lock(&self.head) = Checkpoint::of(self.key.origin(), self.chain.tree());
         Ok(())
     }
 
     fn break_off(&mut self, e: &DiskError) -> JournalError {
-        let why = Text::lossy(&e.to_string());
-        self.end = Some(End::Broken(why.clone()));
-        JournalError::Broken(why)
+        let broken = JournalError::Broken(Text::lossy(&e.to_string()));
+        self.end = Some(broken.clone());
+        broken
     }
 
     /// Writes entries of the journal's own, outside any group.
@@ -279,7 +289,7 @@ impl Writer {
     /// Signs the head, unless it is signed already. Failing ends the journal: whoever asks for a
     /// checkpoint relies on it.
     pub(super) fn checkpoint_now(&mut self) -> Result<Checkpoint, JournalError> {
-        if !matches!(self.end, Some(End::Closed)) {
+        if !matches!(self.end, Some(JournalError::Closed)) {
             self.usable()?;
         }
         self.sign().map_err(|e| self.break_off(&e))
@@ -295,6 +305,9 @@ impl Writer {
         let note = head.sign(&self.key);
         let named = self.folder.checkpoints().join(Checkpoint::file_name(head.size));
         self.disk.write_atomic(&named, note.as_bytes())?;
+        if let Some(shipping) = &mut self.shipping {
+            shipping.checkpoint(head.size, note.as_bytes());
+        }
         // It is kept, whatever becomes of the copy.
         self.checkpoints += 1;
         self.checkpointed = head.size;
@@ -306,7 +319,7 @@ impl Writer {
     pub(super) fn close(&mut self) -> Result<Checkpoint, JournalError> {
         let events = self.chain.size();
         self.record(vec![Entry::of_log(LogClosed { events })])?;
-        self.end = Some(End::Closed);
+        self.end = Some(JournalError::Closed);
         self.checkpoint_now()
     }
 }

@@ -3,6 +3,7 @@
 use super::super::chain::ChainError;
 use super::super::checkpoint::{CheckpointError, NewestError};
 use super::super::lines::Place;
+use super::super::mirror::MirrorError;
 use super::super::objects::ObjectError;
 use crate::domain::id::RunId;
 use crate::domain::text::Text;
@@ -18,6 +19,8 @@ pub enum JournalError {
     Disk(#[from] DiskError),
     #[error("{0}; the log was left as it is, nothing was done")]
     Object(#[from] ObjectError),
+    #[error("what allows this line ended at {}; it was not recorded", .0.short())]
+    TooLate(Timestamp),
     #[error("another process is writing the log {}: {}", path.display(), who(holder.as_ref()))]
     Locked { path: PathBuf, holder: Option<Holder> },
     #[error("there is a log in {} already; it was left as it is", .0.display())]
@@ -67,6 +70,10 @@ pub enum JournalError {
     Entry(Text<256>),
     #[error("the run {0} is finished; nothing can be added to it. Nothing was written")]
     Finished(RunId),
+    #[error(
+        "{0}. What this process had recorded is on this machine, and nothing was done that the mirror does not hold"
+    )]
+    Mirror(#[from] MirrorError),
     #[error("the log is closed; nothing was written")]
     Closed,
     #[error(

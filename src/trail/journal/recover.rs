@@ -37,6 +37,8 @@ pub struct Recovered {
 struct Scan {
     chain: Chain,
     first: Option<LogOpened>,
+    /// The key in force: that of the first line, or of the last handover.
+    key: Text<256>,
     runs: Runs,
     /// The bytes after the last complete line, and where they begin.
     tail: Option<(u64, Vec<u8>)>,
@@ -82,7 +84,7 @@ pub(super) fn open(
             None => JournalError::Missing(folder.root().to_owned()),
         });
     };
-    same_log(&folder, &first, opening, settings.key.public())?;
+    same_log(&folder, (&first, &scan.key), opening, settings.key.public())?;
     same_copy(disk.as_ref(), &folder, settings.key.public())?;
     let lines = scan.chain.size();
     let signed = match newest {
@@ -139,7 +141,13 @@ fn scan(
     fold: &mut dyn FnMut(&Line),
 ) -> Result<Scan, JournalError> {
     let path = folder.events();
-    let mut found = Scan { chain: Chain::default(), first: None, runs: Runs::default(), tail: None };
+    let mut found = Scan {
+        chain: Chain::default(),
+        first: None,
+        key: Text::lossy(""),
+        runs: Runs::default(),
+        tail: None,
+    };
     let mut lines = Lines::new(disk.open_read(&path)?);
     while let Some((place, piece)) =
         lines.next_piece().map_err(|e| DiskError::new("cannot read", &path, &e))?
@@ -158,8 +166,12 @@ fn scan(
         found.chain.push(bytes, line.time);
         found.runs.count(&line);
         match (&line.event, line.seq) {
-            (Event::LogOpened(first), 0) => found.first = Some(first.clone()),
+            (Event::LogOpened(first), 0) => {
+                found.key = first.vkey.clone();
+                found.first = Some(first.clone());
+            }
             (_, 0) => return Err(bad("the first event of a log is log.opened".into())),
+            (Event::LogHandedOver(e), _) if e.from == found.key => found.key = e.to.clone(),
             _ => {}
         }
         fold(&line);
@@ -188,7 +200,7 @@ fn same_copy(disk: &dyn Disk, folder: &Folder, key: &VerifierKey) -> Result<(), 
 /// The log must be about what the caller thinks it is.
 fn same_log(
     folder: &Folder,
-    first: &LogOpened,
+    (first, in_force): (&LogOpened, &Text<256>),
     opening: &Opening,
     key: &VerifierKey,
 ) -> Result<(), JournalError> {
@@ -196,7 +208,7 @@ fn same_log(
         ("tenant", first.tenant.to_string(), opening.tenant.to_string()),
         ("environment", format!("{:?}", first.environment), format!("{:?}", opening.environment)),
         ("installation", first.install.to_string(), opening.install.to_string()),
-        ("key", first.vkey.to_string(), key.to_string()),
+        ("key", in_force.to_string(), key.to_string()),
         ("roster", first.roster.to_string(), opening.roster.to_string()),
     ];
     match pairs.into_iter().find(|(_, found, want)| found != want) {

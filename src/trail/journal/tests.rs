@@ -384,3 +384,5 @@ async fn space_is_set_aside_without_making_the_file_longer() {
     file.append(b"def").unwrap();
     assert_eq!(RealDisk.read(&path, 100).unwrap(), b"abcdef");
 }
+
+mod mirrored;

@@ -6,9 +6,9 @@ use super::report::{Check, NOT_OURS};
 use super::scan::Bench;
 use crate::domain::approval::signed::SIGNATURE_BYTES_MAX;
 use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
-use crate::domain::approval::{PlanFacts, Quorum, Recorded, Roster, SignedApproval};
+use crate::domain::approval::{Handover, PlanFacts, Quorum, Recorded, Roster, SignedApproval};
 use crate::domain::approved::{Here, ReadPlan};
-use crate::domain::event::{ApprovalRecorded, Line, LogOpened, PhaseOpened};
+use crate::domain::event::{ApprovalRecorded, Line, LogHandedOver, LogOpened, PhaseOpened};
 use crate::domain::id::{Digest, TargetId};
 use crate::domain::plan::{PlannedTarget, file};
 use crate::domain::text::Text;
@@ -120,6 +120,45 @@ impl Approvals {
             bench.found.tampered(Check::Approvals, Some(place), &what, NOT_OURS);
         }
         self.recorded.entry(event.plan).or_default().push(Recorded { approval, at: line.time });
+    }
+
+    /// Judges a handover: somebody of the roster endorses this key from exactly this head on.
+    pub(super) fn handover(
+        &self,
+        bench: &mut Bench<'_>,
+        place: Place,
+        line: &Line,
+        event: &LogHandedOver,
+        root: [u8; 32],
+    ) {
+        let statement = bench.objects.get(&event.statement, STATEMENT_BYTES_MAX as u64);
+        let signature = bench.objects.get(&event.signature, SIGNATURE_BYTES_MAX as u64);
+        let why = match (statement, signature, &self.roster, &self.here) {
+            (Ok(statement_bytes), Ok(signature), Some(roster), Some(here)) => {
+                let sshsig_armored = String::from_utf8_lossy(&signature).into();
+                let signed = SignedApproval { statement_bytes, sshsig_armored };
+                Handover::verify(&signed, roster).map_err(|e| e.to_string()).and_then(|said| {
+                    let head = (said.size, said.root.0) == (line.seq, root);
+                    let place = (&said.tenant, said.environment) == (&here.tenant, here.environment);
+                    match said.event(event.statement, event.signature) == *event && place {
+                        false => {
+                            Err("the line says something else than the statement that was signed".into())
+                        }
+                        true if !head => Err("its signer saw another head of the log than this".into()),
+                        true => Ok(()),
+                    }
+                })
+            }
+            _ => Err("its statement, its signature or the roster cannot be read".into()),
+        };
+        let links = bench.keys.at(line.seq).to_string() == event.from.as_str()
+            && bench.keys.at(line.seq + 1).to_string() == event.to.as_str();
+        let why =
+            why.and_then(|()| if links { Ok(()) } else { Err("it does not name the key so far".into()) });
+        if let Err(why) = why {
+            let what = format!("the handover to {} does not hold: {why}", event.operator);
+            bench.found.tampered(Check::Identity, Some(place), &what, NOT_OURS);
+        }
     }
 
     /// Judges the opening of a phase: the quorum, at that moment.

@@ -2,8 +2,9 @@
 
 use super::super::Folder;
 use super::super::checkpoint::Checkpoint;
+use super::VerifyError;
+use super::keys::Keys;
 use super::report::{CHANGED, Check, Findings, LEFTOVER, NOT_OURS, Severity};
-use super::{Trust, VerifyError};
 use crate::env::{Disk, DiskError};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -36,10 +37,10 @@ pub(super) fn regular(disk: &dyn Disk, path: &Path, found: &mut Findings) -> Res
 pub(super) fn look(
     disk: &dyn Disk,
     folder: &Folder,
-    trust: &Trust,
+    keys: &Keys,
     found: &mut Findings,
 ) -> Result<Files, VerifyError> {
-    vkey(disk, folder, trust, found)?;
+    vkey(disk, folder, keys, found)?;
     let mut checkpoints = Vec::new();
     for name in disk.list(&folder.checkpoints())? {
         match Checkpoint::size_of_name(&name) {
@@ -59,7 +60,7 @@ pub(super) fn stranger(folder: &str, name: &str, found: &mut Findings) {
 }
 
 /// The copy of the key in the folder. What counts is the key given from elsewhere.
-fn vkey(disk: &dyn Disk, folder: &Folder, trust: &Trust, found: &mut Findings) -> Result<(), DiskError> {
+fn vkey(disk: &dyn Disk, folder: &Folder, keys: &Keys, found: &mut Findings) -> Result<(), DiskError> {
     let path = folder.vkey();
     if !regular(disk, &path, found)? {
         let what = "log.vkey, the copy of the log's public key, is missing";
@@ -67,7 +68,7 @@ fn vkey(disk: &dyn Disk, folder: &Folder, trust: &Trust, found: &mut Findings) -
         return Ok(());
     }
     let bytes = disk.read(&path, VKEY_BYTES_MAX).unwrap_or_default();
-    if bytes != format!("{}\n", trust.key).into_bytes() {
+    if !keys.all().any(|key| bytes == format!("{key}\n").into_bytes()) {
         let what = "log.vkey is not the key that was given to verify with";
         found.tampered(Check::Identity, None, what, CHANGED);
     }

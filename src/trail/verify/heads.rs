@@ -147,8 +147,7 @@ fn orphans(
 ) -> Result<(), DiskError> {
     let referred: BTreeSet<&Digest> = referred.keys().collect();
     for name in disk.list(&folder.objects())? {
-        let digest = name.strip_prefix("sha256-").and_then(|hex| format!("sha256:{hex}").parse().ok());
-        let Some(digest): Option<Digest> = digest else {
+        let Some(digest) = Objects::digest_of(&name) else {
             stranger("objects", &name, found);
             continue;
         };

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 pub(in crate::trail) fn objects_of(event: &Event) -> Vec<Digest> {
     match event {
         Event::LogOpened(e) => vec![e.roster],
+        Event::LogHandedOver(e) => vec![e.signature, e.statement],
         Event::LogTornTail(e) => vec![e.object],
         Event::ApprovalRecorded(e) => vec![e.signature, e.statement],
         Event::ApprovalRefused(e) => vec![e.object],
@@ -40,13 +41,15 @@ impl Records {
         place: Place,
         line: &Line,
     ) -> Result<(), VerifyError> {
-        if self.after_close && !matches!(line.event, Event::LogOpened(_) | Event::LogTornTail(_)) {
+        let begins =
+            matches!(line.event, Event::LogOpened(_) | Event::LogTornTail(_) | Event::LogHandedOver(_));
+        if self.after_close && !begins {
             let what = format!("{} follows log.closed without a log.opened", line.event.name());
             bench.found.tampered(Check::Lines, Some(place), &what, NOT_OURS);
         }
         self.after_close = matches!(line.event, Event::LogClosed(_));
         match &line.event {
-            Event::LogOpened(opened) => self.opened(bench, place, opened),
+            Event::LogOpened(opened) => self.opened(bench, place, line.seq, opened),
             _ if line.seq == 0 => {
                 let what = format!("the log begins with {}, not with log.opened", line.event.name());
                 bench.found.tampered(Check::Lines, Some(place), &what, NOT_OURS);
@@ -66,10 +69,10 @@ impl Records {
     }
 
     /// Every opening is of the same log, under the same key and roster.
-    fn opened(&mut self, bench: &mut Bench<'_>, place: Place, opened: &LogOpened) {
+    fn opened(&mut self, bench: &mut Bench<'_>, place: Place, seq: u64, opened: &LogOpened) {
         let trust = bench.trust;
-        if opened.vkey.as_str() != trust.key.to_string() {
-            let what = "the log was opened with another key than the one given to verify with";
+        if opened.vkey.as_str() != bench.keys.at(seq).to_string() {
+            let what = "the log was opened with another key than the one given to verify with, or the one it was handed over to";
             bench.found.tampered(Check::Identity, Some(place), what, NOT_OURS);
         }
         if trust.roster.is_some_and(|pinned| pinned != opened.roster) {

@@ -7,7 +7,7 @@ use super::approvals::{Approvals, Basis};
 use super::report::{CHANGED, Check, NOT_OURS, Severity, UNFINISHED};
 use super::scan::Bench;
 use crate::domain::approval::PlanFacts;
-use crate::domain::event::{Ending, Event, Line, RunFinished, RunStarted, StepIntent};
+use crate::domain::event::{Ending, Event, Line, LogHandedOver, RunFinished, RunStarted, StepIntent};
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::run::RunState;
 use crate::domain::target::TargetState;
@@ -83,6 +83,18 @@ impl Runs {
         run.events += 1;
         self.open.insert(id.clone(), run);
         Ok(())
+    }
+
+    /// A handover, judged with the roster that was pinned.
+    pub(super) fn handed_over(
+        &self,
+        bench: &mut Bench<'_>,
+        place: Place,
+        line: &Line,
+        event: &LogHandedOver,
+        root: [u8; 32],
+    ) {
+        self.approvals.handover(bench, place, line, event, root);
     }
 
     fn start(

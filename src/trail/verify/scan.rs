@@ -1,12 +1,13 @@
 //! The second reading: every line, its place in the chain, and the heads that are due at its end.
 
 use super::super::chain::Chain;
-use super::super::checkpoint::Checkpoint;
+use super::super::checkpoint::{Checkpoint, CheckpointError};
 use super::super::lines::{Lines, Piece, Place};
 use super::super::note::NOTE_BYTES_MAX;
-use super::super::{Folder, Objects};
+use super::super::{Folder, Objects, VerifierKey};
 use super::files::{Files, regular};
 use super::heads::{Heads, Known};
+use super::keys::Keys;
 use super::records::Records;
 use super::report::{CHANGED, Check, Facts, Findings, NOT_OURS, Report, Severity, UNFINISHED};
 use super::runs::Runs;
@@ -27,6 +28,7 @@ pub(super) struct Bench<'a> {
     pub(super) folder: Folder,
     pub(super) objects: Objects,
     pub(super) trust: &'a Trust,
+    pub(super) keys: Keys,
     pub(super) found: Findings,
     /// Sizes of the checkpoints, ascending.
     pub(super) checkpoints: Vec<u64>,
@@ -54,12 +56,11 @@ impl<'a> Scan<'a> {
         disk: Arc<dyn Disk>,
         folder: Folder,
         trust: &'a Trust,
-        files: Files,
-        heads: Heads,
+        (keys, files, heads): (Keys, Files, Heads),
         found: Findings,
     ) -> Self {
         let objects = Objects::new(disk.clone(), &folder);
-        let bench = Bench { disk, folder, objects, trust, found, checkpoints: files.checkpoints };
+        let bench = Bench { disk, folder, objects, trust, keys, found, checkpoints: files.checkpoints };
         Self {
             anchored: None,
             bench,
@@ -109,6 +110,10 @@ impl<'a> Scan<'a> {
             }
             Ok(line) => {
                 self.follow(place, &line);
+                if let Event::LogHandedOver(event) = &line.event {
+                    let root = self.chain.tree().root();
+                    self.runs.handed_over(&mut self.bench, place, &line, event, root);
+                }
                 self.chain.push(bytes, line.time);
                 self.closed = matches!(line.event, Event::LogClosed(_));
                 self.records.line(&mut self.bench, place, &line)?;
@@ -192,7 +197,7 @@ impl<'a> Scan<'a> {
             return Ok(None);
         }
         let read = match self.bench.disk.read(&path, NOTE_BYTES_MAX) {
-            Ok(bytes) => Checkpoint::open(&bytes, &self.bench.trust.key).map_err(|e| e.to_string()),
+            Ok(bytes) => self.open(&bytes, size).map_err(|e| e.to_string()),
             Err(e) => Err(e.to_string()),
         };
         match read {
@@ -211,6 +216,20 @@ impl<'a> Scan<'a> {
                     CHANGED,
                 );
                 Ok(None)
+            }
+        }
+    }
+
+    /// Opens a checkpoint with the key that signs heads of its size.
+    fn open(&self, bytes: &[u8], size: Option<u64>) -> Result<Checkpoint, CheckpointError> {
+        let keys = &self.bench.keys;
+        let with = |key: &VerifierKey| Checkpoint::open(bytes, key);
+        match size {
+            Some(size) => with(keys.at(size)),
+            // The newest says its size itself.
+            None => {
+                let fits = |key: &&_| with(key).is_ok_and(|read| keys.at(read.size) == *key);
+                with(keys.all().find(fits).unwrap_or(keys.at(u64::MAX)))
             }
         }
     }

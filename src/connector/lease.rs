@@ -1,0 +1,168 @@
+//! The lease of a plan: tagged versions of one secret in its first store say who runs it
+//! ([`crate::domain::lease`]). Not a compare-and-set.
+
+use crate::azure::Azure;
+use crate::azure::key_vault::secrets::{NewSecret, SecretVersion};
+use crate::azure::key_vault::{Name, Vault, VaultError};
+use crate::azure::quota::Operation;
+use crate::domain::credential::Place;
+use crate::domain::event::{Fault, FaultClass};
+use crate::domain::id::Digest;
+use crate::domain::lease::{Entry, Holder, Refused, Saying, judge};
+use crate::domain::plan::Plan;
+use crate::domain::secret::Secret;
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+use crate::wire::budget::with_permit;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A claim is good for this long …
+pub const LASTS: Duration = Duration::from_secs(600);
+/// … and is renewed this often: two tries may fail.
+const RENEWED_EVERY: Duration = Duration::from_secs(200);
+const AGAIN: Duration = Duration::from_secs(30);
+/// Each version is tried to be written this often.
+const TRIES: u32 = 3;
+/// Between writing a claim and reading all back: longer than the second in which two are as old.
+const SETTLES: Duration = Duration::from_secs(3);
+
+const TAGS: [&str; 4] = ["reissue-lease", "reissue-log", "reissue-who", "reissue-until"];
+
+/// Why there is no lease, or no more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeaseError {
+    #[error("{0}")]
+    Refused(#[from] Refused),
+    #[error("the lease in {place} cannot be read or written: {}", fault.code)]
+    Fault { place: Place, fault: Fault },
+    #[error("the lease in {0} ran out, because it could not be renewed")]
+    Lapsed(Place),
+}
+
+/// One log's hold on one plan.
+pub struct Lease {
+    azure: Azure,
+    host: String,
+    me: Holder,
+    name: Name,
+    place: Place,
+    vault: Vault,
+}
+
+impl Lease {
+    /// The lease of a plan, in the first store that it writes to, else in the first that it names; none
+    /// if it has no store.
+    pub fn of(azure: &Azure, plan: &Plan, digest: &Digest, me: Holder) -> Result<Option<Self>, LeaseError> {
+        let places = plan.changes().flat_map(|t| &t.steps).filter_map(|s| s.place.as_ref());
+        let store = places.map(|p| &p.store).min().or(plan.header.stores.keys().next());
+        let Some((store, named)) = store.and_then(|s| plan.header.stores.get_key_value(s)) else {
+            return Ok(None);
+        };
+        let name = format!("reissue-lease-{}", &digest.hex()[..16]);
+        let place = Place { name: Text::lossy(&name), store: store.clone() };
+        let (azure, host) = (azure.clone(), named.key_vault.to_string());
+        let failed = |e: VaultError| LeaseError::Fault { place: place.clone(), fault: e.into() };
+        let (vault, name) = (azure.vault(&host).map_err(failed)?, Name::new(&name).map_err(failed)?);
+        Ok(Some(Self { azure, host, me, name, place, vault }))
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn failed(&self, fault: Fault) -> LeaseError {
+        LeaseError::Fault { place: self.place.clone(), fault }
+    }
+
+    /// Whether this process may run the plan. Reads only.
+    pub async fn look(&self) -> Result<(), LeaseError> {
+        let versions = self.vault.secret_versions(&self.name).await;
+        let versions = versions.map_err(|e| self.failed(e.into()))?;
+        let entries: Vec<Entry> = versions.iter().filter_map(entry).collect();
+        Ok(judge(&entries, &self.me, self.azure.env().clock.now())?)
+    }
+
+    /// Claims the plan: until when, or who else has it.
+    pub async fn claim(&self) -> Result<Timestamp, LeaseError> {
+        self.look().await?;
+        let until = self.say(Saying::Claimed).await?;
+        self.azure.env().clock.pause_between_looks(SETTLES).await;
+        if let Err(e) = self.look().await {
+            self.release().await;
+            return Err(e);
+        }
+        Ok(until)
+    }
+
+    /// Renews the claim for as long as that is possible; returns why it is no more.
+    pub async fn keep(&self, mut until: Timestamp) -> LeaseError {
+        let clock = self.azure.env().clock;
+        let mut pause = RENEWED_EVERY;
+        loop {
+            clock.sleep(pause).await;
+            match self.renew().await {
+                Ok(later) => (until, pause) = (later, RENEWED_EVERY),
+                Err(e @ LeaseError::Refused(_)) => return e,
+                Err(_) if clock.now().after(AGAIN) >= until => return LeaseError::Lapsed(self.place.clone()),
+                Err(_) => pause = AGAIN,
+            }
+        }
+    }
+
+    async fn renew(&self) -> Result<Timestamp, LeaseError> {
+        self.look().await?;
+        self.say(Saying::Renewed).await
+    }
+
+    /// Gives the claim up. If that fails, it runs out by itself.
+    pub async fn release(&self) {
+        let _ = self.say(Saying::Released).await;
+    }
+
+    /// Takes the plan away from every other log, for good.
+    pub async fn hand_over(&self) -> Result<(), LeaseError> {
+        self.say(Saying::HandedOver).await.map(drop)
+    }
+
+    /// Says it, again if the answer was lost: the same words twice mean the same.
+    async fn say(&self, saying: Saying) -> Result<Timestamp, LeaseError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.say_once(saying).await {
+                Err(LeaseError::Fault { fault, .. })
+                    if fault.class != FaultClass::Refused && tries < TRIES =>
+                {
+                    self.azure.env().clock.sleep(Duration::from_secs(2 << tries)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn say_once(&self, saying: Saying) -> Result<Timestamp, LeaseError> {
+        let now = self.azure.env().clock.now();
+        let until = if matches!(saying, Saying::Claimed | Saying::Renewed) { now.after(LASTS) } else { now };
+        let Holder { log, who } = &self.me;
+        let said = [saying.word(), log, who, &until.to_string()].map(str::to_owned);
+        let tags: BTreeMap<String, String> = TAGS.map(str::to_owned).into_iter().zip(said).collect();
+        let value = Secret::new("not a secret: the tags say who runs a plan of reissue".into());
+        let new = NewSecret { value: &value, tags, content_type: None, expires: None };
+        let permit = self.azure.permit(Operation::VaultSetSecret(&self.host)).await;
+        let set = with_permit(&permit, self.vault.set_secret(&self.name, &new, &permit)).await;
+        set.map_err(|e| self.failed(e.into()))?;
+        Ok(until)
+    }
+}
+
+/// What a version says; none if it is not one of ours.
+fn entry(version: &SecretVersion) -> Option<Entry> {
+    let [saying, log, who, until] = TAGS.map(|tag| version.tags.get(tag));
+    Some(Entry {
+        created: version.created?,
+        holder: Holder { log: Text::lossy(log?), who: Text::lossy(who?) },
+        saying: Saying::of(saying?)?,
+        until: until?.parse().ok()?,
+    })
+}

@@ -1,0 +1,162 @@
+//! Beginning a run, or taking one up again: what has to be so before the first effect.
+
+use super::{ApplyFailure, ApplyOrder};
+use crate::domain::approval::{Approval, Recorded, SignedApproval};
+use crate::domain::approved::ReadPlan;
+use crate::domain::event::RunStarted;
+use crate::domain::note::Note;
+use crate::domain::run::RunState;
+use crate::domain::target::TargetState;
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+use crate::engine::Halt;
+use crate::engine::board::Board;
+use crate::engine::recovery::Recovery;
+use crate::env::Env;
+use crate::trail::inbox::{Inbox, Item};
+use crate::trail::journal::Entry;
+use crate::trail::{Journal, JournalError};
+use std::sync::Arc;
+
+/// Before the first event of this process nothing was sent: no halt of a run under way.
+fn not_begun(e: Halt) -> ApplyFailure {
+    match e {
+        Halt::Log(e) => ApplyFailure::Unwritable(e),
+        e => ApplyFailure::Halt(e),
+    }
+}
+
+pub(super) type Opened = (crate::domain::approved::ApprovedPlan, Board);
+
+/// Begins a run, or takes one up again.
+pub(super) async fn open_run(
+    env: &Env,
+    read: ReadPlan,
+    recovery: Recovery<'_>,
+    journal: &Journal,
+    inbox: &Inbox,
+    order: &ApplyOrder,
+) -> Result<Opened, ApplyFailure> {
+    if let Some((line, why)) = recovery.illegal {
+        return Err(ApplyFailure::Illegal { line, why: why.to_string() });
+    }
+    if let Some(other) = recovery.other {
+        return Err(ApplyFailure::Other(other));
+    }
+    match (recovery.run, order.resume) {
+        (Some(run), _) if run.finished => Err(ApplyFailure::Used(run.id)),
+        (Some(run), false) => Err(ApplyFailure::Begun(run.id)),
+        (None, true) => Err(ApplyFailure::NotBegun),
+        (Some(run), true) => {
+            let recorded = recorded_approvals(&read, journal, &recovery.approvals);
+            let resumed = crate::domain::event::RunResumed {
+                operator: order.operator.clone(),
+                process: order.process.clone(),
+            };
+            let board = Board::new(journal.clone(), env.clock, run, recovery.states);
+            board.record_run(resumed.into()).await.map_err(not_begun)?;
+            Ok((read.resume(recorded), board))
+        }
+        (None, false) => begin(env, read, journal, inbox, order).await,
+    }
+}
+
+/// The decisions of a resumed run, judged again as of the moments at which they were recorded.
+fn recorded_approvals(
+    read: &ReadPlan,
+    journal: &Journal,
+    events: &[(crate::domain::event::ApprovalRecorded, crate::domain::time::Timestamp)],
+) -> Vec<Recorded> {
+    const LIMIT: u64 = 64 << 10;
+    let judge = |(event, at): &(crate::domain::event::ApprovalRecorded, crate::domain::time::Timestamp)| {
+        let statement_bytes = journal.objects().get(&event.statement, LIMIT).ok()?;
+        let armored = journal.objects().get(&event.signature, LIMIT).ok()?;
+        let signed = SignedApproval { statement_bytes, sshsig_armored: String::from_utf8(armored).ok()? };
+        read.judge(&signed, *at).ok().map(|approval| Recorded { approval, at: *at })
+    };
+    events.iter().filter_map(judge).collect()
+}
+
+/// An approval that counts, with the name of its note.
+type HandedIn = (String, Approval, SignedApproval);
+
+/// The approvals in the inbox, and why others of its files do not count.
+fn handed_in(
+    read: &ReadPlan,
+    inbox: &Inbox,
+    at: Timestamp,
+) -> Result<(Vec<HandedIn>, Vec<String>), ApplyFailure> {
+    let (mut notes, mut not_counted) = (Vec::new(), Vec::new());
+    for item in inbox.items().map_err(Halt::Disk)? {
+        let Item { name, bytes } = match item {
+            Ok(item) => item,
+            Err(e) => {
+                not_counted.push(e.to_string());
+                continue;
+            }
+        };
+        let (signature, statement) = match serde_json::from_slice(&bytes) {
+            Ok(Note::Approval { signature, statement }) => (signature, statement),
+            Ok(_) => continue,
+            Err(_) => {
+                not_counted
+                    .push(format!("{} is not a note that this version can read", Text::<160>::lossy(&name)));
+                continue;
+            }
+        };
+        let signed = SignedApproval { statement_bytes: statement.into_bytes(), sshsig_armored: signature };
+        match read.judge(&signed, at) {
+            // Retiring is approved when a hold is over: that note stays where it is until then.
+            Ok(approval) if read.is_too_early(&approval) => {}
+            Ok(approval) => notes.push((name, approval, signed)),
+            Err(why) => not_counted.push(why.to_string()),
+        }
+    }
+    Ok((notes, not_counted))
+}
+
+/// A new run: enough approvals lie in the inbox, or nothing is recorded at all.
+async fn begin(
+    env: &Env,
+    read: ReadPlan,
+    journal: &Journal,
+    inbox: &Inbox,
+    order: &ApplyOrder,
+) -> Result<Opened, ApplyFailure> {
+    let at = env.clock.now();
+    let (notes, not_counted) = handed_in(&read, inbox, at)?;
+    let recorded = notes.iter().map(|(_, approval, _)| Recorded { approval: approval.clone(), at }).collect();
+    let states = read.plan.changes().map(|t| (t.id, TargetState::new(Arc::new(t.clone())))).collect();
+    let approved = read.approve(recorded, at).map_err(|why| match not_counted.is_empty() {
+        true => why.into(),
+        false => ApplyFailure::NotCounted { why, passed: not_counted.join("; ") },
+    })?;
+    let header = &approved.plan().header;
+    // Whatever needs new files is written before the run begins: the log itself has its space.
+    let statements =
+        notes.iter().flat_map(|(_, _, s)| [s.statement_bytes.as_slice(), s.sshsig_armored.as_bytes()]);
+    for bytes in statements.chain([order.plan.as_slice()]) {
+        journal.objects().put(bytes).map_err(|e| ApplyFailure::Unwritable(e.into()))?;
+    }
+    let started = RunStarted {
+        identity: header.identity.object.clone(),
+        operator: order.operator.clone(),
+        plan: approved.digest(),
+        playbook: header.playbook,
+        targets: header.counts.targets,
+    };
+    let id = env.new_run_id();
+    let begun = journal.append_one(Entry::of_run(&id, started.clone())).await;
+    let line = begun.map_err(ApplyFailure::Unwritable)?.line;
+    let board = Board::new(journal.clone(), env.clock, RunState::new(id, started, line.time), states);
+    for (name, approval, signed) in notes {
+        let signature =
+            journal.objects().put(signed.sshsig_armored.as_bytes()).map_err(JournalError::from)?;
+        // One that has expired meanwhile stays in the inbox, where the run refuses it.
+        let end = Some(approval.statement().expires);
+        if board.record_run_before(end, approval.event(signature).into()).await?.is_some() {
+            inbox.take_out(&name).map_err(Halt::Disk)?;
+        }
+    }
+    Ok((approved, board))
+}
