@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 const SOON_SEEDS: u64 = 300;
 /// And so many, [`LATE`] too.
 const LATE_SEEDS: u64 = 5_000;
-/// So many seeds must have met [`RARE`]: in the first 5,000 neither came up.
-const RARE_SEEDS: u64 = 20_000;
 
 /// The mirror of `src/engine` and of `src/lab/fault.rs`.
 const SOON: &[&str] = &[
@@ -116,6 +114,24 @@ const SOON: &[&str] = &[
     // `drift.rs`, `sweep.rs`.
     "drift: CredentialAdded is a finding",
     "sweep found something",
+    // The shift changes: mirror, lease, handover, recover.
+    "log.handed_over",
+    "log.mirrored",
+    "run.claimed",
+    "failed: lease",
+    "failed: mirror",
+    "failed: mirror, in a run",
+    "handover: from Blob",
+    "handover: from Share",
+    "handover: from Vault",
+    "handover: from a machine that only waits",
+    "handover: refused, somebody is at work",
+    "handover: the lease stands in the way",
+    "lines that the mirror lacks",
+    "recover: made",
+    "recover: published",
+    "the first machine came back: handed over, says the lease",
+    "the first machine came back: taken over, says the mirror",
 ];
 
 const LATE: &[&str] = &[
@@ -124,6 +140,8 @@ const LATE: &[&str] = &[
     "drift: CredentialAdded stops",
     "drift: CredentialGone stops",
     "drift: StateChanged stops",
+    "drift: StoreChanged stops",
+    "drift: AnotherRun stops",
     "fault: concurrency_409",
     "fault: stale_write",
     "looked: block absent",
@@ -149,15 +167,15 @@ const LATE: &[&str] = &[
     "stuck: fault",
     "stuck: no way back",
     "stuck: still alive",
+    // `undone: unblock` is not here: a target that is contained first unblocks after the point of no
+    // return. `tests/saga.rs` undoes it for what is switched on again.
     "undone: block",
     "unwinding: drift",
 ];
 
-const RARE: &[&str] = &["drift: StoreChanged stops", "undone: unblock"];
-
 /// What should have happened in so many seeds, and did not.
 pub(crate) fn missing(counts: &BTreeMap<String, u64>, seeds: u64) -> Vec<&'static str> {
-    let tiers = [(SOON_SEEDS, SOON), (LATE_SEEDS, LATE), (RARE_SEEDS, RARE)];
+    let tiers = [(SOON_SEEDS, SOON), (LATE_SEEDS, LATE)];
     let due = tiers.into_iter().filter(|(least, _)| seeds >= *least).flat_map(|(_, words)| words);
     due.filter(|word| counts.get(**word).is_none_or(|n| *n == 0)).copied().collect()
 }
