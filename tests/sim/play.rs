@@ -29,6 +29,8 @@ use tokio::sync::watch;
 const QUIET_MOST: Duration = Duration::from_secs(80 * 3_600);
 /// Whoever runs a quiet run leaves it to itself when it waits for longer than this.
 const QUIET_PATIENCE: Duration = Duration::from_secs(600);
+/// Whether a promise was broken is looked at this often.
+const BROKEN_LOOKS: Duration = Duration::from_secs(600);
 /// The verifier reads the whole log each time: after so many processes, and at the end.
 const VERIFIED_EVERY: u32 = 4;
 /// A run that waits for people's word is looked after this often.
@@ -54,6 +56,7 @@ pub(crate) fn play_out(scenario: Scenario, aloud: bool) -> Played {
         tokio::select! {
             biased;
             () = game => {}
+            () = broken(&world) => {}
             () = world.lab.people() => world.judge.broken("everybody left"),
         }
         for (fault, times) in world.lab.ledger().faults {
@@ -66,6 +69,13 @@ pub(crate) fn play_out(scenario: Scenario, aloud: bool) -> Played {
             counts: inner.trace.counts().clone(),
         }
     })
+}
+
+/// After a broken promise nothing more is asked.
+async fn broken(world: &World) {
+    while !world.judge.is_broken() {
+        world.env.clock.sleep(BROKEN_LOOKS).await;
+    }
 }
 
 async fn game(world: &World) {

@@ -73,7 +73,8 @@ pub(crate) fn moved(model: &Model, truth: &Truth, line: &Line, blind_s: u64) -> 
 /// The identity that acts is not what anything is done to.
 pub(crate) fn own(judge: &Judge, write: &Write) -> Result<(), String> {
     let own: ClientId = judge.operator.parse().map_err(|_| "the operator has no client id")?;
-    let is_own = |on| judge.lab.properties(&own, on)["id"].as_str() == Some(write.object());
+    let there = !judge.lab.is_deleted(&own);
+    let is_own = |on| there && judge.lab.properties(&own, on)["id"].as_str() == Some(write.object());
     match [Owner::Application, Owner::ServicePrincipal].into_iter().any(is_own) {
         true => Err("it is our own identity".into()),
         false => Ok(()),
