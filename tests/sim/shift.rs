@@ -396,6 +396,8 @@ async fn recover(world: &World, machine: &Machine) {
 /// The mirror holds the log, byte for byte, and no secret.
 pub(crate) async fn end(world: &World) {
     let Some(shift) = &world.scenario.shift else { return };
+    world.be_quiet();
+    repair(world);
     let machine = world.machine();
     let azure = world.session_on(&machine, machine.start(None));
     let files = match shift.mirror(&world.share, &azure).read().await {
