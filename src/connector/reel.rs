@@ -104,7 +104,8 @@ impl VaultReel {
             let stored = self.vault.secret(&self.name, Some(&version.version)).await;
             stored.map(|s| (span, s.value)).map_err(|e| ReelError::Fault(e.into()))
         };
-        let pieces: Vec<_> = futures::stream::iter(self.pieces().await?).map(read).buffered(AT_ONCE).try_collect().await?;
+        let pieces: Vec<_> =
+            futures::stream::iter(self.pieces().await?).map(read).buffered(AT_ONCE).try_collect().await?;
         let mut text = String::new();
         for (Span { at, .. }, value) in pieces {
             let at = usize::try_from(at).unwrap_or(usize::MAX);

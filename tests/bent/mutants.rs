@@ -23,14 +23,14 @@ pub(crate) const MUTANTS: [Mutant; 18] = [
     mutant(Bend::AdoptOrphan, 100, Scenario::draw, "a mint in doubt is discarded, never adopted"),
     mutant(Bend::BlindRetry, 150, Scenario::draw, "a step in doubt is resolved by looking"),
     mutant(Bend::CachedToken, 20, Scenario::draw, "each sign-in of a verification is a fresh one"),
-    mutant(Bend::DiscardPublished, 100, Scenario::draw, "nobody is left with only a dead credential"),
+    mutant(Bend::DiscardPublished, 60, replies_lost, "nobody is left with only a dead credential"),
     mutant(Bend::EarlyClearance, 60, stopped_early, "no write after a reject, an abort or a pause"),
     mutant(Bend::IntentNotSynced, 20, Scenario::draw, "an intent is durable before its effect"),
     mutant(Bend::LatePermit, 60, Scenario::draw, "nothing waits between intent and request"),
     mutant(Bend::NoDriftCheck, 150, Scenario::draw, "if the world moved, the target stops"),
     mutant(Bend::OldRecheck, 20, Scenario::draw, "no retire without a verification after the hold"),
     mutant(Bend::OneRead, 40, Scenario::draw, "dead means proved dead"),
-    mutant(Bend::OwnIdentity, 120, Scenario::draw, "it cannot saw off its own branch"),
+    mutant(Bend::OwnIdentity, 20, own_identity, "it cannot saw off its own branch"),
     mutant(Bend::QuorumOnce, 60, Scenario::draw, "clearance is fresh"),
     mutant(Bend::RetireFirst, 20, Scenario::draw, "nothing old goes before the new was seen to work"),
     mutant(Bend::SweepWrongName, 20, stale_after_a_lost_mint, "no minted secret is orphaned"),
@@ -47,6 +47,16 @@ fn stopped_early(seed: u64) -> Scenario {
     scenario.people.reading = vec![Duration::from_secs(10); 3];
     scenario.people.abort = Some(Duration::from_secs(40 + 2 * (seed % 40)));
     scenario
+}
+
+/// As drawn, but the identity that acts is always among the targets.
+fn own_identity(seed: u64) -> Scenario {
+    Scenario { own_identity: true, ..Scenario::draw(seed) }
+}
+
+/// As drawn, but the replies after the first mint are lost: publish is in doubt.
+fn replies_lost(seed: u64) -> Scenario {
+    Scenario { lost_replies: vec![3, 4, 5], ..Scenario::draw(seed) }
 }
 
 /// As drawn, but the first reply after the probe is lost, and every replica is slower than the look
