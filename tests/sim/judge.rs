@@ -262,7 +262,11 @@ impl Judge {
         for w in new {
             let key = w.key_id.clone().unwrap_or_default();
             inner.trace.say(w.at, &format!("tenant: {} {} {} {key}", w.caller, w.operation, w.object));
-            inner.truth.note(w.caller == self.operator, &w);
+            let by_us = w.caller == self.operator;
+            if by_us && w.operation == "update" && inner.truth.stolen.contains(&key) {
+                inner.trace.count("what others took was put back");
+            }
+            inner.truth.note(by_us, &w);
         }
         let facts = self.scene.facts.iter().enumerate();
         let facts = facts.filter(|(_, f)| !self.lab.is_deleted(&f.client_id));

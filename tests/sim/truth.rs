@@ -39,7 +39,11 @@ impl Truth {
         }
         match (by_us, w.operation.as_str()) {
             (true, "addPassword") => drop(self.ours.insert(key)),
-            (true, "update") if !key.is_empty() => drop(self.ours.insert(key)),
+            (true, "update") if !key.is_empty() => {
+                // Put back, it is as good as never taken.
+                self.stolen.remove(&key);
+                self.ours.insert(key);
+            }
             (true, "resetPassword") => *self.resets.entry(w.object.clone()).or_default() += 1,
             (true, _) => {}
             (false, "addPassword" | "addKey") => drop(self.strangers.insert(key, w.at)),
