@@ -12,6 +12,7 @@ compile_error!("the feature `leak` leaks secrets on purpose: it is for one test,
 #[cfg(all(feature = "bent", not(debug_assertions)))]
 compile_error!("the feature `bent` breaks promises on purpose: it is for one test, never for a release");
 
+pub mod anchor;
 pub mod azure;
 pub mod bent;
 pub mod cli;

@@ -41,6 +41,8 @@ mod persons;
 mod play;
 #[path = "support/rehearsal.rs"]
 mod rehearsal;
+#[path = "sim/retold.rs"]
+mod retold;
 #[path = "sim/rules.rs"]
 mod rules;
 #[path = "sim/scenario.rs"]

@@ -39,7 +39,12 @@ fn playbook(name: &str) -> String {
 }
 
 fn judged(env: &Env, home: &Home) -> Judged {
-    let trust = Trust { key: home.vkey().unwrap(), roster: Some(home.install.roster), anchors: Vec::new() };
+    let trust = Trust {
+        key: home.vkey().unwrap(),
+        roster: Some(home.install.roster),
+        anchors: Vec::new(),
+        keepers: Default::default(),
+    };
     report::read(&env.disk, &home.log(), &trust, None).unwrap()
 }
 
@@ -204,7 +209,8 @@ fn hostile_playbooks_are_reported_as_text() {
 #[test]
 fn siem_events_have_what_their_classes_require() {
     let (env, home) = rehearsed(&playbook(EVERY_KIND));
-    let trust = Trust { key: home.vkey().unwrap(), roster: None, anchors: Vec::new() };
+    let trust =
+        Trust { key: home.vkey().unwrap(), roster: None, anchors: Vec::new(), keepers: Default::default() };
     let text =
         report::siem(&env.disk, &home.log(), &trust, None).unwrap().unwrap_or_else(|_| panic!("tampered"));
     let mut types = std::collections::BTreeSet::new();

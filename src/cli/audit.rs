@@ -1,6 +1,8 @@
-//! `reissue audit`: judge the log offline, or read it. Neither needs a tenant or a lock.
+//! `reissue audit`: judge the log offline, or read it; have it anchored. None needs a tenant or a lock.
 
+mod anchor;
 mod export;
+mod keepers;
 mod show;
 pub(super) mod verify;
 
@@ -18,6 +20,9 @@ enum Command {
     /// Judge a log from its files alone: is it the log that was written?
     #[command(after_help = verify::AFTER_HELP)]
     Verify(verify::Arguments),
+    /// Have somebody else remember the newest checkpoint: a witness, a time stamp, a repository
+    #[command(after_help = anchor::AFTER_HELP)]
+    Anchor(Box<anchor::Arguments>),
     /// Put the log, its proofs and a report into one file for an auditor
     Export(export::Arguments),
     /// Read the log: what happened, when, by whom
@@ -27,6 +32,7 @@ enum Command {
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Verify(arguments) => verify::run(&arguments, session),
+        Command::Anchor(arguments) => anchor::run(&arguments, session),
         Command::Export(arguments) => export::run(&arguments, session),
         Command::Show(arguments) => show::run(&arguments, session),
     }

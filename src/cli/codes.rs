@@ -120,6 +120,10 @@ codes! { GENERAL:
     HANDOVER "RI030" Error "The run was not handed over"
         "A handover needs a mirror that holds a sound log, silence of the first machine, and the signature of one \
          person of the pinned roster who is not the operator. Nothing was written outside the new folder."
+    NOT_ANCHORED "RI031" Error "The checkpoint was not anchored"
+        "A witness, a time stamping authority or a repository did not take it, or what it answered does not hold. If it \
+         knows another log of this name, or more of it than is here, the log was rewritten or cut: that is what anchors \
+         are for. The log itself was not touched."
 }
 
 /// All entries, in the order of their codes.

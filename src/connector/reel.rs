@@ -15,10 +15,13 @@ use crate::domain::secret::Secret;
 use crate::wire::budget::with_permit;
 use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Bytes of one version, below the limit.
 const PIECE_BYTES: usize = 24_000;
+/// A piece of a dead writer has arrived by then, or never does.
+const SETTLES: Duration = Duration::from_secs(30);
 /// Versions that are read at the same time; the budget decides how fast.
 const AT_ONCE: usize = 8;
 /// A write whose answer was lost or refused for now is looked for and tried again, so often.
@@ -54,6 +57,7 @@ pub struct VaultReel {
     vault: Vault,
     /// Chance: tells our pieces from another writer's.
     writer: String,
+    is_settled: AtomicBool,
 }
 
 impl Span {
@@ -73,7 +77,8 @@ impl VaultReel {
         let vault = azure.vault(host).map_err(Fault::from)?;
         let chance: [u8; 8] = azure.env().random.stream("reel").bytes();
         let (azure, name) = (azure.clone(), Name::new(name).map_err(Fault::from)?);
-        Ok(Self { azure, host: host.to_owned(), name, vault, writer: hex(&chance) })
+        let is_settled = AtomicBool::new(false);
+        Ok(Self { azure, host: host.to_owned(), name, vault, writer: hex(&chance), is_settled })
     }
 
     /// How an operator names it.
@@ -121,6 +126,10 @@ impl VaultReel {
 
     /// Adds text at its end, which is at this byte.
     pub async fn append(&self, at: u64, text: &str) -> Result<(), ReelError> {
+        // What a writer sent just before it died may still be on its way: a vault compares nothing.
+        if at > 0 && !self.is_settled.swap(true, Ordering::Relaxed) {
+            self.azure.env().clock.pause_between_looks(SETTLES).await;
+        }
         let (mut at, mut rest) = (at, text);
         while !rest.is_empty() {
             let mut cut = rest.len().min(PIECE_BYTES);

@@ -4,12 +4,17 @@ use super::Finding;
 use super::source::Source;
 
 /// A top-level module and the paths that it may name beside its own.
-const LAYERS: [(&str, &[&str], &str); 13] = [
+const LAYERS: [(&str, &[&str], &str); 14] = [
     ("bent", &[], "what breaks promises on purpose knows nobody, so that anybody may ask it"),
     ("env", &["domain::id", "domain::time"], "the door to clock, chance and disk stands below everything"),
     ("domain", &["bent"], "domain is pure and knows nobody"),
     ("trail", &["bent", "domain", "env"], "the log can be verified without the rest"),
     ("wire", &["domain", "env"], "the network does not know what it carries"),
+    (
+        "anchor",
+        &["domain", "env", "trail", "wire"],
+        "anchors are obtained beside a run, and judged by the trail",
+    ),
     ("azure", &["domain", "env", "wire"], "clients know the wire, not who uses them"),
     ("connector", &["bent", "domain", "env", "wire", "azure"], "a kind knows its service, not the engine"),
     (
@@ -36,6 +41,7 @@ const LAYERS: [(&str, &[&str], &str); 13] = [
             "env",
             "trail",
             "wire",
+            "anchor",
             "azure",
             "connector",
             "engine",
