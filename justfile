@@ -28,6 +28,10 @@ sim seed:
 sim-many seeds first="0":
     SIM_SEEDS={{seeds}} SIM_FIRST={{first}} cargo test --profile sim --test sim promises -- --nocapture
 
+# deliberately broken engines must be caught by the simulator; prints the table
+bent:
+    cargo test --features bent --test bent -- --nocapture
+
 # official clients against the lab (add --with-az for azure-cli)
 clients *flags:
     sh tests/clients/run.sh {{flags}}

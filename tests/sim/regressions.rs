@@ -167,3 +167,17 @@ fn a_secret_that_no_replica_knows_yet_is_not_called_discarded() {
     }
     assert!(looked > 0, "the removal was in doubt");
 }
+
+/// An attachment was in doubt, somebody took the certificate off, and it was attached again: at the
+/// end the judge had one too many.
+#[test]
+fn what_others_took_and_we_put_back_is_not_too_many() {
+    let played = (0..4).map(|seed| {
+        holds(|s| {
+            (s.seed, s.apps[0].form, s.lost_replies) = (seed, Form::Certificate, vec![3]);
+            s.faults.stranger_removes = 600;
+        })
+    });
+    let put_back: u64 = played.map(|p| times(&p, "what others took was put back")).sum();
+    assert!(put_back > 0);
+}
