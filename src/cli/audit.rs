@@ -1,5 +1,7 @@
-//! `reissue audit`: judge the log offline, or read it. Neither needs a tenant or a lock.
+//! `reissue audit`: judge the log offline, read it, or hold it against the tenant's own. Only the
+//! last needs a tenant; none takes a lock.
 
+mod corroborate;
 mod export;
 mod show;
 pub(super) mod verify;
@@ -22,6 +24,9 @@ enum Command {
     Export(export::Arguments),
     /// Read the log: what happened, when, by whom
     Show(show::Arguments),
+    /// Hold a run against the tenant's own audit log, one to one; changes nothing
+    #[command(after_help = corroborate::AFTER_HELP)]
+    Corroborate(corroborate::Arguments),
 }
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
@@ -29,5 +34,6 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         Command::Verify(arguments) => verify::run(&arguments, session),
         Command::Export(arguments) => export::run(&arguments, session),
         Command::Show(arguments) => show::run(&arguments, session),
+        Command::Corroborate(arguments) => corroborate::run(&arguments, session),
     }
 }

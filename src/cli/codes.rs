@@ -120,6 +120,9 @@ codes! { GENERAL:
     HANDOVER "RI030" Error "The run was not handed over"
         "A handover needs a mirror that holds a sound log, silence of the first machine, and the signature of one \
          person of the pinned roster who is not the operator. Nothing was written outside the new folder."
+    NO_AUDITS "RI031" Error "The tenant's own audit log cannot be read"
+        "`audit corroborate` reads directoryAudits: the application permission AuditLog.Read.All, or the role Reports \
+         Reader for a person, and in the tenant a premium licence. Nothing was compared, nothing was changed."
 }
 
 /// All entries, in the order of their codes.
