@@ -106,13 +106,14 @@ pub fn siem(
     folder: &Folder,
     trust: &Trust,
     run: Option<&RunId>,
+    schema: ocsf::Schema,
 ) -> Result<Result<String, Refusal>, ReportError> {
     let report = verify(disk, folder, trust)?;
     if report.verdict == Verdict::Tampered {
         return Ok(Err(Refusal { report, key: trust.key.clone() }));
     }
     let record = Record::read(disk, folder, run)?;
-    Ok(Ok(harmless(ocsf::lines(&record, trust.key.name()))))
+    Ok(Ok(harmless(ocsf::lines(&record, trust.key.name(), schema))))
 }
 
 /// Judges the log and gathers what one run, and every other, changed in the directory.

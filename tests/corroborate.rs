@@ -221,7 +221,7 @@ fn every_kind_of_change_has_its_row() {
         let certain = both.0.ours.iter().filter(|o| o.certain).count();
         let found = compared(both);
         assert_eq!(found.findings, [], "{playbook}");
-        assert!(found.awaited.is_empty(), "{playbook}: {:?}", found.awaited);
+        assert!(found.pending.is_empty(), "{playbook}: {:?}", found.pending);
         assert!(found.pairs.len() >= certain && certain >= 5, "{playbook}: {certain} certain");
     }
 }

@@ -151,7 +151,7 @@ pub struct Corroboration {
     pub pairs: Vec<Pair>,
     pub findings: Vec<Finding>,
     /// Ours, and their log has not had its time yet.
-    pub awaited: Vec<Ours>,
+    pub pending: Vec<Ours>,
     /// When it will have had it.
     pub complete_at: Option<Timestamp>,
     /// Rows that stand beside a row of a pair and tell the same write.
@@ -275,6 +275,6 @@ impl Corroboration {
             return self.findings.push(Finding::Missing { ours: change });
         }
         self.complete_at = self.complete_at.max(Some(due));
-        self.awaited.push(change);
+        self.pending.push(change);
     }
 }

@@ -131,7 +131,7 @@ fn unreadable(fault: Fault) -> Failure {
 
 fn code(compared: &Compared) -> ExitCode {
     let Compared { deeds, found, .. } = compared;
-    match (found.findings.is_empty(), found.awaited.is_empty() && deeds.ended.is_some()) {
+    match (found.findings.is_empty(), found.pending.is_empty() && deeds.ended.is_some()) {
         (false, _) => ExitCode::Stuck,
         (true, false) => ExitCode::Holding,
         (true, true) => ExitCode::Done,

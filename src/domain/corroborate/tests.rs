@@ -69,7 +69,7 @@ const LATER: i64 = 86_400;
 
 /// `confirmed/awaited/beside/other runs/refused: findings`.
 fn told(found: &Corroboration) -> String {
-    let Corroboration { pairs, findings, awaited, complete_at: _, beside, other_runs, refused } = found;
+    let Corroboration { pairs, findings, pending, complete_at: _, beside, other_runs, refused } = found;
     let names: Vec<String> = findings
         .iter()
         .map(|f| match f {
@@ -79,7 +79,7 @@ fn told(found: &Corroboration) -> String {
             Finding::More { credentials, .. } => format!("more {}", credentials.len()),
         })
         .collect();
-    format!("{}/{}/{beside}/{other_runs}/{}: {}", pairs.len(), awaited.len(), refused.len(), names.join(", "))
+    format!("{}/{}/{beside}/{other_runs}/{}: {}", pairs.len(), pending.len(), refused.len(), names.join(", "))
 }
 
 fn compare(ours: &[Ours], theirs: &[Theirs], now: i64) -> String {

@@ -37,10 +37,10 @@ struct VerdictObject<'a> {
 pub(super) fn show(compared: &Compared, code: ExitCode, out: &mut Output) {
     objects(compared, code, out);
     let Compared { deeds, found, from, until, now, rows } = compared;
-    let Corroboration { pairs, findings, awaited, complete_at: _, beside, other_runs, refused } = found;
+    let Corroboration { pairs, findings, pending, complete_at: _, beside, other_runs, refused } = found;
     out.line(&format!("Run {}, and the tenant's own audit log from {from} to {until}:", deeds.run));
     row(out, pairs.len() as u64, "confirmed", "changes of ours, each with one row of theirs");
-    row(out, awaited.len() as u64, "awaited", "changes of ours whose row is not there yet");
+    row(out, pending.len() as u64, "awaited", "changes of ours whose row is not there yet");
     row(out, findings.len() as u64, "FINDINGS", "where the two do not agree");
     row(out, *beside, "beside", "rows that tell a confirmed change once more");
     row(out, *other_runs, "other runs", "rows about changes of other runs in this log");
@@ -56,9 +56,9 @@ pub(super) fn show(compared: &Compared, code: ExitCode, out: &mut Output) {
         let what = told(compared, theirs);
         out.line(&format!("\nRefused by the service, and no finding: {what}"));
     }
-    if !awaited.is_empty() {
+    if !pending.is_empty() {
         out.line("");
-        awaited.iter().for_each(|ours| out.line(&format!("  awaited: {}", done(compared, ours))));
+        pending.iter().for_each(|ours| out.line(&format!("  awaited: {}", done(compared, ours))));
     }
     old(*from, *now, out);
     out.line(&format!("\n{}", verdict(compared)));
@@ -72,14 +72,14 @@ fn row(out: &mut Output, n: u64, name: &str, about: &str) {
 
 fn objects(compared: &Compared, code: ExitCode, out: &mut Output) {
     let Compared { deeds, found, from, until, now: _, rows } = compared;
-    let Corroboration { pairs, findings, awaited, complete_at, beside, other_runs, refused } = found;
+    let Corroboration { pairs, findings, pending, complete_at, beside, other_runs, refused } = found;
     pairs.iter().for_each(|pair| out.object("corroboration_pair", pair));
     findings.iter().for_each(|finding| out.object("corroboration_finding", finding));
-    awaited.iter().for_each(|ours| out.object("corroboration_awaited", ours));
+    pending.iter().for_each(|ours| out.object("corroboration_awaited", ours));
     refused.iter().for_each(|theirs| out.object("corroboration_refused", theirs));
     let verdict = VerdictObject {
         agrees: code == ExitCode::Done,
-        awaited: awaited.len(),
+        awaited: pending.len(),
         beside: *beside,
         complete_at: *complete_at,
         confirmed: pairs.len(),
