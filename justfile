@@ -40,3 +40,7 @@ clients *flags:
 contract:
     LAB_RECORDING=target/clients.jsonl sh tests/clients/run.sh --with-az
     sh tests/clients/contract.sh target/clients.jsonl
+
+# Blob clients against Azurite, Microsoft's emulator of the storage service, from npm.
+azurite:
+    bash tests/clients/azurite.sh

@@ -99,7 +99,7 @@ pub(crate) async fn run(text: &str, report_file: &Path) -> Result<Verdict, Failu
     let key = home.vkey()?;
     let kept = env.disk.read(&home.log().checkpoint(), 64 << 10)?;
     let anchors = vec![Anchor::from_checkpoint("kept elsewhere", &kept, &key, None)?];
-    let trust = Trust { key, roster: Some(home.install.roster), anchors };
+    let trust = Trust { key, roster: Some(home.install.roster), anchors, keepers: Default::default() };
     let judged = verify(&env.disk, &home.log(), &trust)?;
     println!("5. verified  {}", judged.verdict.sentence());
 

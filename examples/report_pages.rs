@@ -58,7 +58,12 @@ fn main() -> Outcome<()> {
 }
 
 fn judge(env: &Env, home: &Home) -> Outcome<Judged> {
-    let trust = Trust { key: home.vkey()?, roster: Some(home.install.roster), anchors: Vec::new() };
+    let trust = Trust {
+        key: home.vkey()?,
+        roster: Some(home.install.roster),
+        anchors: Vec::new(),
+        keepers: Default::default(),
+    };
     Ok(report::read(&env.disk, &home.log(), &trust, None)?)
 }
 

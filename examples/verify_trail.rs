@@ -42,5 +42,9 @@ pub(crate) fn judge(log: &Path, key: &str, kept: &[String]) -> Result<Report, Bo
         Ok(Anchor::from_checkpoint(path, &disk.read(Path::new(path), 64 << 10)?, &key, None)?)
     };
     let anchors = kept.iter().map(anchor).collect::<Result<_, _>>()?;
-    Ok(verify(&disk, &Folder::new(log), &Trust { key: key.clone(), roster: None, anchors })?)
+    Ok(verify(
+        &disk,
+        &Folder::new(log),
+        &Trust { key: key.clone(), roster: None, anchors, keepers: Default::default() },
+    )?)
 }

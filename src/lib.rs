@@ -9,6 +9,7 @@
 #[cfg(all(feature = "leak", not(debug_assertions)))]
 compile_error!("the feature `leak` leaks secrets on purpose: it is for one test, never for a release");
 
+pub mod anchor;
 pub mod azure;
 pub mod cli;
 pub mod connector;

@@ -5,6 +5,7 @@
 //!   log.vkey                    the log's public key (a copy: trust the one given out of band)
 //!   events.jsonl                one canonical line per event, each naming the line before by hash
 //!   checkpoints/000000000009    signed heads, by size; `checkpoint` is the newest
+//!   anchors/000000000009.cosig  what others say of a checkpoint: also .tsr, .git.json, .blob.json
 //!   objects/sha256-<hex>        plans, playbooks, rosters, approvals: whatever a line refers to
 //!   inbox/                      what people hand to the writer
 //! ```
@@ -13,8 +14,9 @@
 //! same hashes (RFC 6962) makes a head small enough to sign and to keep elsewhere. Read in this
 //! order: [`merkle`], [`note`] and [`checkpoint`] (the formats), [`lines`] and [`chain`] (reading),
 //! [`journal`] (the one writer), [`mirror`] (the second place it writes to), [`reader`] (everybody else),
-//! [`verify`] (the judge), [`export`] (what an auditor receives).
+//! [`anchors`] (what others say), [`verify`] (the judge), [`export`] (what an auditor receives).
 
+pub mod anchors;
 pub mod chain;
 pub mod checkpoint;
 pub mod export;
@@ -66,6 +68,10 @@ impl Folder {
     /// The newest checkpoint.
     pub fn checkpoint(&self) -> PathBuf {
         self.checkpoints().join("checkpoint")
+    }
+    /// What witnesses, time stamping authorities and others gave for checkpoints.
+    pub fn anchors(&self) -> PathBuf {
+        self.0.join("anchors")
     }
     pub fn objects(&self) -> PathBuf {
         self.0.join("objects")

@@ -26,6 +26,7 @@ fn no_secret_escapes() {
     wrong_secret(&mut desk);
     killed_and_resumed(&mut desk);
     after_the_run(&mut desk);
+    anchored(&mut desk);
     commands_about_nothing(&mut desk);
     a_lab(&mut desk);
     what_the_run_made(&mut desk);
@@ -120,6 +121,31 @@ fn after_the_run(desk: &mut Desk) {
         desk.run(arguments);
     }
     assert!(std::fs::read_dir(desk.team.path("reports")).unwrap().count() > 0, "there is a report to scan");
+}
+
+/// A repository keeps the checkpoint; witnesses and authorities do not answer here.
+fn anchored(desk: &mut Desk) {
+    for arguments in [
+        &["init", "-q", "--bare", "kept.git"][..],
+        &["-C", "kept.git", "config", "user.name", "Kim"],
+        &["-C", "kept.git", "config", "user.email", "kim@agency.example"],
+    ] {
+        let done = std::process::Command::new("git").args(arguments).current_dir(desk.team.path("")).status();
+        assert!(done.unwrap().success());
+    }
+    desk.must(0, &["audit", "anchor", "--git", "kept.git"]);
+    desk.must(0, &["audit", "anchor", "--git", "kept.git", "--json"]);
+    desk.must(0, &["audit", "anchor", "--tsq-out", "kept.tsq"]);
+    let blob = "https://kept.blob.core.usgovcloudapi.net/anchors";
+    for last in [&[][..], &["--json"]] {
+        let keep = ["audit", "anchor", "--blob", blob, "--keep-for", "30d", "--lab", "lab"];
+        desk.must(0, &[&keep[..], last].concat());
+    }
+    let witness = "w.example+fd0a1844+BAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
+    for url in ["http://127.0.0.1:9", "https://127.0.0.1:9", "ftp://kim:s3cret@x"] {
+        desk.must(1, &["audit", "anchor", "--witness", url, "--witness-vkey", witness]);
+    }
+    desk.run(&["audit", "verify", "--anchor-git", "kept.git", "--witness-vkey", witness]);
 }
 
 /// What people say about a run that is open.

@@ -144,7 +144,7 @@ fn without_the_permission_it_says_which() {
     let code = desk.run_with(&[&["audit", "corroborate"][..], &acting].concat(), &[], Some(file));
     let said = desk.last();
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("RI031") && said.contains("AuditLog.Read.All"), "{said}");
+    assert!(said.contains("RI032") && said.contains("AuditLog.Read.All"), "{said}");
     assert!(said.contains("nothing was compared"), "{said}");
 }
 
@@ -179,7 +179,12 @@ fn rehearsed(playbook: &str, meddles: Option<&'static str>) -> (Deeds, Vec<Their
         drill::hold(&env, &text, &mut watcher).await.unwrap_or_else(|e| panic!("{e}"));
         assert!(watcher.lines > 0);
         let home = Home::open(&env, Path::new("drill")).unwrap();
-        let trust = Trust { key: home.vkey().unwrap(), roster: Some(home.install.roster), anchors: vec![] };
+        let trust = Trust {
+            key: home.vkey().unwrap(),
+            roster: Some(home.install.roster),
+            anchors: vec![],
+            keepers: Default::default(),
+        };
         let deeds = report::deeds(&env.disk, &home.log(), &trust, None).unwrap();
         let deeds = deeds.unwrap_or_else(|refusal| panic!("{:?}", refusal.report.findings));
         let theirs = tenants_own(&env, &watcher.lab.unwrap(), &deeds).await;

@@ -17,9 +17,14 @@ use judges::{ALL, Judge};
 use reissue::domain::event::Line;
 use reissue::domain::id::Digest;
 use reissue::domain::plan::{Plan, file};
+use reissue::domain::text::Text;
 use reissue::drill::{self, Audience};
 use reissue::env::Random;
 use reissue::env::random::Stream;
+use reissue::trail::Checkpoint;
+use reissue::trail::anchors::cosigned::with_line;
+use reissue::trail::anchors::record::Place;
+use reissue::trail::anchors::{CosignerKey, Record};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -79,12 +84,37 @@ fn written() -> BTreeMap<(&'static str, String), Vec<u8>> {
         ("checkpoint_note", "log-vkey".to_owned()),
         judges::log_key().public().to_string().into_bytes(),
     );
+    seeds.extend(anchors());
     let facts = approvals::facts(&approvals::roster());
     let signed = approvals::signed(&facts, 1, 1, |_| ());
     let both = [signed.statement_bytes, signed.sshsig_armored.into_bytes()].concat();
     seeds.insert(("signature", "approval".to_owned()), both);
     seeds.insert(("roster", "four-people".to_owned()), approvals::roster_yaml(&[]).into_bytes());
     seeds
+}
+
+/// A checkpoint with a line of a witness, a record, a policy.
+fn anchors() -> Vec<((&'static str, String), Vec<u8>)> {
+    let (log, witness) = (judges::log_key(), CosignerKey::new("witness.example/w2", [9; 32]).unwrap());
+    let head = Checkpoint { origin: log.origin().into(), size: 9, root: [7; 32] };
+    let line = format!("\u{2014} witness.example/w2 {}", "A".repeat(104));
+    let cosigned = with_line(&head.sign(&log), &witness, &line).unwrap();
+    let place = Place::Git {
+        branch: Text::lossy("reissue-anchors"),
+        commit: Text::lossy("c0ffee"),
+        file: Text::lossy("x.checkpoint"),
+        pushed_to: Some(Text::lossy("origin")),
+    };
+    let policy = format!(
+        "# who counts\nlog {}\nwitness A {witness} https://w.example\ngroup G all A\nquorum G\n",
+        log.public()
+    );
+    let named = |name: &str, bytes: Vec<u8>| (("anchor", name.to_owned()), bytes);
+    vec![
+        named("cosigned", cosigned.into_bytes()),
+        named("git-record", Record::new(&head, place).to_bytes()),
+        named("policy", policy.into_bytes()),
+    ]
 }
 
 #[test]

@@ -72,7 +72,12 @@ impl Ready {
     }
 
     fn judge(&self) -> Verdict {
-        let trust = Trust { key: self.home.vkey().unwrap(), roster: None, anchors: vec![] };
+        let trust = Trust {
+            key: self.home.vkey().unwrap(),
+            roster: None,
+            anchors: vec![],
+            keepers: Default::default(),
+        };
         verify(&self.rehearsal.env.disk, &self.home.log(), &trust).unwrap().verdict
     }
 }

@@ -148,6 +148,31 @@ fn a_run_goes_on_from_a_blob() {
     survives_lost_answers(&Place::Blob);
 }
 
+/// Another administrator writes a version of their own over a piece: it is nobody's piece. A secret
+/// that is wholly theirs is no mirror.
+#[test]
+fn what_others_write_over_a_piece_is_left_aside() {
+    in_virtual_time(async {
+        let shift = Shift::begins("tests/saga/app-secret.yaml", Place::Vault).await;
+        let another = async {
+            shift.tenant.env.clock.sleep(Duration::from_secs(100)).await;
+            shift.tenant.scene.lab.put_vault_secret("kv-ir", "mirror", "x");
+        };
+        let (ended, ()) = futures::join!(shift.first.begin(&shift), another);
+        let outcome = ended.unwrap();
+        assert_eq!(outcome.done + outcome.not_evicted, 1, "{outcome:?}");
+        let held = shift.mirror.mirror(&shift.first.azure).read().await.unwrap();
+        let log = shift.first.env.disk.read(&shift.first.home.log().events(), u64::MAX).unwrap();
+        assert!(held["events.jsonl"] == log);
+    });
+    in_virtual_time(async {
+        let shift = Shift::begins("tests/saga/app-secret.yaml", Place::Vault).await;
+        shift.tenant.scene.lab.put_vault_secret("kv-ir", "mirror", "a password in use");
+        let refused = shift.first.begin(&shift).await.unwrap_err();
+        assert!(refused.to_string().contains("versions that are no pieces of it"), "{refused}");
+    });
+}
+
 /// While the first machine lives, nothing is handed over: its lease says so, and its mirror grows.
 #[test]
 fn nothing_is_taken_from_a_machine_that_lives() {

@@ -39,7 +39,12 @@ fn judged(machine: &Machine, key: &VerifierKey) -> (u8, u8, String) {
     let keys = keys_of(unpacked.disk.as_ref(), &unpacked.folder, key).unwrap();
     let anchor = keys.iter().find_map(|key| Anchor::from_checkpoint("safe", &note, key, None).ok());
     let given = anchor.is_some();
-    let trust = Trust { key: key.clone(), roster: None, anchors: anchor.into_iter().collect() };
+    let trust = Trust {
+        key: key.clone(),
+        roster: None,
+        anchors: anchor.into_iter().collect(),
+        keepers: Default::default(),
+    };
     let ours = verify(&unpacked.disk, &unpacked.folder, &trust).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (tar, anchor) = (folder.path().join("bundle.tar"), folder.path().join("anchor"));

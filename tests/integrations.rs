@@ -36,7 +36,12 @@ fn rehearsed() -> (String, Vec<Value>) {
             let home = Home::open(&env, Path::new("drill")).unwrap();
             let lines = env.disk.read(&home.log().root().join("events.jsonl"), 1 << 24).unwrap();
             log += &String::from_utf8(lines).unwrap();
-            let trust = Trust { key: home.vkey().unwrap(), roster: None, anchors: vec![] };
+            let trust = Trust {
+                key: home.vkey().unwrap(),
+                roster: None,
+                anchors: vec![],
+                keepers: Default::default(),
+            };
             for schema in [Schema::V1_8, Schema::V1_9] {
                 let told = report::siem(&env.disk, &home.log(), &trust, None, schema).unwrap();
                 let told = told.unwrap_or_else(|_| panic!("tampered"));
@@ -96,6 +101,8 @@ fn bare(kql: &str) -> String {
 
 #[test]
 fn parsers_are_well_formed_and_set_what_is_mandatory() {
+    let trailing = Regex::new(r",\s*(\n\s*\||\n\};|\))").unwrap();
+    let assigned = Regex::new(r"(?m)^\s*(?:\| extend )?([A-Z]\w+) = ").unwrap();
     for (name, wanted) in PARSERS {
         let kql = file(&format!("sentinel/{name}.kql"));
         let code = bare(&kql);
@@ -111,10 +118,8 @@ fn parsers_are_well_formed_and_set_what_is_mandatory() {
             }
         }
         assert!(open.is_empty(), "{name}: {open:?}");
-        let trailing = Regex::new(r",\s*(\n\s*\||\n\};|\))").unwrap();
         assert!(!trailing.is_match(&code), "{name}: a comma before nothing");
-        let set = Regex::new(r"(?m)^\s*(?:\| extend )?([A-Z]\w+) = ").unwrap();
-        let set: BTreeSet<&str> = set.captures_iter(&code).map(|c| c.get(1).unwrap().as_str()).collect();
+        let set: BTreeSet<&str> = assigned.captures_iter(&code).map(|c| c.get(1).unwrap().as_str()).collect();
         for field in COMMON.iter().chain(wanted) {
             assert!(set.contains(field), "{name} does not set {field}: {set:?}");
         }
@@ -169,7 +174,7 @@ fn parsers_and_table_know_the_columns_that_there_are() {
 fn takes(name: &str, event: &Value) -> bool {
     let (class, of) = (event["class_uid"].as_u64().unwrap(), event["type_uid"].as_u64().unwrap());
     let code = bare(&file(&format!("sentinel/{name}.kql")));
-    let line = code.lines().filter(|l| l.trim_start().starts_with("| where class_uid")).next_back().unwrap();
+    let line = code.lines().rfind(|l| l.trim_start().starts_with("| where class_uid")).unwrap();
     let numbers = |part: &str| -> BTreeSet<u64> {
         Regex::new(r"\d{4,6}").unwrap().find_iter(part).map(|n| n.as_str().parse().unwrap()).collect()
     };

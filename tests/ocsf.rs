@@ -31,7 +31,8 @@ fn exported(playbook: &str, schema: Schema) -> Vec<Value> {
         let env = drill::environment(1);
         drill::hold(&env, &text, &mut Nobody).await.unwrap_or_else(|e| panic!("{e}"));
         let home = Home::open(&env, Path::new("drill")).unwrap();
-        let trust = Trust { key: home.vkey().unwrap(), roster: None, anchors: vec![] };
+        let trust =
+            Trust { key: home.vkey().unwrap(), roster: None, anchors: vec![], keepers: Default::default() };
         let told = report::siem(&env.disk, &home.log(), &trust, None, schema).unwrap();
         told.unwrap_or_else(|refusal| panic!("{:?}", refusal.report.findings))
     });

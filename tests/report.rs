@@ -39,7 +39,12 @@ fn playbook(name: &str) -> String {
 }
 
 fn judged(env: &Env, home: &Home) -> Judged {
-    let trust = Trust { key: home.vkey().unwrap(), roster: Some(home.install.roster), anchors: Vec::new() };
+    let trust = Trust {
+        key: home.vkey().unwrap(),
+        roster: Some(home.install.roster),
+        anchors: Vec::new(),
+        keepers: Default::default(),
+    };
     report::read(&env.disk, &home.log(), &trust, None).unwrap()
 }
 

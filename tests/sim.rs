@@ -31,6 +31,8 @@ mod persons;
 mod play;
 #[path = "sim/regressions.rs"]
 mod regressions;
+#[path = "sim/retold.rs"]
+mod retold;
 #[path = "sim/rules.rs"]
 mod rules;
 #[path = "sim/scenario.rs"]

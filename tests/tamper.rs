@@ -6,10 +6,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+#[path = "tamper/anchors.rs"]
+mod anchors;
 #[path = "support/approvals.rs"]
 mod approvals;
 #[path = "support/log.rs"]
 mod log;
+#[path = "support/tsa.rs"]
+mod tsa;
 
 use approvals::{noon, roster};
 use log::{Log, Story, explain, object_of, plan_of, statement_of, written};

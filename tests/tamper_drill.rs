@@ -38,7 +38,12 @@ fn judge(env: &Env, home: &Home, anchored: bool) -> Report {
     let note = env.disk.read(&home.log().checkpoint(), 10_000).unwrap();
     let anchor = Anchor::from_checkpoint("safe", &note, &key, None).unwrap();
     let anchors = if anchored { vec![anchor] } else { vec![] };
-    verify(&env.disk, &home.log(), &Trust { key, roster: Some(home.install.roster), anchors }).unwrap()
+    verify(
+        &env.disk,
+        &home.log(),
+        &Trust { key, roster: Some(home.install.roster), anchors, keepers: Default::default() },
+    )
+    .unwrap()
 }
 
 fn explain(report: &Report) -> String {

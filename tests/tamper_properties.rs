@@ -345,7 +345,12 @@ fn an_installation_can_be_begun_again() {
                 Err(_) => drop(init().await.unwrap_or_else(|e| panic!("died at {at}: {e}"))),
             }
             let home = Home::open(&env, Path::new("home")).unwrap();
-            let trust = Trust { key: home.vkey().unwrap(), roster: Some(roster().digest()), anchors: vec![] };
+            let trust = Trust {
+                key: home.vkey().unwrap(),
+                roster: Some(roster().digest()),
+                anchors: vec![],
+                keepers: Default::default(),
+            };
             let report = verify(&env.disk, &home.log(), &trust).unwrap();
             assert_eq!(report.verdict, Verdict::NotAnchored, "died at {at}: {}", explain(&report));
             died

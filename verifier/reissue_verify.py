@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Judges a reissue log, or a bundle of one, without reissue. Python 3.8+, standard library only.
 
-    python3 reissue_verify.py FOLDER_OR_TAR VKEY [ANCHOR_FILE ...]
+    python3 reissue_verify.py FOLDER_OR_TAR VKEY [ANCHOR_FILE | WITNESS_VKEY ...]
 
-VKEY is the log's public key, from where it was kept when the log was begun or handed over: never from the bundle. An ANCHOR_FILE is
-a checkpoint of this log that somebody kept elsewhere. Nothing is written and no network is asked.
+VKEY is the log's public key, from where it was kept when the log was begun or handed over: never from the bundle. An
+ANCHOR_FILE is a checkpoint of this log that somebody kept elsewhere; a WITNESS_VKEY is the key of a witness (C2SP
+tlog-cosignature) whose cosignatures in the folder `anchors` count. For time stamps there, the openssl command is
+printed. Nothing is written and no network is asked.
 
 Exit codes: 0 intact, anchored and complete; 1 tampered; 2 wrong usage or unreadable; 3 consistent, but NOT anchored;
 4 intact as far as it goes, but not complete. It was written apart from reissue, so that the two can disagree."""
@@ -72,11 +74,11 @@ def canonical(data):
         raise ValueError("not in canonical form (RFC 8785)")
     return value
 class Vkey:
-    def __init__(self, text):
+    def __init__(self, text, sort=1):
         self.text = text.strip()
         self.name, self.id, key = self.text.split("+", 2)
         key = base64.b64decode(key, validate=True)
-        if len(key) != 33 or key[0] != 1 or self.id != sha(self.name.encode() + b"\n" + key)[:4].hex():
+        if len(key) != 33 or key[0] != sort or self.id != sha(self.name.encode() + b"\n" + key)[:4].hex():
             raise ValueError("the key's id does not belong to its name and key")
         self.key = key[1:]
     def open(self, note):
@@ -92,6 +94,18 @@ class Vkey:
         if not signed or signatures[-1:] != "\n" or lines[0] != self.name or str(int(lines[1])) != lines[1]:
             raise ValueError("not a checkpoint that the given key signed: changed, or signed by somebody else")
         return int(lines[1]), base64.b64decode(lines[2], validate=True)
+
+    def cosigned(self, note):
+        """When this witness cosigned a checkpoint (seconds since 1970); None if it did not."""
+        text, _, signatures = note.decode("utf-8").rpartition("\n\n")
+        for line in signatures.split("\n")[:-1]:
+            name, raw = line[2:].split(" ")[0], base64.b64decode(line.split(" ")[-1], validate=True)
+            if name == self.name and raw[:4].hex() == self.id:
+                time = int.from_bytes(raw[4:12], "big")
+                said = b"cosignature/v1\ntime %d\n%s\n" % (time, text.encode())
+                if not time or not ed25519(self.key, said, raw[12:]):
+                    raise ValueError("the cosignature of %s does not match the text" % name)
+                return time
 
 # ---- SSH signatures (OpenSSH PROTOCOL.sshsig) ---------------------------------------------------------------------
 def fields(data):
@@ -151,7 +165,7 @@ class Judge:
     def __init__(self, files, vkey):
         self.files, self.vkey, self.tampered, self.incomplete, self.notes = files, vkey, [], [], []
         self.opened, self.roster, self.plans, self.decisions, self.runs = None, {}, {}, {}, {}
-        self.at, self.checked, self.roots = None, set(), [sha(b"")]
+        self.at, self.checked, self.roots, self.times, self.held = None, set(), [sha(b"")], [0], []
         self.keys = chain(files.get("events.jsonl", b""), vkey)
     def key(self, size):
         """The key that signs the head of so many lines, and is in force for the next one."""
@@ -165,7 +179,7 @@ class Judge:
             self.bad("the object %s is missing or was changed" % digest)
         self.checked.add(digest)
         return data if good else None
-    def judge(self, anchors):
+    def judge(self, anchors, witnesses):
         copy = self.files.get("log.vkey", b"").decode("utf-8", "replace").strip()
         if all(copy != key.text for _, key in self.keys):
             self.bad("log.vkey is not the key that was given")
@@ -187,6 +201,7 @@ class Judge:
             tree.push(leaf(line))
             prev = leaf(line).hex()
             self.roots.append(tree.root())
+            self.times.append(last)
         self.at, size = None, tree.size
         for name in sorted(self.points.values()) + ["checkpoints/checkpoint"]:
             try:
@@ -200,9 +215,36 @@ class Judge:
                 self.bad("%s: %s" % (name, e))
         for name, n, root in anchors:
             self.signs("the anchor " + name, n, root)
+        for name in sorted(n for n in self.files if n.startswith("anchors/")):
+            try:
+                self.kept(name, int(name[8:20]), self.files[name], witnesses)
+            except (ValueError, KeyError, TypeError, AttributeError) as e:
+                self.bad("the anchor %s: %s %s" % (name, type(e).__name__, e))
         self.incomplete += ["the last lines are not signed"] if max(self.points, default=0) < size else []
         self.incomplete += [] if closed else ["the last line is not log.closed"]
         self.incomplete += ["the run %s is not finished" % i for i, r in self.runs.items() if not r["finished"]]
+    def kept(self, name, size, data, witnesses):
+        """What lies in the folder `anchors`: it must fit the log, whoever made it; a known witness anchors it."""
+        if name.endswith(".tsr"):
+            point = self.files.get("checkpoints/%012d" % size)
+            if point is None or not any(hashlib.new(h, point).digest() in data for h in ("sha256", "sha384", "sha512")):
+                return self.bad("the anchor %s is over no checkpoint that is kept (message imprint)" % name)
+            return self.notes.append("not judged here: openssl ts -verify -data checkpoints/%012d -in %s -CAfile "
+                                     "CA_OF_THE_AUTHORITY.pem" % (size, name))
+        if name.endswith(".json"):
+            said = json.loads(data.decode("utf-8"))
+            n, root, times = said["size"], bytes.fromhex(said["root"].split(":")[1]), []
+            if said["origin"] != self.vkey.name:
+                self.bad("the anchor %s is of another log" % name)
+        else:
+            n, root = opened(data, [(0, self.key(size))])
+            times = [time for time in (w.cosigned(data) for w in witnesses) if time]
+        if n != size:
+            self.bad("the anchor %s is of size %d" % (name, n))
+        self.signs("the anchor " + name, n, root)
+        if any(self.times[min(n, len(self.times) - 1)] > time * 1000 + SKEW for time in times):
+            self.bad("the anchor %s was there before the time of a line that it covers" % name)
+        self.held += [n] if times else []
     def signs(self, who, size, root):
         if size >= len(self.roots):
             self.bad("%s signs %d lines, there are %d: the log was cut" % (who, size, len(self.roots) - 1))
@@ -353,7 +395,8 @@ class Judge:
 
 def load(path):
     """name -> bytes, of a folder or a tar file; only what belongs to a log, only regular files."""
-    ours, files = re.compile(r"(events\.jsonl|log\.vkey|checkpoints/[^/]+|objects/[^/]+)\Z"), {}
+    ours, files = re.compile(r"(events\.jsonl|log\.vkey|checkpoints/[^/]+|objects/[^/]+|"
+                             r"anchors/\d{12}\.(cosig|tsr|git\.json|blob\.json))\Z"), {}
     if os.path.isfile(path):
         with tarfile.open(path) as tar:
             for member in tar:
@@ -361,8 +404,9 @@ def load(path):
                     raise ValueError("%r has no place in a bundle" % member.name)
                 files[member.name] = tar.extractfile(member).read()
         return {name: data for name, data in files.items() if ours.match(name)}
-    for folder in ("", "checkpoints", "objects"):
-        for name in os.listdir(os.path.join(path, folder)):
+    for folder in ("", "anchors", "checkpoints", "objects"):
+        there = os.path.isdir(os.path.join(path, folder))
+        for name in os.listdir(os.path.join(path, folder)) if there else []:
             full, name = os.path.join(path, folder, name), os.path.join(folder, name)
             if ours.match(name) and (os.path.islink(full) or not os.path.isfile(full)):
                 raise ValueError("%r is not a regular file" % name)
@@ -375,8 +419,11 @@ def main(arguments):
             raise ValueError(__doc__)
         vkey = Vkey(arguments[1])
         judge = Judge(load(arguments[0]), vkey)
-        anchors = [(name,) + opened(open(name, "rb").read(), judge.keys) for name in arguments[2:]]
-        judge.judge(anchors)
+        is_key = re.compile(r"[^ +]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+").fullmatch
+        witnesses = [Vkey(text, 4) for text in arguments[2:] if is_key(text)]
+        kept = [name for name in arguments[2:] if not is_key(name)]
+        anchors = [(name,) + opened(open(name, "rb").read(), judge.keys) for name in kept]
+        judge.judge(anchors, witnesses)
     except (OSError, ValueError, KeyError, tarfile.TarError) as e:
         print("no judgement: %s %s" % (type(e).__name__, e))
         return 2
@@ -385,7 +432,7 @@ def main(arguments):
     for sort, found in (("TAMPERED", judge.tampered), ("incomplete", judge.incomplete), ("note", judge.notes)):
         for what in found[:40]:
             print("%s: %s" % (sort, what.encode("unicode_escape").decode("ascii")))
-    anchored = any(n == size for _, n, _ in anchors)
+    anchored = any(n == size for _, n, _ in anchors) or size in judge.held
     code, verdict = (
         (1, "TAMPERED: this is not the log that was written") if judge.tampered else
         (4, "intact as far as it goes, but NOT complete") if judge.incomplete else

@@ -16,6 +16,8 @@ use reissue::domain::plan::{Plan, PlanHeader, Planned};
 use reissue::domain::playbook::{Diagnostic, Diagnostics, Span, check_bytes};
 use reissue::domain::text::is_hostile;
 use reissue::env::{MemoryDisk, Random};
+use reissue::trail::anchors::cosigned::{Cosigned, with_line};
+use reissue::trail::anchors::{Authorities, CosignerKey, Policy, Record, Stamp};
 use reissue::trail::{Checkpoint, LogKey, VerifierKey, note};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,13 +26,15 @@ use std::path::Path;
 pub type Judge = fn(&[u8]);
 
 /// Every judge.
-pub const ALL: [(&str, Judge); 6] = [
+pub const ALL: [(&str, Judge); 8] = [
+    ("anchor", anchor),
     ("checkpoint_note", checkpoint_note),
     ("log_line", log_line),
     ("plan", plan),
     ("playbook", playbook),
     ("roster", roster),
     ("signature", signature),
+    ("time_stamp", time_stamp),
 ];
 
 /// Words that reach a terminal or a log.
@@ -140,6 +144,39 @@ pub fn checkpoint_note(bytes: &[u8]) {
     }
     if let Ok(head) = Checkpoint::open(signed.as_bytes(), key.public()) {
         assert_eq!(Checkpoint::open(head.sign(&key).as_bytes(), key.public()).unwrap(), head);
+    }
+}
+
+/// A cosigned checkpoint, a record of where one is kept, a policy: whatever the bytes are.
+pub fn anchor(bytes: &[u8]) {
+    let (log, witness) = (log_key(), CosignerKey::new("witness.example/w1", [7; 32]).unwrap());
+    match Cosigned::open(bytes, log.public(), std::slice::from_ref(&witness)) {
+        Ok(read) => {
+            let text = std::str::from_utf8(bytes).unwrap();
+            assert!(text.starts_with(&read.checkpoint.text()) && read.by.is_empty(), "nobody has that key");
+            let more = with_line(text, &witness, "\u{2014} witness.example/w1 AAAAAAAA").unwrap();
+            assert!(Cosigned::open(more.as_bytes(), log.public(), &[]).is_ok());
+        }
+        Err(e) => printable(&e.to_string()),
+    }
+    match Record::from_bytes(bytes) {
+        Ok(record) => assert_eq!(Record::from_bytes(&record.to_bytes()).unwrap(), record),
+        Err(e) => printable(&e),
+    }
+    match Policy::from_text(bytes) {
+        Ok(policy) => assert!(!policy.is_met_by(&[]), "nobody is never enough"),
+        Err(e) => printable(&e.to_string()),
+    }
+}
+
+pub fn time_stamp(bytes: &[u8]) {
+    let _ = Authorities::from_pem(bytes);
+    match Stamp::read(bytes) {
+        Ok(stamp) => match stamp.is_whole() {
+            Ok(who) => printable(&who),
+            Err(e) => printable(&e.to_string()),
+        },
+        Err(e) => printable(&e.to_string()),
     }
 }
 

@@ -90,7 +90,7 @@ impl ApiError {
     /// Judges a response.
     pub(crate) fn from_reply(reply: &Reply<'_>) -> Self {
         let message = read_message(reply.status, reply.code, reply.inner_code, reply.text);
-        let (class, happened) = judge(reply.status, message, reply.write);
+        let (class, happened) = judge(reply.status, message, reply.write, reply.code.is_empty());
         Self {
             service: reply.service,
             status: Some(reply.status),
@@ -228,7 +228,7 @@ fn read_message(status: u16, code: &str, inner: Option<&str>, text: &str) -> Mes
 }
 
 /// The class, and whether the effect may have happened.
-fn judge(status: u16, message: MessageClass, write: bool) -> (FaultClass, Happened) {
+fn judge(status: u16, message: MessageClass, write: bool, is_mute: bool) -> (FaultClass, Happened) {
     use MessageClass as M;
     match (message, status) {
         (M::Concurrency | M::Throttled, _) => (FaultClass::Busy, Happened::No),
@@ -239,6 +239,8 @@ fn judge(status: u16, message: MessageClass, write: bool) -> (FaultClass, Happen
         // The token is replaced before the next try.
         (M::Unauthenticated, _) => (FaultClass::Busy, Happened::No),
         (_, 408) => (FaultClass::Line, unknown_if(write)),
+        // An answer without a reason was cut, or is somebody else's: it refuses nothing for good.
+        (M::Other, 400..500) if is_mute => (FaultClass::Unexpected, Happened::No),
         (_, 400..500) => (FaultClass::Refused, Happened::No),
         (_, 500..) => (FaultClass::Line, unknown_if(write)),
         _ => (FaultClass::Unexpected, unknown_if(write)),
@@ -323,6 +325,7 @@ mod tests {
                 Happened::No,
             ),
             (400, "Request_BadRequest", "bad", FaultClass::Refused, Happened::No),
+            (400, "", "", FaultClass::Unexpected, Happened::No),
             (403, "Authorization_RequestDenied", "", FaultClass::Refused, Happened::No),
             (401, "InvalidAuthenticationToken", "", FaultClass::Busy, Happened::No),
             (302, "", "", FaultClass::Unexpected, Happened::Unknown),

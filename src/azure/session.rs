@@ -2,7 +2,7 @@
 //! budget.
 
 use super::assertion::CertificateKey;
-use super::blob::AppendBlob;
+use super::blob::{AppendBlob, KeptBlob};
 use super::claims::Claims;
 use super::clock::{Dated, Difference};
 use super::cloud::Endpoints;
@@ -120,6 +120,11 @@ impl Azure {
     /// The append blob at `https://ACCOUNT…/CONTAINER/BLOB`, which must be in this cloud.
     pub fn blob(&self, url: &str) -> Result<AppendBlob, ApiError> {
         AppendBlob::new(self, (self.0.door.clone(), self.0.tokens.clone()), url)
+    }
+
+    /// The blob at this address, to be written once and kept.
+    pub fn kept_blob(&self, url: &str) -> Result<KeptBlob, ApiError> {
+        KeptBlob::new(self, (self.0.door.clone(), self.0.tokens.clone()), url)
     }
 
     /// Sign-in as somebody else, to see whether a credential works.

@@ -1,8 +1,10 @@
-//! `reissue audit`: judge the log offline, read it, or hold it against the tenant's own. Only the
-//! last needs a tenant; none takes a lock.
+//! `reissue audit`: judge the log offline, read it, have it anchored, or hold it against the tenant's own.
+//! Only the last needs a tenant; none takes a lock.
 
+mod anchor;
 mod corroborate;
 mod export;
+mod keepers;
 mod show;
 pub(super) mod verify;
 
@@ -20,6 +22,9 @@ enum Command {
     /// Judge a log from its files alone: is it the log that was written?
     #[command(after_help = verify::AFTER_HELP)]
     Verify(verify::Arguments),
+    /// Have somebody else remember the newest checkpoint: a witness, a time stamp, a repository
+    #[command(after_help = anchor::AFTER_HELP)]
+    Anchor(Box<anchor::Arguments>),
     /// Put the log, its proofs and a report into one file for an auditor
     Export(export::Arguments),
     /// Read the log: what happened, when, by whom
@@ -32,6 +37,7 @@ enum Command {
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Verify(arguments) => verify::run(&arguments, session),
+        Command::Anchor(arguments) => anchor::run(&arguments, session),
         Command::Export(arguments) => export::run(&arguments, session),
         Command::Show(arguments) => show::run(&arguments, session),
         Command::Corroborate(arguments) => corroborate::run(&arguments, session),

@@ -120,7 +120,11 @@ codes! { GENERAL:
     HANDOVER "RI030" Error "The run was not handed over"
         "A handover needs a mirror that holds a sound log, silence of the first machine, and the signature of one \
          person of the pinned roster who is not the operator. Nothing was written outside the new folder."
-    NO_AUDITS "RI031" Error "The tenant's own audit log cannot be read"
+    NOT_ANCHORED "RI031" Error "The checkpoint was not anchored"
+        "A witness, a time stamping authority or a repository did not take it, or what it answered does not hold. If it \
+         knows another log of this name, or more of it than is here, the log was rewritten or cut: that is what anchors \
+         are for. The log itself was not touched."
+    NO_AUDITS "RI032" Error "The tenant's own audit log cannot be read"
         "`audit corroborate` reads directoryAudits: the application permission AuditLog.Read.All, or the role Reports \
          Reader for a person, and in the tenant a premium licence. Nothing was compared, nothing was changed."
 }

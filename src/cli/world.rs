@@ -142,7 +142,7 @@ impl ActingArguments {
         let ca =
             env.disk.read(&lab.join("ca.pem"), KEY_BYTES_MAX).map_err(|e| no_lab(lab, &e.to_string()))?;
         let table = about.hosts.into_iter().map(|host| (host, about.addr)).collect();
-        Ok(NetOptions { roots: Roots::Only(ca), resolve: Some(table) })
+        Ok(NetOptions { roots: Roots::Only(ca), resolve: Some(table), plain: false })
     }
 
     fn identity(&self, env: &Env) -> Result<Identity, Failure> {

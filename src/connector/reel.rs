@@ -12,14 +12,16 @@ use crate::azure::quota::Operation;
 use crate::domain::event::{Fault, FaultClass};
 use crate::domain::id::hex;
 use crate::domain::secret::Secret;
-use crate::domain::text::Text;
 use crate::wire::budget::with_permit;
 use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Bytes of one version, below the limit.
 const PIECE_BYTES: usize = 24_000;
+/// A piece of a dead writer has arrived by then, or never does.
+const SETTLES: Duration = Duration::from_secs(30);
 /// Versions that are read at the same time; the budget decides how fast.
 const AT_ONCE: usize = 8;
 /// A write whose answer was lost or refused for now is looked for and tried again, so often.
@@ -55,12 +57,19 @@ pub struct VaultReel {
     vault: Vault,
     /// Chance: tells our pieces from another writer's.
     writer: String,
+    is_settled: AtomicBool,
 }
 
-fn span(version: &SecretVersion) -> Result<Span, ReelError> {
+impl Span {
+    fn end(self) -> u64 {
+        self.at + self.length
+    }
+}
+
+/// None: somebody else's version, and no piece.
+fn span(version: &SecretVersion) -> Option<Span> {
     let number = |tag: &str| version.tags.get(tag).and_then(|text| text.parse().ok());
-    let (at, length) = number(AT).zip(number(LENGTH)).ok_or(ReelError::Foreign)?;
-    Ok(Span { at, length })
+    number(AT).zip(number(LENGTH)).map(|(at, length)| Span { at, length })
 }
 
 impl VaultReel {
@@ -68,7 +77,8 @@ impl VaultReel {
         let vault = azure.vault(host).map_err(Fault::from)?;
         let chance: [u8; 8] = azure.env().random.stream("reel").bytes();
         let (azure, name) = (azure.clone(), Name::new(name).map_err(Fault::from)?);
-        Ok(Self { azure, host: host.to_owned(), name, vault, writer: hex(&chance) })
+        let is_settled = AtomicBool::new(false);
+        Ok(Self { azure, host: host.to_owned(), name, vault, writer: hex(&chance), is_settled })
     }
 
     /// How an operator names it.
@@ -76,27 +86,31 @@ impl VaultReel {
         format!("vault:{}/{}", self.host, self.name.as_str())
     }
 
-    async fn spans(&self) -> Result<Vec<(Span, Text<64>)>, ReelError> {
+    /// The pieces. What others wrote over them is left aside; a secret that is wholly theirs is refused.
+    async fn pieces(&self) -> Result<Vec<(Span, SecretVersion)>, ReelError> {
         let versions = self.vault.secret_versions(&self.name).await;
         let versions = versions.map_err(|e| ReelError::Fault(e.into()))?;
-        let mut spans: Vec<_> =
-            versions.iter().map(|v| Ok((span(v)?, v.version.clone()))).collect::<Result<_, _>>()?;
-        spans.sort();
-        Ok(spans)
+        let is_used = !versions.is_empty();
+        let mut pieces: Vec<_> = versions.into_iter().filter_map(|v| Some((span(&v)?, v))).collect();
+        if is_used && pieces.is_empty() {
+            return Err(ReelError::Foreign);
+        }
+        pieces.sort_by(|(a, v), (b, w)| (a, &v.version).cmp(&(b, &w.version)));
+        Ok(pieces)
     }
 
     pub async fn extent(&self) -> Result<u64, ReelError> {
-        Ok(self.spans().await?.iter().map(|(span, _)| span.at + span.length).max().unwrap_or(0))
+        Ok(self.pieces().await?.iter().map(|(span, _)| span.end()).max().unwrap_or(0))
     }
 
     /// All pieces, one behind the other. The same piece twice is one.
     pub async fn read(&self) -> Result<String, ReelError> {
-        let spans = self.spans().await?;
-        let read = |(span, version): (Span, Text<64>)| async move {
-            let stored = self.vault.secret(&self.name, Some(&version)).await;
+        let read = |(span, version): (Span, SecretVersion)| async move {
+            let stored = self.vault.secret(&self.name, Some(&version.version)).await;
             stored.map(|s| (span, s.value)).map_err(|e| ReelError::Fault(e.into()))
         };
-        let pieces: Vec<_> = futures::stream::iter(spans).map(read).buffered(AT_ONCE).try_collect().await?;
+        let pieces: Vec<_> =
+            futures::stream::iter(self.pieces().await?).map(read).buffered(AT_ONCE).try_collect().await?;
         let mut text = String::new();
         for (Span { at, .. }, value) in pieces {
             let at = usize::try_from(at).unwrap_or(usize::MAX);
@@ -112,6 +126,10 @@ impl VaultReel {
 
     /// Adds text at its end, which is at this byte.
     pub async fn append(&self, at: u64, text: &str) -> Result<(), ReelError> {
+        // What a writer sent just before it died may still be on its way: a vault compares nothing.
+        if at > 0 && !self.is_settled.swap(true, Ordering::Relaxed) {
+            self.azure.env().clock.pause_between_looks(SETTLES).await;
+        }
         let (mut at, mut rest) = (at, text);
         while !rest.is_empty() {
             let mut cut = rest.len().min(PIECE_BYTES);
@@ -141,16 +159,29 @@ impl VaultReel {
     }
 
     async fn put_once(&self, at: u64, piece: &str) -> Result<(), ReelError> {
-        match self.vault.secret(&self.name, None).await {
+        let end = match self.vault.secret(&self.name, None).await {
             Ok(newest) if self.is_there(&newest, at, piece) => return Ok(()),
-            Ok(newest) => {
-                let Span { at: last, length } = span(&newest.version)?;
-                if last + length != at {
-                    return Err(ReelError::Taken);
+            Ok(newest) => span(&newest.version).map(Span::end),
+            Err(e) if e.is_not_found() && at == 0 => Some(0),
+            Err(e) => match Fault::from(e) {
+                // Somebody has disabled it.
+                fault if fault.class == FaultClass::Refused => None,
+                fault => return Err(ReelError::Fault(fault)),
+            },
+        };
+        let end = match end {
+            Some(end) => end,
+            None => {
+                let pieces = self.pieces().await?;
+                let this = Span { at, length: piece.len() as u64 };
+                if pieces.iter().any(|(span, v)| *span == this && v.has_tag(WRITER, &self.writer)) {
+                    return Ok(());
                 }
+                pieces.iter().map(|(span, _)| span.end()).max().unwrap_or(0)
             }
-            Err(e) if e.is_not_found() && at == 0 => {}
-            Err(e) => return Err(ReelError::Fault(e.into())),
+        };
+        if end != at {
+            return Err(ReelError::Taken);
         }
         let tags = [(AT, at.to_string()), (LENGTH, piece.len().to_string()), (WRITER, self.writer.clone())];
         let tags: BTreeMap<String, String> = tags.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();

@@ -71,6 +71,9 @@ struct Course {
     attempts: u16,
     first_at: Option<Timestamp>,
     status: Status,
+    /// Nobody knew once whether it had happened. A later look that does not see it may be of a
+    /// replica that lags.
+    was_in_doubt: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -248,9 +251,11 @@ impl TargetState {
     pub fn to_discard(&self) -> impl Iterator<Item = &CredentialRef> {
         self.lost.iter().map(|l| &l.credential)
     }
-    /// True once something was done that no undo takes back.
+    /// True once something was done, or may have been, that no undo takes back: restoring what
+    /// consumers used before would give them a credential that is perhaps dead.
     pub fn past_no_return(&self) -> bool {
-        self.plan.steps.iter().any(|s| !s.verb.can_be_undone() && self.is_done(s.no))
+        let may_be_done = |no| self.is_done(no) || self.course(no).is_some_and(|c| c.forward.was_in_doubt);
+        self.plan.steps.iter().any(|s| !s.verb.can_be_undone() && may_be_done(s.no))
     }
     /// True while a value lives only in memory: stopping now would lose it.
     pub fn value_in_memory(&self) -> bool {

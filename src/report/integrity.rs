@@ -6,7 +6,8 @@ use super::record::Record;
 use crate::domain::event::{Decision, Event};
 use crate::domain::id::Digest;
 use crate::env::Disk;
-use crate::trail::verify::{Report, Trust, Verdict};
+use crate::trail::anchors::{ANCHOR_BYTES_MAX, Kind};
+use crate::trail::verify::{AnchorRow, AnchorState, Report, Trust, Verdict};
 use crate::trail::{Folder, objects};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub(super) fn of(
     report: &Report,
     record: &Record,
 ) -> Result<Integrity, ReportError> {
-    let Report { anchored: _, checks, findings, root, runs: _, signed, size, verdict } = report;
+    let Report { anchored: _, anchors, checks, findings, root, runs: _, signed, size, verdict } = report;
     let files = files(disk, folder, record)?;
     let tone = match verdict {
         Verdict::Intact => Tone::Good,
@@ -38,10 +39,18 @@ pub(super) fn of(
         checkpoints: files.iter().filter(|f| f.what == CHECKPOINT).count() as u64,
         checks: checks.clone(),
         findings: findings.iter().map(ToString::to_string).collect(),
-        anchors: trust.anchors.iter().map(|a| (a.name.to_string(), a.size)).collect(),
+        anchors: heads_kept(trust, anchors),
         commands: commands(trust, record),
         files,
     })
+}
+
+/// Heads that others keep and that hold: those that were given, and those in the log's own folder.
+fn heads_kept(trust: &Trust, rows: &[AnchorRow]) -> Vec<(String, u64)> {
+    let given = trust.anchors.iter().map(|a| (a.name.to_string(), a.size));
+    let own = rows.iter().filter(|r| r.state == AnchorState::Holds);
+    let own = own.filter(|r| matches!(r.kind, Kind::Stamp | Kind::Witness));
+    given.chain(own.map(|r| (r.why.to_string(), r.size.unwrap_or(0)))).collect()
 }
 
 const CHECKPOINT: &str = "signed head of the log";
@@ -88,6 +97,9 @@ fn files(disk: &Arc<dyn Disk>, folder: &Folder, record: &Record) -> Result<Vec<F
     add("events.jsonl".into(), "the log".into(), LOG_BYTES_MAX)?;
     for name in disk.list(&folder.checkpoints())? {
         add(format!("checkpoints/{name}"), CHECKPOINT.into(), 1 << 20)?;
+    }
+    for name in disk.list(&folder.anchors())?.into_iter().filter(|n| Kind::of_name(n).is_some()) {
+        add(format!("anchors/{name}"), "what others say of a checkpoint".into(), ANCHOR_BYTES_MAX)?;
     }
     for (digest, what) in referred(record) {
         add(format!("objects/sha256-{}", digest.hex()), what.into(), objects::OBJECT_BYTES_MAX)?;

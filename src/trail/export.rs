@@ -1,5 +1,5 @@
-//! The bundle that an auditor receives: one tar file with the log, its key, its checkpoints, every
-//! object that a line refers to, and whatever a report adds. Unpacked, it is a log folder again.
+//! The bundle that an auditor receives: one tar file with the log, its key, its checkpoints, its
+//! anchors, every object that a line refers to, and whatever a report adds. Unpacked, it is a log folder again.
 //!
 //! Writing is deterministic: sorted names, no times, no owners, mode 0644. Reading trusts nothing:
 //! it unpacks into memory, and only names that a bundle has.
@@ -8,6 +8,7 @@ mod unpack;
 
 pub use unpack::{BundleError, Unpacked, unpack};
 
+use super::anchors::{ANCHOR_BYTES_MAX, Kind};
 use super::checkpoint::Checkpoint;
 use super::lines::{Lines, Piece};
 use super::{Folder, objects};
@@ -46,6 +47,7 @@ impl Bundle {
         // The newest head first: lines that are written meanwhile only make the log longer.
         let newest = disk.read(&folder.checkpoint(), 1 << 20)?;
         let names = disk.list(&folder.checkpoints())?;
+        let anchors = disk.list(&folder.anchors())?;
         let (lines, count, referred) = lines(disk.as_ref(), folder)?;
         bundle.add("events.jsonl", lines);
         bundle.add("checkpoints/checkpoint", newest);
@@ -54,6 +56,10 @@ impl Bundle {
                 let bytes = disk.read(&folder.checkpoints().join(&name), 1 << 20)?;
                 bundle.add(&format!("checkpoints/{name}"), bytes);
             }
+        }
+        for name in anchors.into_iter().filter(|name| Kind::of_name(name).is_some()) {
+            let bytes = disk.read(&folder.anchors().join(&name), ANCHOR_BYTES_MAX)?;
+            bundle.add(&format!("anchors/{name}"), bytes);
         }
         for digest in referred {
             let name = format!("sha256-{}", digest.hex());

@@ -36,6 +36,10 @@ pub enum KeyError {
     #[error("the verifier key's id does not belong to its name and key: one of the three was changed")]
     KeyId,
     #[error(
+        "a verifier key of type {found:02x} where type {want:02x} is due (01 is a log's key, 04 a witness's cosignature/v1)"
+    )]
+    Sort { found: u8, want: u8 },
+    #[error(
         "not the private key of a log; restore the key file from its backup, or begin a new log with `reissue init`"
     )]
     Private,
@@ -52,10 +56,33 @@ fn check_name(name: &str) -> Result<(), KeyError> {
 }
 
 /// SHA-256(name || 0x0A || type || key), the first four bytes (signed-note, "Signatures").
-fn key_id(name: &str, key: &[u8]) -> [u8; 4] {
-    let hash =
-        Sha256::new().chain_update(name).chain_update([b'\n', ED25519_TYPE]).chain_update(key).finalize();
+pub(super) fn key_id(sort: u8, name: &str, key: &[u8]) -> [u8; 4] {
+    let hash = Sha256::new().chain_update(name).chain_update([b'\n', sort]).chain_update(key).finalize();
     [hash[0], hash[1], hash[2], hash[3]]
+}
+
+/// A verifier key as people write it down.
+pub(super) fn write_vkey(sort: u8, name: &str, key: &Hash) -> String {
+    let mut typed = vec![sort];
+    typed.extend_from_slice(key);
+    format!("{name}+{}+{}", hex(&key_id(sort, name, key)), BASE64.encode(typed))
+}
+
+/// Name and key of a verifier key whose signatures are of type `sort`.
+pub(super) fn read_vkey(sort: u8, s: &str) -> Result<(String, Hash), KeyError> {
+    let mut parts = s.splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(KeyError::Verifier);
+    };
+    check_name(name)?;
+    let key = BASE64.decode(key).map_err(|_| KeyError::Verifier)?;
+    let Some((found, key)) = key.split_first() else { return Err(KeyError::Verifier) };
+    let key: Hash = key.try_into().map_err(|_| KeyError::Verifier)?;
+    match *found == sort {
+        false => Err(KeyError::Sort { found: *found, want: sort }),
+        true if hex(&key_id(sort, name, &key)) == id => Ok((name.into(), key)),
+        true => Err(KeyError::KeyId),
+    }
 }
 
 /// The public key that a log's checkpoints are verified with.
@@ -71,7 +98,7 @@ impl VerifierKey {
         &self.name
     }
     pub fn id(&self) -> [u8; 4] {
-        key_id(&self.name, &self.key)
+        key_id(ED25519_TYPE, &self.name, &self.key)
     }
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, self.key).verify(message, signature).is_ok()
@@ -80,28 +107,15 @@ impl VerifierKey {
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut typed = vec![ED25519_TYPE];
-        typed.extend_from_slice(&self.key);
-        write!(f, "{}+{}+{}", self.name, hex(&self.id()), BASE64.encode(typed))
+        f.write_str(&write_vkey(ED25519_TYPE, &self.name, &self.key))
     }
 }
 
 impl FromStr for VerifierKey {
     type Err = KeyError;
     fn from_str(s: &str) -> Result<Self, KeyError> {
-        let mut parts = s.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(KeyError::Verifier);
-        };
-        check_name(name)?;
-        let key = BASE64.decode(key).map_err(|_| KeyError::Verifier)?;
-        let Some((&ED25519_TYPE, key)) = key.split_first() else { return Err(KeyError::Verifier) };
-        let key: Hash = key.try_into().map_err(|_| KeyError::Verifier)?;
-        if hex(&key_id(name, &key)) == id {
-            Ok(Self { name: name.into(), key })
-        } else {
-            Err(KeyError::KeyId)
-        }
+        let (name, key) = read_vkey(ED25519_TYPE, s)?;
+        Ok(Self { name, key })
     }
 }
 

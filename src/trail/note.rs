@@ -34,19 +34,9 @@ pub fn sign(text: &str, key: &LogKey) -> String {
 /// The text of a note that `key` signed. Signatures by other keys are ignored; one by this key
 /// that does not verify refuses the note.
 pub fn open<'a>(note: &'a [u8], key: &VerifierKey) -> Result<&'a str, NoteError> {
-    let note = std::str::from_utf8(note).map_err(|_| NoteError::Malformed)?;
-    if note.chars().any(|c| c < ' ' && c != '\n') {
-        return Err(NoteError::Malformed);
-    }
-    let end = note.rfind("\n\n").ok_or(NoteError::Malformed)?;
-    let (text, signatures) = (&note[..=end], &note[end + 2..]);
-    let signatures = signatures.strip_suffix('\n').ok_or(NoteError::Malformed)?;
+    let (text, signatures) = parts(note)?;
     let mut signed = false;
-    for (i, line) in signatures.split('\n').enumerate() {
-        if i >= SIGNATURES_MAX {
-            return Err(NoteError::TooMany);
-        }
-        let (name, id, signature) = signature_line(line).ok_or(NoteError::Malformed)?;
+    for Signature { name, id, signature } in signatures {
         if name != key.name() || id != key.id() {
             continue;
         }
@@ -58,13 +48,42 @@ pub fn open<'a>(note: &'a [u8], key: &VerifierKey) -> Result<&'a str, NoteError>
     if signed { Ok(text) } else { Err(NoteError::Unsigned(key.to_string())) }
 }
 
+/// One signature line: whose it is, and what follows the key's id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature<'a> {
+    pub name: &'a str,
+    pub id: [u8; 4],
+    pub signature: Vec<u8>,
+}
+
+/// The text of a note and its signature lines, whoever signed it.
+pub fn parts(note: &[u8]) -> Result<(&str, Vec<Signature<'_>>), NoteError> {
+    let note = std::str::from_utf8(note).map_err(|_| NoteError::Malformed)?;
+    let end = note.rfind("\n\n").ok_or(NoteError::Malformed)?;
+    let (text, lines) = (&note[..=end], &note[end + 2..]);
+    if text.chars().any(|c| c < ' ' && c != '\n') {
+        return Err(NoteError::Malformed);
+    }
+    Ok((text, signature_lines(lines)?))
+}
+
+/// Signature lines as they stand under a note, or alone in a witness's answer.
+pub fn signature_lines(lines: &str) -> Result<Vec<Signature<'_>>, NoteError> {
+    let lines = lines.strip_suffix('\n').ok_or(NoteError::Malformed)?;
+    if lines.split('\n').count() > SIGNATURES_MAX {
+        return Err(NoteError::TooMany);
+    }
+    lines.split('\n').map(|line| signature_line(line).ok_or(NoteError::Malformed)).collect()
+}
+
 /// Name, key id and signature of one signature line.
-fn signature_line(line: &str) -> Option<(&str, [u8; 4], Vec<u8>)> {
+fn signature_line(line: &str) -> Option<Signature<'_>> {
     let (name, signature) = line.strip_prefix(DASH)?.split_once(' ')?;
     let bytes = BASE64.decode(signature).ok()?;
     let (id, signature) = bytes.split_first_chunk::<4>()?;
-    let named = !name.is_empty() && !name.contains('+') && !name.chars().any(char::is_whitespace);
-    (named && !signature.is_empty()).then(|| (name, *id, signature.to_vec()))
+    let named =
+        !name.is_empty() && !name.contains('+') && !name.chars().any(|c| c.is_whitespace() || c.is_control());
+    (named && !signature.is_empty()).then(|| Signature { name, id: *id, signature: signature.to_vec() })
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@
 //!
 //! What files alone cannot show is said: a tail that was removed together with its checkpoints, or
 //! a log rewritten by the holder of its key, is found only with a head that is kept elsewhere. So
-//! without such an anchor the verdict is "consistent, NOT anchored", never "OK".
+//! without such an anchor the verdict is "consistent, NOT anchored", never "OK". What lies in the log's
+//! folder `anchors` is judged too, by the keys of those whose word counts ([`Keepers`]).
 
+mod anchors;
 mod approvals;
 mod files;
 mod heads;
@@ -20,9 +22,10 @@ mod report;
 mod runs;
 mod scan;
 
+pub use anchors::Keepers;
 pub use heads::Anchor;
 pub(super) use records::objects_of;
-pub use report::{Check, CheckResult, Finding, Outcome, Report, Severity, Verdict};
+pub use report::{AnchorRow, AnchorState, Check, CheckResult, Finding, Outcome, Report, Severity, Verdict};
 
 use super::{Folder, VerifierKey};
 use crate::domain::id::Digest;
@@ -37,6 +40,8 @@ pub struct Trust {
     pub roster: Option<Digest>,
     /// Heads of the log that are kept elsewhere.
     pub anchors: Vec<Anchor>,
+    /// Whose word counts of what lies in the log's folder.
+    pub keepers: Keepers,
 }
 
 /// Why there is no verdict (exit code 2).
@@ -83,8 +88,10 @@ pub fn verify(disk: &Arc<dyn Disk>, folder: &Folder, trust: &Trust) -> Result<Re
     let mut found = report::Findings::default();
     let keys = keys(disk.as_ref(), folder, &trust.key, &mut found)?;
     let files = files::look(disk.as_ref(), folder, &keys, &mut found)?;
-    let heads = heads::collect(disk, folder, trust, &mut found)?;
-    let mut scan = scan::Scan::new(disk.clone(), folder.clone(), trust, (keys, files, heads), found);
+    let mut heads = heads::collect(disk, folder, trust, &mut found)?;
+    let rows = anchors::collect(disk.as_ref(), folder, (trust, &keys), &mut heads, &mut found)?;
+    let read = (keys, files, heads, rows);
+    let mut scan = scan::Scan::new(disk.clone(), folder.clone(), trust, read, found);
     scan.run()?;
     Ok(scan.conclude())
 }

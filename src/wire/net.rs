@@ -40,6 +40,8 @@ pub struct NetOptions {
     /// If present, names resolve by this table alone, and no proxy is used: a name that is not in
     /// it is not reachable. `*.example.com` stands for any one label before it.
     pub resolve: Option<Vec<(String, SocketAddr)>>,
+    /// HTTP without TLS too: for those whose answers are signed, who are sent nothing secret.
+    pub plain: bool,
 }
 
 /// Why there is no client.
@@ -64,7 +66,7 @@ impl Net {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .https_only(true)
+            .https_only(!options.plain)
             .connect_timeout(CONNECT_TIMEOUT)
             .no_gzip()
             .no_deflate()
@@ -211,7 +213,8 @@ mod tests {
 
     #[test]
     fn rubbish_is_no_authority() {
-        let options = NetOptions { roots: Roots::Only(b"not a certificate".to_vec()), resolve: None };
+        let options =
+            NetOptions { roots: Roots::Only(b"not a certificate".to_vec()), resolve: None, plain: false };
         assert_eq!(Net::new(options).err(), Some(NetError::Roots));
     }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 fn options(ca_pem: &str, addr: std::net::SocketAddr) -> NetOptions {
     let names = ["login.microsoftonline.us", "graph.microsoft.us", "*.vault.usgovcloudapi.net"];
     let resolve = Some(names.iter().map(|n| ((*n).to_owned(), addr)).collect());
-    NetOptions { roots: Roots::Only(ca_pem.as_bytes().to_vec()), resolve }
+    NetOptions { roots: Roots::Only(ca_pem.as_bytes().to_vec()), resolve, plain: false }
 }
 
 fn get(uri: &str) -> http::Request<Bytes> {

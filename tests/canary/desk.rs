@@ -91,6 +91,7 @@ impl Desk {
         }
         let path = std::env::var("PATH").unwrap();
         stand_in(&team, "ssh-keygen", &format!("PATH='{path}' exec ssh-keygen \"$@\""));
+        stand_in(&team, "git", &format!("PATH='{path}' exec git \"$@\""));
         stand_in(&team, "az", "echo 'Please run az login' >&2; exit 1");
         team.vars.push(("PATH".into(), format!("{}:{path}", team.path("bin").display())));
         for (name, value) in [("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")] {

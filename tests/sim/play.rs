@@ -80,10 +80,11 @@ async fn game(world: &World) {
         judge_log(world, true);
         world.env.clock.sleep(Duration::from_secs(ending::AFTER_S)).await;
         world.judge.look_around();
-        let mut inner = world.judge.inner();
-        ending::judge(&world.judge, &mut inner);
-        persons::end(&world.judge, &mut inner);
-        drop(inner);
+        {
+            let mut inner = world.judge.inner();
+            ending::judge(&world.judge, &mut inner);
+            persons::end(&world.judge, &mut inner);
+        }
         shift::end(world).await;
     }
     world.judge_bystanders();
@@ -363,7 +364,12 @@ fn judge_log(world: &World, verified: bool) {
     if !verified {
         return;
     }
-    let trust = Trust { key: home.vkey().unwrap(), roster: Some(home.install.roster), anchors: vec![] };
+    let trust = Trust {
+        key: home.vkey().unwrap(),
+        roster: Some(home.install.roster),
+        anchors: vec![],
+        keepers: Default::default(),
+    };
     let disk: Arc<dyn Disk> = Arc::new(machine.clone());
     match verify(&disk, &home.log(), &trust) {
         Ok(report) if report.verdict == Verdict::Tampered => {

@@ -1,9 +1,8 @@
 //! The shift changes: the first operator's machine is lost, another operator goes on from the mirror
 //! on another machine, under another key. Both are on one tenant, and the first may come back.
 
-use crate::judge::Inner;
 use crate::machine::Machine;
-use crate::model::{Mark, Model};
+use crate::retold;
 use crate::scenario::{Life, VAULT};
 use crate::world::{HOME, World};
 use reissue::azure::Azure;
@@ -12,10 +11,7 @@ use reissue::connector::reel::VaultReel;
 use reissue::connector::registry::Registry;
 use reissue::domain::approval::Handover;
 use reissue::domain::approval::handover::HANDOVER_NAMESPACE;
-use reissue::domain::event::{Event, Line};
 use reissue::domain::id::RunId;
-use reissue::domain::plan::Plan;
-use reissue::domain::target::TargetState;
 use reissue::domain::text::Text;
 use reissue::domain::time::Timestamp;
 use reissue::env::random::Stream;
@@ -234,14 +230,14 @@ fn tolerate(world: &World, e: &HandoverFailure) {
 /// A person gives back what others took from the store.
 pub(crate) fn repair(world: &World) {
     let names = world.lab.vault_secrets(VAULT);
-    for name in names.iter().filter(|n| is_about_the_run(n)) {
+    for name in names.iter().filter(|n| is_about_the_run(n) || *n == "reissue-probe") {
         world.lab.restore_vault_secret(VAULT, name);
     }
 }
 
 fn second(world: &World, first: u32) -> Machine {
     let log = Path::new(HOME).join("log/events.jsonl");
-    Machine::new(log, Random::from_seed(world.scenario.seed ^ 0x5ec0_4d), first)
+    Machine::new(log, Random::from_seed(world.scenario.seed ^ 0x5ec0_0004), first)
 }
 
 fn env_of(world: &World, machine: &Machine) -> Env {
@@ -300,7 +296,7 @@ fn adopt(world: &World, home: &Home, machine: Machine) -> Machine {
     let text = reissue::env::Disk::read(machine.files(), &home.log().events(), u64::MAX).unwrap();
     {
         let mut inner = world.judge.inner();
-        if let Err(why) = taken_over(&mut inner, text) {
+        if let Err(why) = retold::taken_over(&mut inner, text) {
             inner.trace.break_promise(world.env.clock.now(), &why);
         }
         inner.retired_below = Some(SECOND_FIRST - 100);
@@ -310,69 +306,6 @@ fn adopt(world: &World, home: &Home, machine: Machine) -> Machine {
     first.unwatch();
     machine.watch(world.judge.clone());
     first
-}
-
-/// The judge reads the log again as it was taken over. What the first machine wrote and the mirror
-/// lacks never was: no effect may have followed it.
-fn taken_over(inner: &mut Inner, text: Vec<u8>) -> Result<(), String> {
-    let (plan, _) = inner.plan.clone().ok_or("there is no plan")?;
-    let read = |bytes: &[u8]| -> Result<Vec<Line>, String> {
-        let lines = bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty());
-        lines.map(|l| Line::from_bytes(l).map_err(|e| e.to_string())).collect()
-    };
-    let (was, is) = (read(&inner.text[..inner.complete])?, read(&text)?);
-    let kept = was.iter().zip(&is).take_while(|(a, b)| a == b).count();
-    if is.len() != kept + 1 || !matches!(is[kept].event, Event::LogHandedOver(_)) {
-        return Err(format!("{} lines were taken over, {kept} of them as they were written", is.len()));
-    }
-    if kept < was.len() {
-        inner.trace.count("lines that the mirror lacks");
-    }
-    for line in &was[kept..] {
-        let Event::StepIntent(intent) = &line.event else { continue };
-        let target = line.target.and_then(|t| inner.model.targets.get(&t));
-        if target.and_then(|t| t.courses.get(&(intent.step, intent.undo))).is_some_and(|c| c.sent) {
-            return Err(format!("line {}: its effect was begun, and the mirror lacks it", line.seq));
-        }
-    }
-    let old = std::mem::replace(&mut inner.model, Model::new(&plan));
-    is.iter().for_each(|line| inner.model.fold(line));
-    carry_over(&old, &mut inner.model);
-    inner.states = states(&plan, &inner.model.run, &is)?;
-    inner.complete = text.len();
-    inner.text = text;
-    inner.begun_unseen = false;
-    Ok(())
-}
-
-/// What was sent stays sent.
-fn carry_over(old: &Model, new: &mut Model) {
-    for (id, was) in &old.targets {
-        let Some(is) = new.targets.get_mut(id) else { continue };
-        for (key, _) in was.courses.iter().filter(|(_, c)| c.ever_sent) {
-            let to = is.courses.entry(*key).or_default();
-            to.ever_sent = true;
-            to.sent = to.mark == Mark::Open;
-        }
-    }
-}
-
-fn states(
-    plan: &Arc<Plan>,
-    run: &Option<RunId>,
-    lines: &[Line],
-) -> Result<std::collections::BTreeMap<reissue::domain::id::TargetId, TargetState>, String> {
-    let mut states: std::collections::BTreeMap<_, _> =
-        plan.changes().map(|t| (t.id, TargetState::new(Arc::new(t.clone())))).collect();
-    for line in lines.iter().filter(|l| l.run.is_some() && l.run == *run) {
-        if matches!(line.event, Event::RunStarted(_)) {
-            continue;
-        }
-        for (_, state) in states.iter_mut().filter(|(id, _)| line.target.is_none_or(|t| t == **id)) {
-            state.apply(&line.event, line.time).map_err(|e| format!("line {}: {e}", line.seq))?;
-        }
-    }
-    Ok(states)
 }
 
 /// With no log at all, reading: the judge sees to it that nothing is written.
@@ -396,6 +329,8 @@ async fn recover(world: &World, machine: &Machine) {
 /// The mirror holds the log, byte for byte, and no secret.
 pub(crate) async fn end(world: &World) {
     let Some(shift) = &world.scenario.shift else { return };
+    world.be_quiet();
+    repair(world);
     let machine = world.machine();
     let azure = world.session_on(&machine, machine.start(None));
     let files = match shift.mirror(&world.share, &azure).read().await {

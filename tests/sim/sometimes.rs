@@ -111,7 +111,6 @@ const SOON: &[&str] = &[
     "drift: CredentialAdded is a finding",
     "sweep found something",
     // The shift changes: mirror, lease, handover, recover.
-    "log.handed_over",
     "log.mirrored",
     "run.claimed",
     "failed: lease",

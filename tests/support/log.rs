@@ -170,7 +170,12 @@ impl<D: Disk + Clone + 'static> Log<D> {
         Settings { env, folder: self.folder.clone(), key: self.key() }
     }
     pub fn trust(&self, anchors: Vec<Anchor>) -> Trust {
-        Trust { key: self.key().public().clone(), roster: Some(roster().digest()), anchors }
+        Trust {
+            key: self.key().public().clone(),
+            roster: Some(roster().digest()),
+            anchors,
+            keepers: Default::default(),
+        }
     }
     pub fn judge(&self, anchors: Vec<Anchor>) -> Report {
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());

@@ -102,7 +102,12 @@ impl Machine {
     }
 
     pub(crate) fn verify(&self, key: VerifierKey) -> Report {
-        let trust = Trust { key, roster: Some(self.home.install.roster), anchors: Vec::new() };
+        let trust = Trust {
+            key,
+            roster: Some(self.home.install.roster),
+            anchors: Vec::new(),
+            keepers: Default::default(),
+        };
         verify(&self.env.disk, &self.home.log(), &trust).unwrap()
     }
 }

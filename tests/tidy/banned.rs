@@ -61,7 +61,7 @@ const RULES: [Rule; 10] = [
         doors: &[
             "src/domain/secret.rs",
             "src/azure/assertion.rs",
-            "src/azure/blob.rs",
+            "src/azure/blob/at.rs",
             "src/azure/claims.rs",
             "src/azure/credential.rs",
             "src/azure/graph/credentials.rs",

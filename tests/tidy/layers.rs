@@ -4,11 +4,16 @@ use super::Finding;
 use super::source::Source;
 
 /// A top-level module and the paths that it may name beside its own.
-const LAYERS: [(&str, &[&str], &str); 12] = [
+const LAYERS: [(&str, &[&str], &str); 13] = [
     ("env", &["domain::id", "domain::time"], "the door to clock, chance and disk stands below everything"),
     ("domain", &[], "domain is pure and knows nobody"),
     ("trail", &["domain", "env"], "the log can be verified without the rest"),
     ("wire", &["domain", "env"], "the network does not know what it carries"),
+    (
+        "anchor",
+        &["domain", "env", "trail", "wire"],
+        "anchors are obtained beside a run, and judged by the trail",
+    ),
     ("azure", &["domain", "env", "wire"], "clients know the wire, not who uses them"),
     ("connector", &["domain", "env", "wire", "azure"], "a kind knows its service, not the engine"),
     (
@@ -35,6 +40,7 @@ const LAYERS: [(&str, &[&str], &str); 12] = [
             "env",
             "trail",
             "wire",
+            "anchor",
             "azure",
             "connector",
             "engine",

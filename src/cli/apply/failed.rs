@@ -85,6 +85,11 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
         F::Mirrored(_) => (codes::MIRROR, "add `--mirror` with that place; if it is lost, name another"),
         F::Used(_) => (codes::NO_RUN, "make a new plan with `reissue plan`"),
         F::Illegal { .. } => (codes::LOG, "do not go on; run `reissue audit verify` and compare with a copy"),
+        F::Halt(Halt::Store { code, .. }) if code.contains("Deleted") => (
+            codes::STORE,
+            "recover the deleted secret `reissue-probe` in that vault (`az keyvault secret recover`), then \
+             `reissue apply --resume`",
+        ),
         F::Halt(Halt::Store { .. }) => (
             codes::STORE,
             "grant this identity the right to set secrets there, then `reissue apply --resume`",

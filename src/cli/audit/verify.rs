@@ -1,5 +1,6 @@
 //! `reissue audit verify`: one judgement, with exit codes of its own.
 
+use super::keepers::KeeperArguments;
 use crate::cli::codes;
 use crate::cli::error::Failure;
 use crate::cli::exit::AuditCode;
@@ -8,9 +9,11 @@ use crate::cli::{ExitCode, Session};
 use crate::domain::id::Digest;
 use crate::domain::text::{Text, count};
 use crate::env::Disk;
+use crate::trail::anchors::Kind;
 use crate::trail::export::{BUNDLE_BYTES_MAX, Unpacked, unpack};
 use crate::trail::verify::{
-    Anchor, Check, CheckResult, Finding, Outcome, Report, Trust, Verdict, keys_of, verify,
+    Anchor, AnchorRow, AnchorState, Check, CheckResult, Finding, Outcome, Report, Trust, Verdict, keys_of,
+    verify,
 };
 use crate::trail::{Folder, Home, LogKey, VerifierKey};
 use serde::Serialize;
@@ -50,6 +53,8 @@ pub(in crate::cli) struct LogArguments {
     /// A checkpoint of this log that was kept elsewhere; may be given several times
     #[arg(long = "anchor", value_name = "FILE")]
     anchors: Vec<PathBuf>,
+    #[command(flatten)]
+    keepers: KeeperArguments,
 }
 
 /// What is judged, and where its key is from.
@@ -95,14 +100,14 @@ fn unjudged(failure: Failure) -> Failure {
     Failure { code: codes::NO_VERDICT, state: "nothing was judged, nothing was changed".into(), ..failure }
 }
 
-pub(in crate::cli) fn case(arguments: &LogArguments, session: &Session) -> Result<Case, Failure> {
+pub(in crate::cli) fn case(arguments: &LogArguments, session: &mut Session) -> Result<Case, Failure> {
     let given = arguments.key.as_deref().map(parse_key).transpose()?;
     let roster = arguments.roster.as_deref().map(parse_roster).transpose()?;
     if let (Some(bundle), Some(key)) = (&arguments.bundle, &given) {
         let Unpacked { disk, folder } = unpack_file(session, bundle)?;
         let keys = keys(&disk, &folder, key)?;
-        let anchors = arguments.anchors.iter().map(|path| read_anchor(session, path, &keys));
-        let trust = Trust { key: key.clone(), roster, anchors: anchors.collect::<Result<_, _>>()? };
+        // Nothing that was named lies in the bundle.
+        let trust = trust(arguments, session, (key.clone(), &keys, roster), None)?;
         return Ok(Case { disk, folder, trust, key_from: "given" });
     }
     let (folder, key, key_from, roster) = match (&arguments.folder, given) {
@@ -123,12 +128,25 @@ pub(in crate::cli) fn case(arguments: &LogArguments, session: &Session) -> Resul
     };
     let disk = session.env.disk.clone();
     let keys = keys(&disk, &folder, &key)?;
-    let anchor = |path: &PathBuf| match path.starts_with(folder.root()) {
+    let trust = trust(arguments, session, (key, &keys, roster), Some(folder.root()))?;
+    Ok(Case { disk, folder, trust, key_from })
+}
+
+/// What the log is held against. Nothing may be from the log's own folder.
+fn trust(
+    arguments: &LogArguments,
+    session: &mut Session,
+    (key, keys, roster): (VerifierKey, &[VerifierKey], Option<Digest>),
+    log: Option<&Path>,
+) -> Result<Trust, Failure> {
+    let anchor = |path: &PathBuf| match log.is_some_and(|log| path.starts_with(log)) {
         true => Err(inside(path)),
-        false => read_anchor(session, path, &keys),
+        false => read_anchor(session, path, keys),
     };
-    let anchors = arguments.anchors.iter().map(anchor).collect::<Result<_, _>>()?;
-    Ok(Case { disk, folder, trust: Trust { key, roster, anchors }, key_from })
+    let mut anchors = arguments.anchors.iter().map(anchor).collect::<Result<Vec<_>, _>>()?;
+    let (keepers, of_repositories) = arguments.keepers.read(session, &key, keys, log)?;
+    anchors.extend(of_repositories);
+    Ok(Trust { key, roster, anchors, keepers })
 }
 
 /// A bundle, unpacked into memory.
@@ -162,7 +180,7 @@ fn parse_roster(text: &str) -> Result<Digest, Failure> {
 }
 
 /// Whoever can rewrite the log can rewrite this too.
-fn inside(path: &Path) -> Failure {
+pub(super) fn inside(path: &Path) -> Failure {
     let next = "give a copy that was kept where the log's writer cannot change it";
     Failure::new(codes::NO_VERDICT, "an anchor out of the log's own folder proves nothing", next).at(path)
 }
@@ -200,7 +218,8 @@ struct VerdictObject<'a> {
 }
 
 fn objects(report: &Report, out: &mut Output) {
-    let Report { anchored, checks, findings, root, runs, signed, size, verdict } = report;
+    let Report { anchored, anchors, checks, findings, root, runs, signed, size, verdict } = report;
+    anchors.iter().for_each(|anchor| out.object("audit_anchor", anchor));
     checks.iter().for_each(|check| out.object("audit_check", check));
     findings.iter().for_each(|finding| out.object("audit_finding", finding));
     let object = VerdictObject {
@@ -217,7 +236,7 @@ fn objects(report: &Report, out: &mut Output) {
 }
 
 fn show(case: &Case, report: &Report, out: &mut Output) {
-    let Report { anchored, checks, findings, root, runs, signed, size, verdict } = report;
+    let Report { anchored, anchors, checks, findings, root, runs, signed, size, verdict } = report;
     let folder = Text::<300>::lossy(&case.folder.root().to_string_lossy());
     out.line(&format!(
         "The log in {folder}: {}, {}, {} signed.",
@@ -242,6 +261,7 @@ fn show(case: &Case, report: &Report, out: &mut Output) {
             if *outcome == Outcome::NotDone { "" } else { about }
         ));
     }
+    show_anchors(anchors, out);
     let mut advice = "";
     for Finding { check, severity, line, byte, what, why, act } in findings {
         if advice != *why {
@@ -259,12 +279,34 @@ fn show(case: &Case, report: &Report, out: &mut Output) {
     out.line(&format!("Next: {}.", next(*verdict)));
 }
 
+/// Each kind of anchor, the missing ones too.
+fn show_anchors(rows: &[AnchorRow], out: &mut Output) {
+    out.line("\nAnchors, by who remembers the log:");
+    for AnchorRow { kind, state, size, time, why } in rows {
+        let name = match kind {
+            Kind::Approvals => "approvers",
+            Kind::Kept => "copy kept",
+            Kind::Git => "git",
+            Kind::Stamp => "time stamp",
+            Kind::Witness => "witness",
+            Kind::Blob => "blob",
+        };
+        let covers = size.map(|n| count(n, "line", "lines")).unwrap_or_default();
+        let at = time.map(|t| format!(", at {}", t.short())).unwrap_or_default();
+        out.line(&match state {
+            AnchorState::Holds => format!("  {name:<13}holds for {covers}: {why}{at}"),
+            AnchorState::Recorded => format!("  {name:<13}recorded for {covers}, NOT CHECKED: {why}"),
+            AnchorState::Missing => format!("  {name:<13}none"),
+        });
+    }
+}
+
 fn next(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Intact => "nothing; keep this checkpoint where the log is not",
         Verdict::NotAnchored => {
-            "verify with `--anchor FILE`, a checkpoint that somebody keeps elsewhere; if nobody does, copy \
-             `checkpoints/checkpoint` away now"
+            "verify with what others have: `--anchor FILE`, `--anchor-git DIR`, `--witness-vkey VKEY` or `--tsa-ca FILE`; \
+             if nobody has anything, have it anchored now with `reissue audit anchor`"
         }
         Verdict::Incomplete => "see `reissue status`; `reissue apply --resume` goes on; then verify again",
         Verdict::Tampered => {

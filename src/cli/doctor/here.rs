@@ -81,7 +81,8 @@ fn log(session: &Session, home: &Home) -> Check {
             );
         }
     };
-    let trust = Trust { key, roster: Some(home.install.roster), anchors: Vec::new() };
+    let trust =
+        Trust { key, roster: Some(home.install.roster), anchors: Vec::new(), keepers: Default::default() };
     match verify(&session.env.disk, &home.log(), &trust) {
         Err(e) => Check::missing("log", e.to_string(), todo),
         Ok(Report { verdict: Verdict::Tampered, size, .. }) => Check::missing(

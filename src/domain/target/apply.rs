@@ -75,6 +75,7 @@ impl TargetState {
         self.epoch = epoch;
         for (step, state) in self.plan.steps.iter().zip(&mut self.steps) {
             if state.forward.status == Status::Intended {
+                state.forward.was_in_doubt |= step.verb.writes();
                 state.forward.status = if step.verb.writes() { Status::InDoubt } else { Status::Idle };
             }
             // Reading begins again, and so does the patience with it: the time between was not ours.
@@ -229,6 +230,7 @@ impl TargetState {
         if course.status != Status::Intended || course.attempts != e.attempt {
             return Err("there is no such attempt under way");
         }
+        course.was_in_doubt |= e.fault.happened == Happened::Unknown;
         course.status = match (e.fault.happened, e.retry_at) {
             (Happened::Unknown, _) => Status::InDoubt,
             (Happened::No, Some(at)) => Status::RetryAt(at),

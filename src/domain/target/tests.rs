@@ -269,6 +269,29 @@ fn nothing_is_retired_without_recheck_and_hold() {
     assert!(state.apply(&retire.into(), now).is_err());
 }
 
+/// The answer to a removal was lost, a replica that lagged still showed the old secret, and the next
+/// try was refused: whoever restores the old value now gives consumers a dead credential.
+#[test]
+fn what_was_perhaps_retired_is_never_restored() {
+    let mut world = World::new(false);
+    let retire = |next: Next| matches!(next, Next::Act(Act { step: 6, .. }));
+    while !retire(world.state.next(world.now)) {
+        world.turn(7);
+    }
+    let (step, undo) = (6, false);
+    let fault = |happened| Fault { class: FaultClass::Refused, code: Text::lossy("x"), happened };
+    let intent = |attempt| StepIntent { attempt, request: Text::lossy("r"), step, undo };
+    let failed =
+        |attempt, happened| StepFailed { attempt, fault: fault(happened), retry_at: None, step, undo };
+    world.record(intent(1).into());
+    world.record(failed(1, Happened::Unknown).into());
+    assert!(world.state.past_no_return());
+    world.record(StepLooked { attempt: 1, sighting: Sighting::Absent, step, undo }.into());
+    world.record(intent(2).into());
+    world.record(failed(2, Happened::No).into());
+    assert!(matches!(world.state.next(world.now), Next::Record(Event::TargetStuck(_))));
+}
+
 #[test]
 fn a_reject_parks_the_target_until_the_phase_opens_again() {
     let mut world = World::new(false);

@@ -2,6 +2,7 @@
 //! as a whole: absolute names, `..`, links, devices, doubled names, more bytes than allowed.
 
 use super::super::Folder;
+use super::super::anchors::Kind;
 use super::super::objects::OBJECT_BYTES_MAX;
 use super::BUNDLE_BYTES_MAX;
 use crate::env::{Disk, DiskError, MemoryDisk};
@@ -56,6 +57,7 @@ fn is_ours(name: &str) -> bool {
         Some(("checkpoints", rest)) => {
             rest == "checkpoint" || super::super::Checkpoint::size_of_name(rest).is_some()
         }
+        Some(("anchors", rest)) => Kind::of_name(rest).is_some(),
         Some(("objects", rest)) => rest.strip_prefix("sha256-").is_some_and(|d| digits(d, 64)),
         Some(_) => false,
     }

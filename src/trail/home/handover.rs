@@ -62,7 +62,11 @@ impl Found {
             disk.write_atomic(&folder.root().join(name), bytes)?;
         }
         let disk: Arc<dyn Disk> = Arc::new(disk);
-        let report = verify(&disk, &folder, &Trust { key, roster: Some(roster), anchors: Vec::new() })?;
+        let report = verify(
+            &disk,
+            &folder,
+            &Trust { key, roster: Some(roster), anchors: Vec::new(), keepers: Default::default() },
+        )?;
         if report.verdict == Verdict::Tampered {
             let worst = report.findings.iter().find(|f| f.severity == Severity::Tampered);
             return Err(HandoverError::Forged(worst.map(ToString::to_string).unwrap_or_default()));

@@ -1,6 +1,7 @@
 //! Heads of the log that somebody knows: signers of approvals, and whoever keeps an anchor. Each
 //! must be met when the log is read.
 
+use super::super::anchors::Kind;
 use super::super::checkpoint::{Checkpoint, CheckpointError};
 use super::super::lines::{Lines, Piece};
 use super::super::merkle::Hash;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 /// A head of the log that is kept elsewhere: with an approver, in a repository, on paper.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anchor {
+    pub kind: Kind,
     /// Where it is kept, for people: `git tag audit-41`.
     pub name: Text<128>,
     pub origin: Text<200>,
@@ -39,31 +41,41 @@ impl Anchor {
         time: Option<Timestamp>,
     ) -> Result<Self, CheckpointError> {
         let Checkpoint { origin, size, root } = Checkpoint::open(note, key)?;
-        Ok(Self { name: Text::lossy(name), origin: Text::lossy(&origin), root, size, time })
+        let kind = Kind::Kept;
+        Ok(Self { kind, name: Text::lossy(name), origin: Text::lossy(&origin), root, size, time })
     }
 
     /// The head that the signer of an approval saw. The caller has verified the signature.
     pub fn from_statement(name: &str, statement: &Statement) -> Self {
         let head = &statement.log_head;
         let origin = head.origin.clone();
-        Self { name: Text::lossy(name), origin, root: head.root.0, size: head.size, time: None }
+        let (kind, name) = (Kind::Kept, Text::lossy(name));
+        Self { kind, name, origin, root: head.root.0, size: head.size, time: None }
     }
 }
 
 /// A head, and who knows it.
 pub(super) struct Known {
-    pub(super) check: Check,
+    pub(super) kind: Kind,
     pub(super) who: String,
     pub(super) root: Hash,
     pub(super) time: Option<Timestamp>,
+    /// Whether it anchors the log, or must only be met.
+    pub(super) counts: bool,
 }
 
-/// Heads by size, and the objects that lines refer to as approvals.
+impl Known {
+    pub(super) fn check(&self) -> Check {
+        if self.kind == Kind::Approvals { Check::Approvals } else { Check::Anchors }
+    }
+}
+
+/// Heads by size.
 #[derive(Default)]
 pub(super) struct Heads(pub(super) BTreeMap<u64, Vec<Known>>);
 
 impl Heads {
-    fn add(&mut self, size: u64, known: Known) {
+    pub(super) fn add(&mut self, size: u64, known: Known) {
         // The head before the first line says nothing.
         if size > 0 {
             self.0.entry(size).or_default().push(known);
@@ -80,14 +92,14 @@ pub(super) fn collect(
 ) -> Result<Heads, VerifyError> {
     let mut heads = Heads::default();
     for anchor in &trust.anchors {
-        let Anchor { name, origin, root, size, time } = anchor;
+        let Anchor { kind, name, origin, root, size, time } = anchor;
         if origin.as_str() != trust.key.name() {
             let what = format!("the anchor {name:?} is of another log, {origin:?}");
             found.tampered(Check::Anchors, None, &what, super::report::NOT_OURS);
             continue;
         }
         let who = format!("the anchor {name:?}");
-        heads.add(*size, Known { check: Check::Anchors, who, root: *root, time: *time });
+        heads.add(*size, Known { kind: *kind, who, root: *root, time: *time, counts: true });
     }
     if !regular(disk.as_ref(), &folder.events(), found)? {
         return Ok(heads);
@@ -107,7 +119,7 @@ pub(super) fn collect(
 fn add_signer(heads: &mut Heads, statement: &Statement, what: &str) {
     let head = &statement.log_head;
     let who = format!("{}, who signed {what},", statement.approver);
-    heads.add(head.size, Known { check: Check::Approvals, who, root: head.root.0, time: None });
+    heads.add(head.size, Known { kind: Kind::Approvals, who, root: head.root.0, time: None, counts: false });
 }
 
 /// Every object that a line refers to; for statements, with the line.

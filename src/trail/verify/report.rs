@@ -1,7 +1,9 @@
 //! What verifying found: one result per check, the findings, and one verdict.
 
+use super::super::anchors::Kind;
 use super::super::lines::Place;
 use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -109,6 +111,22 @@ pub(super) const UNFINISHED: Advice = Advice(
 pub(super) const LEFTOVER: Advice =
     Advice("A crash leaves such things, and so does somebody who removed lines.", "Compare with a copy.");
 
+/// An anchor by somebody whom the verifier does not believe.
+pub(super) const NOT_BELIEVED: Advice = Advice(
+    "An anchor counts only if the verifier believes who made it.",
+    "Give the authority's or the witness's key that was agreed on, or ask where this anchor is from.",
+);
+/// An anchor that is not where the log says it is.
+pub(super) const UNFOUND: Advice = Advice(
+    "A repository that is behind lacks it, and so does one whose history was rewritten.",
+    "Fetch the branch and verify again; if the commit is still not there, compare with other clones.",
+);
+/// Nothing but the log's own folder shows that the log is whole.
+pub(super) const CAN_BE_TAKEN_AWAY: Advice = Advice(
+    "Whoever cuts the log's end can take away the later anchors that lie in its folder.",
+    "Ask the witness for the newest checkpoint it cosigned, or bring one with `--anchor` or `--anchor-git`.",
+);
+
 /// Findings by check.
 #[derive(Default)]
 pub(super) struct Findings {
@@ -169,14 +187,16 @@ impl Findings {
             };
             CheckResult { check, findings, outcome }
         });
-        let Facts { anchored, root, runs, signed, size } = facts;
-        Report { anchored, checks: checks.to_vec(), findings: self.found, root, runs, signed, size, verdict }
+        let Facts { anchored, anchors, root, runs, signed, size } = facts;
+        let (checks, findings) = (checks.to_vec(), self.found);
+        Report { anchored, anchors, checks, findings, root, runs, signed, size, verdict }
     }
 }
 
 /// What is known of the log in the end.
 pub(super) struct Facts {
     pub(super) anchored: Option<u64>,
+    pub(super) anchors: Vec<AnchorRow>,
     pub(super) root: String,
     pub(super) runs: u64,
     pub(super) signed: u64,
@@ -236,12 +256,41 @@ impl Verdict {
     }
 }
 
+/// Whether there is an anchor of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnchorState {
+    Missing,
+    /// The log's folder says that there is one; it was not, or could not be, judged.
+    Recorded,
+    /// It is of this log, by somebody whom the verifier believes.
+    Holds,
+}
+
+/// The best anchor of one kind, or that there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AnchorRow {
+    #[serde(rename = "keeper")]
+    pub kind: Kind,
+    pub state: AnchorState,
+    /// Lines that it covers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// When it was there, as its keeper says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<Timestamp>,
+    /// Who keeps it; or why it was not judged.
+    pub why: Text<300>,
+}
+
 /// Everything that verifying tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Lines that a head kept elsewhere covers; absent without such a head.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anchored: Option<u64>,
+    /// One row per kind, so that a missing one is named.
+    pub anchors: Vec<AnchorRow>,
     pub checks: Vec<CheckResult>,
     pub findings: Vec<Finding>,
     /// Root over all lines, in hexadecimal.

@@ -1,15 +1,19 @@
 //! The second reading: every line, its place in the chain, and the heads that are due at its end.
 
+use super::super::anchors::Kind;
 use super::super::chain::Chain;
 use super::super::checkpoint::{Checkpoint, CheckpointError};
 use super::super::lines::{Lines, Piece, Place};
 use super::super::note::NOTE_BYTES_MAX;
 use super::super::{Folder, Objects, VerifierKey};
+use super::anchors::Rows;
 use super::files::{Files, regular};
 use super::heads::{Heads, Known};
 use super::keys::Keys;
 use super::records::Records;
-use super::report::{CHANGED, Check, Facts, Findings, NOT_OURS, Report, Severity, UNFINISHED};
+use super::report::{
+    CAN_BE_TAKEN_AWAY, CHANGED, Check, Facts, Findings, NOT_OURS, Report, Severity, UNFINISHED,
+};
 use super::runs::Runs;
 use super::{Trust, VerifyError};
 use crate::domain::event::{Event, Line};
@@ -37,11 +41,14 @@ pub(super) struct Bench<'a> {
 /// The judge while reading.
 pub(super) struct Scan<'a> {
     anchored: Option<u64>,
+    /// As far as an anchor covers that does not lie in the log's own folder.
+    elsewhere: Option<u64>,
     bench: Bench<'a>,
     chain: Chain,
     due: usize,
     heads: Heads,
     records: Records,
+    rows: Rows,
     runs: Runs,
     signed: u64,
     /// How far line numbers are off since the last break: one break is one finding.
@@ -56,18 +63,20 @@ impl<'a> Scan<'a> {
         disk: Arc<dyn Disk>,
         folder: Folder,
         trust: &'a Trust,
-        (keys, files, heads): (Keys, Files, Heads),
+        (keys, files, heads, rows): (Keys, Files, Heads, Rows),
         found: Findings,
     ) -> Self {
         let objects = Objects::new(disk.clone(), &folder);
         let bench = Bench { disk, folder, objects, trust, keys, found, checkpoints: files.checkpoints };
         Self {
             anchored: None,
+            elsewhere: None,
             bench,
             chain: Chain::default(),
             due: 0,
             heads,
             records: Records::default(),
+            rows,
             runs: Runs::default(),
             signed: 0,
             skew: 0,
@@ -166,13 +175,22 @@ impl<'a> Scan<'a> {
                 }
             }
         }
-        for Known { check, who, root: known, time } in self.heads.0.remove(&size).unwrap_or_default() {
-            if known != root {
+        for known in self.heads.0.remove(&size).unwrap_or_default() {
+            let (check, Known { kind, who, root: seen, time, counts }) = (known.check(), known);
+            if seen != root {
                 let what = format!("{who} saw other first {size} lines than these");
                 self.bench.found.tampered(check, Some(place), &what, CHANGED);
-            } else if check == Check::Anchors {
+                continue;
+            }
+            self.anchor_time(place, &who, time);
+            if counts {
                 self.anchored = self.anchored.max(Some(size));
-                self.anchor_time(place, &who, time);
+            }
+            if counts && kind.is_from_elsewhere() {
+                self.elsewhere = self.elsewhere.max(Some(size));
+            }
+            if counts || kind == Kind::Approvals {
+                self.rows.holds(kind, size, &who, time);
             }
         }
         Ok(())
@@ -250,12 +268,16 @@ impl<'a> Scan<'a> {
             self.bench.found.tampered(Check::Checkpoints, None, &what, CHANGED);
         }
         for (beyond, known) in std::mem::take(&mut self.heads.0) {
-            for Known { check, who, .. } in known {
-                let what = format!("{who} saw {beyond} lines, but there are {size}: the log was cut");
-                self.bench.found.tampered(check, None, &what, CHANGED);
+            for known in known {
+                let what = format!("{} saw {beyond} lines, but there are {size}: the log was cut", known.who);
+                self.bench.found.tampered(known.check(), None, &what, CHANGED);
             }
         }
         self.newest()?;
+        if self.anchored == Some(size) && self.elsewhere != Some(size) {
+            let what = "all lines are anchored, but only by what lies in the log's own folder";
+            self.bench.found.add(Check::Anchors, Severity::Note, None, what, CAN_BE_TAKEN_AWAY);
+        }
         self.runs.end(&mut self.bench);
         if !self.closed {
             let what = "the last line is not log.closed: a writer is still at work, or died";
@@ -302,6 +324,7 @@ impl<'a> Scan<'a> {
         let root = hex(&self.chain.tree().root());
         let facts = Facts {
             anchored: self.anchored,
+            anchors: self.rows.into_vec(),
             root,
             runs: self.runs.begun(),
             signed: self.signed,
