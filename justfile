@@ -32,6 +32,10 @@ sim-many seeds first="0":
 bent:
     cargo test --features bent --test bent -- --nocapture
 
+# the report in a browser: headings, keyboard, axe, print, hostile names; pictures in target/browser/pictures
+browser:
+    sh tests/browser/run.sh
+
 # official clients against the lab (add --with-az for azure-cli)
 clients *flags:
     sh tests/clients/run.sh {{flags}}

@@ -3,6 +3,7 @@
 
 pub mod approval;
 pub mod approved;
+pub mod corroborate;
 pub mod credential;
 pub mod drift;
 pub mod event;

@@ -11,6 +11,7 @@
 mod approvals;
 mod credential;
 pub mod csv;
+mod deeds;
 pub mod html;
 mod integrity;
 pub mod json;
@@ -24,6 +25,7 @@ mod target;
 mod trouble;
 pub mod words;
 
+pub use deeds::Deeds;
 pub use model::Model;
 
 use crate::domain::id::RunId;
@@ -104,13 +106,28 @@ pub fn siem(
     folder: &Folder,
     trust: &Trust,
     run: Option<&RunId>,
+    schema: ocsf::Schema,
 ) -> Result<Result<String, Refusal>, ReportError> {
     let report = verify(disk, folder, trust)?;
     if report.verdict == Verdict::Tampered {
         return Ok(Err(Refusal { report, key: trust.key.clone() }));
     }
     let record = Record::read(disk, folder, run)?;
-    Ok(Ok(harmless(ocsf::lines(&record, trust.key.name()))))
+    Ok(Ok(harmless(ocsf::lines(&record, trust.key.name(), schema))))
+}
+
+/// Judges the log and gathers what one run, and every other, changed in the directory.
+pub fn deeds(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    trust: &Trust,
+    run: Option<&RunId>,
+) -> Result<Result<Deeds, Refusal>, ReportError> {
+    let report = verify(disk, folder, trust)?;
+    if report.verdict == Verdict::Tampered {
+        return Ok(Err(Refusal { report, key: trust.key.clone() }));
+    }
+    Ok(Ok(Deeds::of(disk, folder, &Record::read(disk, folder, run)?)?))
 }
 
 /// What is shown is free of characters that change how text is read: controls, and those that

@@ -109,6 +109,8 @@ fn after_the_run(desk: &mut Desk) {
         &["report", "--out", "reports-again", "--json"],
         &["audit", "export", "--out", "bundle.tar"],
         &["audit", "verify", "--bundle", "bundle.tar"],
+        &["audit", "corroborate", "--lab", "lab"],
+        &["audit", "corroborate", "latest", "--lab", "lab", "--json"],
         &["confirm", "latest", "t1", "--consumer", "payroll-worker", "--by", "kim", "--how", "x"],
         &["apply", "2.jsonl", "--operator", "op", "--lab", "lab"],
         &["show", "lab/operator.json"],

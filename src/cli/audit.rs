@@ -1,6 +1,8 @@
-//! `reissue audit`: judge the log offline, or read it; have it anchored. None needs a tenant or a lock.
+//! `reissue audit`: judge the log offline, read it, have it anchored, or hold it against the tenant's own.
+//! Only the last needs a tenant; none takes a lock.
 
 mod anchor;
+mod corroborate;
 mod export;
 mod keepers;
 mod show;
@@ -27,6 +29,9 @@ enum Command {
     Export(export::Arguments),
     /// Read the log: what happened, when, by whom
     Show(show::Arguments),
+    /// Hold a run against the tenant's own audit log, one to one; changes nothing
+    #[command(after_help = corroborate::AFTER_HELP)]
+    Corroborate(corroborate::Arguments),
 }
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
@@ -35,5 +40,6 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         Command::Anchor(arguments) => anchor::run(&arguments, session),
         Command::Export(arguments) => export::run(&arguments, session),
         Command::Show(arguments) => show::run(&arguments, session),
+        Command::Corroborate(arguments) => corroborate::run(&arguments, session),
     }
 }

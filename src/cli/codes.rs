@@ -124,6 +124,9 @@ codes! { GENERAL:
         "A witness, a time stamping authority or a repository did not take it, or what it answered does not hold. If it \
          knows another log of this name, or more of it than is here, the log was rewritten or cut: that is what anchors \
          are for. The log itself was not touched."
+    NO_AUDITS "RI032" Error "The tenant's own audit log cannot be read"
+        "`audit corroborate` reads directoryAudits: the application permission AuditLog.Read.All, or the role Reports \
+         Reader for a person, and in the tenant a premium licence. Nothing was compared, nothing was changed."
 }
 
 /// All entries, in the order of their codes.

@@ -7,6 +7,7 @@ use super::error::Failure;
 use super::{ExitCode, Session};
 use crate::domain::id::{IdError, RunId};
 use crate::domain::text::count;
+use crate::report::ocsf::Schema;
 use crate::report::{self, Judged, Model, Refusal, ReportError, csv, html, json};
 use crate::trail::verify::Verdict;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,9 @@ pub(super) struct Arguments {
     /// Only this format
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Only events for a SIEM, by this version of OCSF
+    #[arg(long, value_name = "VERSION", value_enum, conflicts_with = "format")]
+    ocsf: Option<Ocsf>,
     #[command(flatten)]
     log: LogArguments,
 }
@@ -42,11 +46,31 @@ enum Format {
     Ocsf,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Ocsf {
+    /// 1.8.0
+    #[value(name = "1.8")]
+    V1_8,
+    /// 1.9.0, as it was developed by July 2026: credentials come and go in User Management
+    #[value(name = "1.9")]
+    V1_9,
+}
+
+impl From<Ocsf> for Schema {
+    fn from(version: Ocsf) -> Self {
+        match version {
+            Ocsf::V1_8 => Schema::V1_8,
+            Ocsf::V1_9 => Schema::V1_9,
+        }
+    }
+}
+
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let case = case(&arguments.log, session)?;
     let run = run_id(&arguments.run)?;
-    if arguments.format == Some(Format::Ocsf) {
-        return siem(&arguments, session, &case, run.as_ref());
+    let schema = arguments.ocsf.map(Schema::from);
+    if let Some(schema) = schema.or((arguments.format == Some(Format::Ocsf)).then_some(Schema::V1_8)) {
+        return siem(&arguments, session, &case, run.as_ref(), schema);
     }
     let judged = report::read(&case.disk, &case.folder, &case.trust, run.as_ref());
     let judged = judged.map_err(|e| failed(&case, &e))?;
@@ -80,8 +104,10 @@ fn siem(
     session: &mut Session,
     case: &Case,
     run: Option<&RunId>,
+    schema: Schema,
 ) -> Result<ExitCode, Failure> {
-    let judged = report::siem(&case.disk, &case.folder, &case.trust, run).map_err(|e| failed(case, &e))?;
+    let judged =
+        report::siem(&case.disk, &case.folder, &case.trust, run, schema).map_err(|e| failed(case, &e))?;
     let Ok(text) = judged else {
         session.out.line("TAMPERED: the log is not the one that was written; nothing was exported.");
         return Ok(ExitCode::Audit(code(Verdict::Tampered)));
@@ -128,7 +154,7 @@ pub(super) fn write(session: &Session, path: &Path, text: &str) -> Result<(), Fa
 
 /// What is written where.
 fn files(arguments: &Arguments, judged: &Judged) -> Result<Vec<(PathBuf, String)>, Failure> {
-    let Arguments { out, format, .. } = arguments;
+    let Arguments { run: _, out, format, ocsf: _, log: _ } = arguments;
     let by_name = match out.extension().and_then(|e| e.to_str()) {
         Some("html" | "htm") => Some(Format::Html),
         Some("csv") => Some(Format::Csv),

@@ -33,7 +33,7 @@ pub(super) use role_assignments::role_assignment;
 
 use super::answer::{Answer, Outcome};
 use super::ask::Ask;
-use super::audit::{Actor, Change};
+use super::audit::{self, Actor, Made};
 use super::directory::{Kind, Node, Object};
 use super::ledger::Write;
 use super::quota;
@@ -196,35 +196,18 @@ impl Call<'_> {
             caller: if self.caller.is_user { self.caller.oid.clone() } else { self.caller.app_id.clone() },
             operation: deed.operation.to_owned(),
             object: object.id.clone(),
-            key_id: deed.key_id,
+            key_id: deed.key_id.clone(),
         });
         let seen = at.after(self.state.options.lags.audit.draw(&self.state.random.stream("lab-lag-audit")));
         let (oid, name) = (self.caller.oid.clone(), self.caller.name.clone());
         let actor = if self.caller.is_user {
-            Actor::User { id: oid, name }
+            let user = self.state.newest(Kind::User, &oid);
+            Actor::User { upn: user.map(|u| u.text("userPrincipalName").to_owned()), id: oid, name }
         } else {
             Actor::App { app_id: self.caller.app_id.clone(), principal: oid, name }
         };
-        let (category, target_type) = match object.kind {
-            Kind::User => ("UserManagement", "User"),
-            Kind::ServicePrincipal => ("ApplicationManagement", "ServicePrincipal"),
-            Kind::RoleAssignment => ("RoleManagement", "Role"),
-            Kind::AppPolicy | Kind::TenantPolicy => ("Policy", "Policy"),
-            _ => ("ApplicationManagement", "Application"),
-        };
-        let row = Change {
-            id: format!("Directory_{}", self.state.new_trace_id()),
-            at,
-            seen,
-            activity: deed.activity.to_owned(),
-            category,
-            actor,
-            target_id: object.id.clone(),
-            target_name: object.text("displayName").to_owned(),
-            target_type,
-            properties: deed.properties,
-            correlation: self.state.new_trace_id(),
-        };
-        self.state.audit.change(row);
+        let ids = [self.state.new_trace_id(), self.state.new_trace_id()];
+        let Deed { activity, properties, .. } = deed;
+        audit::record(self.state, object, Made { activity, actor, properties, ids, seen });
     }
 }

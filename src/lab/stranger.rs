@@ -1,6 +1,7 @@
 //! Other people with rights, who change things meanwhile: another administrator who adds, removes,
 //! disables, deletes, in the directory and in a vault; an attacker who makes a credential of his own.
 
+use super::audit::{self, Actor, Made};
 use super::credential::{Key, Password, base64_std, sha1};
 use super::directory::{Kind, Object};
 use super::graph::{DEFAULT_LIFE, new_value};
@@ -9,6 +10,7 @@ use super::ledger::Write;
 use super::people::{AttackerSpec, add_attacker};
 use super::state::State;
 use super::vault::model::{Attributes, Bin};
+use crate::domain::id::ObjectId;
 use crate::domain::time::Timestamp;
 use std::time::Duration;
 
@@ -28,6 +30,9 @@ pub(super) enum VaultIntent {
     Disables,
     Writes,
 }
+
+/// The object id of whoever the tenant's log names for what strangers do.
+const ANOTHER_ADMINISTRATOR: &str = "5eae0000-0000-4000-8000-0000000000ad";
 
 /// A change that a stranger will make.
 pub(super) enum Errand {
@@ -149,7 +154,34 @@ fn in_directory(state: &mut State, intent: Intent, mut object: Object) {
     };
     let Some((operation, fault, key_id)) = changed else { return };
     told(state, operation, fault, &object.id, key_id);
+    logged(state, operation, &object);
     state.write(object);
+}
+
+/// The tenant's own log names them too, as late as everybody. Their ids and lags are drawn apart, so
+/// that other people's rows do not change with them.
+fn logged(state: &mut State, operation: &str, object: &Object) {
+    let activity = match (operation, object.kind) {
+        ("disable", Kind::Application) => "Update application",
+        ("disable", _) => "Update service principal",
+        ("delete", Kind::Application) => "Delete application",
+        ("delete", _) => "Remove service principal",
+        (_, Kind::Application) => "Update application \u{2013} Certificates and secrets management ",
+        ("removeCredential", _) => "Remove service principal credentials",
+        _ => "Add service principal credentials",
+    };
+    let stream = state.random.stream("lab-stranger-audit");
+    let seen = state.now().after(state.options.lags.audit.draw(&stream));
+    let ids = [stream.bytes(), stream.bytes()].map(|b| ObjectId::from_random(b).to_string());
+    let actor = Actor::User {
+        id: ANOTHER_ADMINISTRATOR.into(),
+        name: "Another Administrator".into(),
+        upn: Some(format!(
+            "another.administrator@{}",
+            state.options.domains.first().map_or("lab.test", |d| d)
+        )),
+    };
+    audit::record(state, object, Made { activity, actor, properties: Vec::new(), ids, seen });
 }
 
 fn told(state: &mut State, operation: &str, fault: &str, object: &str, key_id: Option<String>) {
@@ -226,6 +258,7 @@ fn delete(state: &mut State, object: Object) {
     told(state, "delete", "stranger_deletes", &object.id, None);
     for mut object in both {
         object.deleted = Some(now);
+        logged(state, "delete", &object);
         state.write(object);
     }
 }

@@ -62,7 +62,7 @@ pub fn refusal(refusal: &Refusal) -> String {
                 tbody {
                     @for f in &report.findings {
                         tr {
-                            td { (format!("{:?}", f.check).to_lowercase()) }
+                            th scope="row" { (format!("{:?}", f.check).to_lowercase()) }
                             td { @if let Some(line) = f.line { (line) } }
                             td { (f.what) ". " (f.why) }
                             td { (f.act) }

@@ -1,18 +1,37 @@
-//! The run as OCSF 1.8.0 events (schema.ocsf.io), one JSON object a line, for a SIEM. Intents and
-//! the log's own housekeeping are left out: the log stays the record, this is a view of it.
+//! The run as OCSF events (schema.ocsf.io), one JSON object a line, for a SIEM. Intents and the log's
+//! own housekeeping are left out: the log stays the record, this is a view of it.
+//!
+//! 1.8.0 has no class for a credential that comes or goes: an API call tells it. 1.9 has
+//! User Management, and deprecates Account Change. What each version asks for is written down in
+//! `tests/ocsf/`, and every event is held against it.
 
 use super::record::Record;
 use super::words;
+use crate::domain::credential::CredentialRef;
 use crate::domain::event::{Decision, Event, Sighting};
 use crate::domain::id::hex;
 use crate::domain::observation::ObjectRole;
 use crate::domain::plan::PlannedTarget;
-use crate::domain::step::{Effect, Proof};
+use crate::domain::step::{Effect, Keeper, Proof};
 use crate::trail::reader::Read;
 use serde_json::{Value, json};
 
 /// The version of the schema.
-pub const SCHEMA: &str = "1.8.0";
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schema {
+    V1_8,
+    /// Not seen released: the schema's main line as of July 2026.
+    V1_9,
+}
+
+impl Schema {
+    pub fn version(self) -> &'static str {
+        match self {
+            Schema::V1_8 => "1.8.0",
+            Schema::V1_9 => "1.9.0-dev",
+        }
+    }
+}
 
 /// What an event is in OCSF.
 struct Sort {
@@ -25,6 +44,7 @@ struct Sort {
 
 const ACCOUNT_CHANGE: (u32, &str) = (3001, "Account Change");
 const AUTHENTICATION: (u32, &str) = (3002, "Authentication");
+const USER: (u32, &str) = (3007, "User Management");
 const ENTITY: (u32, &str) = (3004, "Entity Management");
 const LIFECYCLE: (u32, &str) = (6002, "Application Lifecycle");
 const API: (u32, &str) = (6003, "API Activity");
@@ -37,12 +57,12 @@ fn refused(sort: Sort) -> Sort {
     Sort { success: false, ..sort }
 }
 
-pub(super) fn lines(record: &Record, origin: &str) -> String {
+pub(super) fn lines(record: &Record, origin: &str, schema: Schema) -> String {
     let own = record.lines.iter().filter(|r| r.line.run.as_ref() == Some(&record.run));
-    own.filter_map(|read| event(record, origin, read)).map(|value| format!("{value}\n")).collect()
+    own.filter_map(|read| event(record, origin, read, schema)).map(|value| format!("{value}\n")).collect()
 }
 
-fn event(record: &Record, origin: &str, read: &Read) -> Option<Value> {
+fn event(record: &Record, origin: &str, read: &Read, schema: Schema) -> Option<Value> {
     let line = &read.line;
     let target = line.target.and_then(|id| record.plan.changes().find(|t| t.id == id));
     let is_user = target.is_some_and(|t| t.observation.object(ObjectRole::User).is_some());
@@ -54,35 +74,70 @@ fn event(record: &Record, origin: &str, read: &Read) -> Option<Value> {
         },
         Event::RunStarted(_) => sort(LIFECYCLE, 3, "Start"),
         Event::RunFinished(_) => sort(LIFECYCLE, 4, "Stop"),
-        Event::StepDone(e) => of_effect(&e.effect, is_user)?,
-        Event::StepLooked(e) => match &e.sighting {
-            Sighting::Done { effect } => of_effect(effect, is_user)?,
-            Sighting::Absent | Sighting::Orphan { .. } => return None,
-        },
         Event::StepFailed(_) => refused(sort(API, 99, "Other")),
-        _ => return None,
+        other => of_effect(effect(other)?, is_user, schema)?,
     };
-    let mut value = base(record, origin, read, &sort);
+    let mut value = base(record, origin, read, &sort, schema);
     about(&mut value, record, &sort, &line.event, target);
     Some(value)
 }
 
-fn of_effect(effect: &Effect, is_user: bool) -> Option<Sort> {
+/// What a step left behind, done or found done.
+fn effect(event: &Event) -> Option<&Effect> {
+    match event {
+        Event::StepDone(e) => Some(&e.effect),
+        Event::StepLooked(e) => match &e.sighting {
+            Sighting::Done { effect } => Some(effect),
+            Sighting::Absent | Sighting::Orphan { .. } => None,
+        },
+        _ => None,
+    }
+}
+
+/// The credential that came, went, was tried or proved dead.
+fn credential(effect: &Effect) -> Option<&CredentialRef> {
+    match effect {
+        Effect::Minted { credential, .. }
+        | Effect::Attached { credential, .. }
+        | Effect::Retired { credential }
+        | Effect::Detached { credential }
+        | Effect::Discarded { credential }
+        | Effect::Verified { credential, .. }
+        | Effect::Rechecked { credential, .. } => Some(credential),
+        Effect::Proved { credential, .. } => credential.as_ref(),
+        _ => None,
+    }
+}
+
+fn of_effect(effect: &Effect, is_user: bool, schema: Schema) -> Option<Sort> {
+    let newer = schema == Schema::V1_9;
+    let account = |activity, newer_activity, name| match newer {
+        true => sort(USER, newer_activity, name),
+        false => sort(ACCOUNT_CHANGE, activity, name),
+    };
     Some(match effect {
+        // A key pair that is made in a vault is on no account yet.
+        Effect::Minted { keeper: Keeper::Store, .. } => sort(API, 1, "Create"),
+        Effect::Minted { .. } | Effect::Attached { .. } if newer => {
+            sort(USER, 18, "Add Programmatic Credentials")
+        }
         Effect::Minted { .. } | Effect::Attached { .. } => sort(API, 1, "Create"),
         Effect::Published { .. } | Effect::Delivered { .. } => sort(API, 1, "Create"),
         Effect::Restored { .. } => sort(API, 3, "Update"),
+        Effect::Retired { .. } | Effect::Detached { .. } | Effect::Discarded { .. } if newer => {
+            sort(USER, 19, "Remove Programmatic Credentials")
+        }
         Effect::Retired { .. } | Effect::Detached { .. } | Effect::Discarded { .. } => sort(API, 4, "Delete"),
         Effect::Verified { .. } | Effect::Rechecked { .. } => sort(AUTHENTICATION, 1, "Logon"),
         Effect::Proved { proof: Proof::Refused | Proof::RefusedNeverSeenAccepted, .. } => {
             refused(sort(AUTHENTICATION, 1, "Logon"))
         }
         Effect::Proved { .. } => sort(API, 2, "Read"),
-        Effect::Reset { .. } => sort(ACCOUNT_CHANGE, 4, "Password Reset"),
+        Effect::Reset { .. } => account(4, 9, "Password Reset"),
         Effect::Revoked { .. } => sort(AUTHENTICATION, 2, "Logoff"),
-        Effect::Blocked { .. } | Effect::Switched { .. } if is_user => sort(ACCOUNT_CHANGE, 5, "Disable"),
+        Effect::Blocked { .. } | Effect::Switched { .. } if is_user => account(5, 5, "Disable"),
         Effect::Blocked { .. } | Effect::Switched { .. } => sort(LIFECYCLE, 7, "Disable"),
-        Effect::Unblocked if is_user => sort(ACCOUNT_CHANGE, 2, "Enable"),
+        Effect::Unblocked if is_user => account(2, 4, "Enable"),
         Effect::Unblocked => sort(LIFECYCLE, 6, "Enable"),
         Effect::Rejected { .. } => refused(sort(API, 3, "Update")),
         Effect::Held { .. } | Effect::Snapshotted { .. } | Effect::Watched { .. } => return None,
@@ -90,7 +145,7 @@ fn of_effect(effect: &Effect, is_user: bool) -> Option<Sort> {
 }
 
 /// What every event has.
-fn base(record: &Record, origin: &str, read: &Read, sort: &Sort) -> Value {
+fn base(record: &Record, origin: &str, read: &Read, sort: &Sort, schema: Schema) -> Value {
     let (line, started) = (&read.line, &record.started);
     let Sort { class, class_name, activity, activity_name, success } = sort;
     let category = class / 1000;
@@ -105,7 +160,7 @@ fn base(record: &Record, origin: &str, read: &Read, sort: &Sort) -> Value {
         "time": line.time.unix_ms(),
         "message": words::event(&line.event),
         "metadata": {
-            "version": SCHEMA, "uid": format!("{origin}:{}", line.seq), "sequence": line.seq,
+            "version": schema.version(), "uid": format!("{origin}:{}", line.seq), "sequence": line.seq,
             "correlation_uid": record.run, "tenant_uid": record.opened.tenant, "log_name": "reissue.audit",
             "original_time": line.time,
             "product": { "name": "reissue", "vendor_name": "reissue", "version": record.opened.version },
@@ -127,9 +182,9 @@ fn about(value: &mut Value, record: &Record, sort: &Sort, event: &Event, target:
     let name = target.map_or("reissue", |t| t.name.as_str());
     let uid = target.map_or(record.run.as_str(), |t| t.subject.as_str());
     match sort.class {
-        3001 => value["user"] = json!({ "name": name, "uid": uid }),
+        3001 | 3007 => value["user"] = account(name, uid, event, target),
         3002 => {
-            value["user"] = json!({ "name": name, "uid": uid });
+            value["user"] = account(name, uid, event, target);
             value["service"] = json!({ "name": "Microsoft Entra ID" });
             if !sort.success {
                 value["status_detail"] = json!("the old credential was refused, as it should be");
@@ -137,13 +192,16 @@ fn about(value: &mut Value, record: &Record, sort: &Sort, event: &Event, target:
             }
         }
         3004 => {
-            value["entity"] =
-                json!({ "name": "plan.jsonl", "type": "Change Plan", "uid": record.started.plan });
+            value["entity"] = json!({ "name": "plan.jsonl", "type": "Change Plan", "type_id": 99, "uid": record.started.plan });
             if let Event::ApprovalRecorded(e) = event {
                 value["actor"]["user"] = json!({ "name": e.approver });
             }
         }
-        6002 => value["app"] = json!({ "name": name, "uid": uid, "vendor_name": "reissue" }),
+        6002 => {
+            value["app"] = json!({ "name": name, "uid": uid, "vendor_name": "reissue" });
+            // Who did it is an attribute of this profile here.
+            value["metadata"]["profiles"] = json!(["host"]);
+        }
         _ => {
             let operation = match event {
                 Event::StepDone(e) => record_verb(target, e.step),
@@ -153,10 +211,25 @@ fn about(value: &mut Value, record: &Record, sort: &Sort, event: &Event, target:
             };
             value["api"] = json!({ "operation": operation });
             value["src_endpoint"] = json!({ "name": "reissue" });
-            value["resources"] =
-                json!([{ "name": name, "uid": uid, "type": target.map(|t| t.kind.as_str()) }]);
+            let kind = target.map_or("run", |t| t.kind.as_str());
+            let mut resources = vec![json!({ "name": name, "uid": uid, "type": kind })];
+            if let Some(c) = effect(event).and_then(credential) {
+                resources.push(json!({ "uid": c.id, "type": c.form.to_string() }));
+            }
+            value["resources"] = json!(resources);
         }
     }
+}
+
+/// Whose account it is: a person's, or an application's own (a service account).
+fn account(name: &str, uid: &str, event: &Event, target: Option<&PlannedTarget>) -> Value {
+    let is_user = target.is_some_and(|t| t.observation.object(ObjectRole::User).is_some());
+    let (kind, type_id) = if is_user { ("User", 1) } else { ("Service", 4) };
+    let mut account = json!({ "name": name, "uid": uid, "type": kind, "type_id": type_id });
+    if let Some(c) = effect(event).and_then(credential) {
+        account["programmatic_credentials"] = json!([{ "uid": c.id, "type": c.form.to_string() }]);
+    }
+    account
 }
 
 fn record_verb(target: Option<&PlannedTarget>, no: u16) -> &'static str {

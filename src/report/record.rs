@@ -103,7 +103,7 @@ impl Record {
     }
 }
 
-fn plan(disk: &Arc<dyn Disk>, folder: &Folder, digest: &Digest) -> Result<Plan, ReportError> {
+pub(super) fn plan(disk: &Arc<dyn Disk>, folder: &Folder, digest: &Digest) -> Result<Plan, ReportError> {
     let bytes = Objects::new(disk.clone(), folder).get(digest, file::MAX_BYTES)?;
     let (plan, _) =
         file::read(&bytes).map_err(|e| ReportError::Unreadable { what: "plan", why: e.to_string() })?;

@@ -65,9 +65,14 @@ fn mark() -> String {
 impl Desk {
     /// A fast lab for this playbook, hosted here.
     pub(crate) fn new(playbook: &str) -> Self {
+        Self::in_a_lab(playbook, Lags::none())
+    }
+
+    /// The same with other lags.
+    pub(crate) fn in_a_lab(playbook: &str, lags: Lags) -> Self {
         let mut team = Team::sit_down(playbook);
         let mark = mark();
-        let scene = host(&team, playbook, &mark);
+        let scene = host(&team, playbook, &mark, lags);
         let mut canaries = Canaries::default();
         canaries.add("the mark of the lab's values and tokens", &mark);
         canaries.add("the operator's secret", &scene.operator_secret);
@@ -157,7 +162,7 @@ impl Desk {
     }
 }
 
-fn host(team: &Team, playbook: &str, mark: &str) -> Scene {
+fn host(team: &Team, playbook: &str, mark: &str, lags: Lags) -> Scene {
     let (to_us, from_lab) = mpsc::channel();
     let (text, mark, dir) = (playbook.to_owned(), mark.to_owned(), team.path("lab"));
     std::thread::spawn(move || {
@@ -165,7 +170,7 @@ fn host(team: &Team, playbook: &str, mark: &str) -> Scene {
         runtime.block_on(async {
             let env = Env::real();
             let playbook = check(&text, &reissue::connector::syntaxes()).unwrap();
-            let options = LabOptions { lags: Lags::none(), mark, ..LabOptions::default() };
+            let options = LabOptions { lags, mark, ..LabOptions::default() };
             let scene = scene::build_with(&env, &playbook, options);
             let serving = serve(scene.lab.clone(), &dir, ([127, 0, 0, 1], 0).into()).await.unwrap();
             to_us.send(scene).unwrap();

@@ -11,7 +11,9 @@ use crate::lab::graph::{
     DEFAULT_LIFE, application_fields, assignment, graph_principal, new_value, permission_id, principal_fields,
 };
 use crate::lab::state::State;
+use crate::lab::stranger::{Errand, Intent};
 use serde_json::json;
+use std::time::Duration;
 
 /// An application to be created, with its service principal.
 #[derive(Clone, Debug)]
@@ -153,6 +155,16 @@ impl Lab {
             });
             (key_id.parse().unwrap_or_else(|_| KeyId::from_random([0; 16])), value)
         })
+    }
+
+    /// Another administrator adds a secret to the application after so long: known to the tenant's
+    /// log, and to nobody else.
+    pub fn another_administrator_adds(&self, client_id: &ClientId, after: Duration) {
+        self.with(|state| {
+            let id = super::owner_object(state, client_id.as_str(), Owner::Application).id;
+            let errand = Errand::Directory { kind: Kind::Application, id, intent: Intent::Adds };
+            state.strangers.push((state.now().after(after), errand));
+        });
     }
 
     /// Gives an application a Graph permission, which its tokens then carry in `roles`.

@@ -161,11 +161,5 @@ pub(super) fn credential_deed(
         (_, true) => "Add service principal credentials",
         (_, false) => "Remove service principal credentials",
     };
-    let (old, new) = if added { (None, Some(key_id.to_owned())) } else { (Some(key_id.to_owned()), None) };
-    Deed {
-        operation,
-        activity,
-        key_id: Some(key_id.to_owned()),
-        properties: vec![("KeyDescription".into(), old, new)],
-    }
+    Deed { operation, activity, key_id: Some(key_id.to_owned()), properties: Vec::new() }
 }

@@ -57,7 +57,6 @@ pub(super) fn patch(call: &mut Call<'_>, kind: Kind, id: &str) -> Outcome {
     for (name, value) in body.iter().filter(|(k, _)| !k.starts_with('@')) {
         if name == "keyCredentials" {
             key_id = keys::replace_all(call, &mut object, value)?;
-            properties.push(("KeyDescription".to_owned(), None, key_id.clone()));
             continue;
         }
         check(kind, name, value)?;

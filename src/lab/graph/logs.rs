@@ -118,8 +118,8 @@ fn change(c: &Change) -> Map<String, Value> {
         Actor::App { app_id, principal, name } => {
             json!({"user": null, "app": {"appId": app_id, "displayName": name, "servicePrincipalId": principal, "servicePrincipalName": null}})
         }
-        Actor::User { id, name } => {
-            json!({"app": null, "user": {"id": id, "displayName": name, "userPrincipalName": null, "ipAddress": null}})
+        Actor::User { id, name, upn } => {
+            json!({"app": null, "user": {"id": id, "displayName": name, "userPrincipalName": upn, "ipAddress": null}})
         }
     };
     let properties: Vec<Value> = c

@@ -67,7 +67,7 @@ pub(super) fn overview(model: &Model) -> Markup {
                 span { i class="red" {} "the leaked credential works" }
                 span { i class="amber" {} "it is gone; tokens issued with it may still live" }
                 span { i class="green" {} "nothing of it can live" }
-                span { "◆ proved dead" }
+                span { "◇ proved dead" }
             }
             figure {
                 svg role="img" aria-label=(label) viewBox=(format!("0 0 1000 {height:.0}")) {
@@ -148,6 +148,7 @@ fn short(name: &str, most: usize) -> String {
 fn table(rows: &[(&str, &OldCredential)]) -> Markup {
     html! {
         table {
+            caption { "Exposure in numbers, one row a credential" }
             thead { tr {
                 th scope="col" { "Leaked credential" } th scope="col" { "Exposed since" } th scope="col" { "Removed" }
                 th scope="col" { "Proved dead, and how" } th scope="col" { "Last token ends" }

@@ -60,6 +60,7 @@ pub(super) fn files(model: &Model) -> Markup {
             details open {
                 summary { (files.len()) " files that this page rests on" }
                 table {
+                    caption { "What the log refers to, and what checks it" }
                     thead { tr { th scope="col" { "File" } th scope="col" { "What" } th scope="col" class="n" { "Bytes" } th scope="col" { "SHA-256" } } }
                     tbody { @for f in files { tr { th scope="row" class="mono" { (f.path) } td { (f.what) } td class="n" { (f.bytes) } td class="mono" { (f.sha256) } } } }
                 }

@@ -79,6 +79,7 @@ pub(super) fn open(model: &Model) -> Markup {
                 p { (badge(Tone::Good, "nothing")) " Everything in the approved plan was done and proved." }
             } @else {
                 table {
+                    caption { "Each row waits for somebody" }
                     thead { tr { th scope="col" { "Target" } th scope="col" { "What is open" } th scope="col" { "What to do next" } } }
                     tbody {
                         @for o in &model.open {
@@ -184,6 +185,7 @@ pub(super) fn troubles(model: &Model) -> Markup {
             @if model.troubles.is_empty() { p { (badge(Tone::Good, "none")) " Every step went as planned at the first attempt." } }
             @else {
                 table {
+                    caption { "In the order of the log" }
                     thead { tr { th scope="col" { "When" } th scope="col" { "Target" } th scope="col" { "Sort" } th scope="col" { "What happened" } th scope="col" { "Attested by" } th scope="col" class="n" { "Line" } } }
                     tbody {
                         @for t in &model.troubles {
@@ -210,6 +212,7 @@ pub(super) fn events(model: &Model) -> Markup {
             details open {
                 summary { (model.events.len()) " lines of the log, each with its hash" }
                 table {
+                    caption { "Line by line, each with the hash that is its leaf of the tree" }
                     thead { tr { th scope="col" class="n" { "Line" } th scope="col" { "Time" } th scope="col" { "Code" } th scope="col" { "Target" } th scope="col" { "Event" } th scope="col" { "Leaf hash" } } }
                     tbody {
                         @for e in &model.events {

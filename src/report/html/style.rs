@@ -36,8 +36,8 @@ dd ul{margin:0;padding-left:1.1rem}
 table{border-collapse:collapse;width:100%;margin:.6rem 0 1rem;font-size:.88rem}
 caption{text-align:left;padding:.2rem 0 .4rem;font-size:.88rem}
 th,td{text-align:left;vertical-align:top;padding:.38rem .6rem .38rem 0;border-bottom:1px solid var(--line)}
-th{overflow-wrap:break-word}thead th{overflow-wrap:normal;border-bottom:2px solid var(--line);font-size:.8rem;color:var(--soft)}
-tbody th{font-weight:600}
+thead th{overflow-wrap:normal;border-bottom:2px solid var(--line);font-size:.8rem;color:var(--soft)}
+tbody th{font-weight:600;min-width:7rem}
 .n{text-align:right;font-variant-numeric:tabular-nums;padding-right:1rem;white-space:nowrap}
 time{white-space:nowrap;font-variant-numeric:tabular-nums}
 code,pre,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.84em}
@@ -56,11 +56,12 @@ svg .cut{fill:none;stroke:var(--bg);stroke-width:3}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1.3rem;font-size:.85rem;color:var(--soft);margin:.3rem 0;max-width:none}
 .legend i{display:inline-block;width:1.1em;height:.75em;border-radius:2px;margin-right:.4em}
 .legend .red{background:var(--bar-bad)}.legend .amber{background:var(--bar-caution)}.legend .green{background:var(--bar-good)}
-@media (max-width:44rem){.tiles{grid-template-columns:1fr 1fr}body{padding:1rem}table{display:block;overflow-x:auto}}
+@media screen and (max-width:44rem){.tiles{grid-template-columns:1fr 1fr}body{padding:1rem}table{display:block;overflow-x:auto}}
 details summary{cursor:pointer;font-weight:600;padding:.3rem 0}
 footer{border-top:1px solid var(--line);margin-top:2.5rem;font-size:.85rem}
 .tampered h1{color:var(--bad)}
-@media print{:root{color-scheme:light;--bg:#fff;--fg:#000;--soft:#444}body{max-width:none;padding:0;font-size:10.5px}nav{display:none}
-article,figure,tr,.headline,.tiles{break-inside:avoid}h2,h3{break-after:avoid}a{color:inherit;text-decoration:none}
+@media print{:root{color-scheme:light;--bg:#fff;--fg:#000;--soft:#444;font-size:10.5px}body{max-width:none;padding:0;font-size:1rem}
+nav{display:none}td time{white-space:normal;display:inline-block;min-width:6.5em}svg{width:96%}
+figure,tr,.headline,.tiles,article>header{break-inside:avoid}h2,h3,h4,caption,thead{break-after:avoid}a{color:inherit;text-decoration:none}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 ";

@@ -96,6 +96,7 @@ fn ways(target: &TargetReport) -> Markup {
             h4 { "Other ways in that were seen " (badge(Tone::Caution, "not reviewed")) }
             p { "Replacing the leaked credential does not close these. Until each is reviewed, this target is rotated, not evicted." }
             table {
+                caption { "What else lets somebody act as this target" }
                 thead { tr { th scope="col" { "What" } th scope="col" { "Name" } th scope="col" { "Id" } } }
                 tbody { @for [what, name, id] in &target.other_ways_in { tr { td { (what) } td { (name) } td class="mono" { (id) } } } }
             }

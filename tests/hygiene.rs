@@ -1,0 +1,141 @@
+//! What others on the machine can see of a process that holds secrets: a real `apply` that is stopped
+//! in the middle of a run, and whether another process of the same user may look into it.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "canary/desk.rs"]
+mod desk;
+#[path = "canary/scan.rs"]
+#[allow(dead_code)]
+mod scan;
+#[path = "support/team.rs"]
+mod team;
+
+use desk::Desk;
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use team::TENANT;
+
+const PLAYBOOK: &str = include_str!("cases/desk.yaml");
+/// Nobody in particular, when the tests run as root: root may look into everything.
+const NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
+
+/// The row of `/proc/PID/limits` about core files: soft and hard limit.
+fn core_limits(pid: u32) -> (String, String) {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let row = limits.lines().find_map(|l| l.strip_prefix("Max core file size")).unwrap();
+    let mut words = row.split_whitespace().map(str::to_owned);
+    (words.next().unwrap(), words.next().unwrap())
+}
+
+#[test]
+fn a_stopped_apply_shows_no_secret_and_leaves_no_core() {
+    let mut desk = Desk::new(PLAYBOOK);
+    let init = ["init", "--tenant", TENANT, "--cloud", "us_gov_high", "--roster", "roster.yaml", "--lab"];
+    desk.must(0, &init);
+    desk.must(0, &["plan", "playbook.yaml", "--author", "op", "--lab", "lab"]);
+    for who in ["ann", "ben"] {
+        let by = format!("{who}@agency.example");
+        desk.must(0, &["approve", "plan.jsonl", "--by", &by, "--key", who, "--phase", "start"]);
+    }
+    let mut apply = desk.team.start(&["apply", "plan.jsonl", "--operator", "op", "--lab", "lab"]);
+    desk.team.wait_for("the mint", || desk.team.log().contains("\"minted\""));
+    let pid = Pid::from_child(&apply);
+    kill_process(pid, Signal::STOP).unwrap();
+    let status = || std::fs::read_to_string(format!("/proc/{}/status", apply.id())).unwrap();
+    desk.team.wait_for("it to stop", || status().contains("State:\tT"));
+    let none = ("0".to_owned(), "0".to_owned());
+    assert_eq!(core_limits(apply.id()), none);
+    if core_limits(std::process::id()) == none {
+        eprintln!("cores are off for everybody here: that the program sets its limit is not seen");
+    }
+    let scanner = desk.canaries.scanner();
+    for file in ["cmdline", "environ", "comm", "status", "maps"] {
+        match std::fs::read(format!("/proc/{}/{file}", apply.id())) {
+            Ok(bytes) => assert_eq!(scanner.find(&bytes), None, "{file}"),
+            // Not even the same user may read its environment and its map.
+            Err(e) => assert!(!geteuid().is_root() && ["environ", "maps"].contains(&file), "{file}: {e}"),
+        }
+    }
+    if !geteuid().is_root() {
+        assert!(std::fs::File::open(format!("/proc/{}/mem", apply.id())).is_err());
+    }
+    kill_process(pid, Signal::CONT).unwrap();
+    apply.kill().unwrap();
+    apply.wait().unwrap();
+    let cores = walk(desk.team.folder.path(), "core");
+    assert!(cores.is_empty(), "{cores:?}");
+}
+
+fn walk(folder: &Path, begins: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap()) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        match entry.file_type().unwrap().is_dir() {
+            true => found.extend(walk(&entry.path(), begins)),
+            false if name == begins || name.starts_with(&format!("{begins}.")) => found.push(entry.path()),
+            false => {}
+        }
+    }
+    found
+}
+
+/// The command line of somebody who is not root.
+fn as_somebody(words: &[&str]) -> Command {
+    let prefix: &[&str] = if geteuid().is_root() { &NOBODY } else { &[] };
+    let line = [prefix, words].concat();
+    let mut command = Command::new(line[0]);
+    command.args(&line[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// Whether the same user may read this of another process.
+fn may_read(pid: u32, file: &str) -> bool {
+    as_somebody(&["sh", "-c", &format!("exec 3</proc/{pid}/{file} && head -c 1 <&3")])
+        .status()
+        .unwrap()
+        .success()
+}
+
+fn may_open(pid: u32, file: &str) -> bool {
+    as_somebody(&["sh", "-c", &format!("exec 3</proc/{pid}/{file}")]).status().unwrap().success()
+}
+
+struct Ended(Child);
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn nobody_of_the_same_user_looks_into_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let given = folder.path().join("given");
+    // Where anybody may run it, whoever owns the folder that it was built in.
+    let program = folder.path().join("reissue");
+    std::fs::copy(env!("CARGO_BIN_EXE_reissue"), &program).unwrap();
+    std::fs::create_dir(&given).unwrap();
+    std::fs::write(given.join("playbook.yaml"), PLAYBOOK).unwrap();
+    for path in [folder.path(), &given] {
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    }
+    let mut plain = as_somebody(&["sleep", "600"]);
+    let plain = Ended(plain.spawn().unwrap());
+    let mut lab = as_somebody(&[program.to_str().unwrap(), "lab", "playbook.yaml", "--fast"]);
+    let lab = Ended(lab.current_dir(&given).spawn().unwrap());
+    let begun = Instant::now();
+    while !given.join("lab/lab.json").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the lab does not start");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(may_read(plain.0.id(), "environ"), "a process that hides nothing is seen");
+    for file in ["environ", "maps", "mem", "auxv"] {
+        assert!(!may_open(lab.0.id(), file), "/proc/PID/{file} can be read by the same user");
+    }
+    assert_eq!(core_limits(lab.0.id()).0, "0");
+}
