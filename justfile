@@ -32,6 +32,10 @@ sim-many seeds first="0":
 browser:
     sh tests/browser/run.sh
 
+# deliberately broken engines must be caught by the simulator; prints the table
+bent:
+    cargo test --features bent --test bent -- --nocapture
+
 # official clients against the lab (add --with-az for azure-cli)
 clients *flags:
     sh tests/clients/run.sh {{flags}}

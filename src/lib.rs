@@ -9,8 +9,12 @@
 #[cfg(all(feature = "leak", not(debug_assertions)))]
 compile_error!("the feature `leak` leaks secrets on purpose: it is for one test, never for a release");
 
+#[cfg(all(feature = "bent", not(debug_assertions)))]
+compile_error!("the feature `bent` breaks promises on purpose: it is for one test, never for a release");
+
 pub mod anchor;
 pub mod azure;
+pub mod bent;
 pub mod cli;
 pub mod connector;
 pub mod domain;

@@ -23,6 +23,8 @@ mod licence;
 mod line;
 #[path = "sim/machine.rs"]
 mod machine;
+#[path = "sim/meddler.rs"]
+mod meddler;
 #[path = "sim/model.rs"]
 mod model;
 #[path = "sim/persons.rs"]
@@ -43,6 +45,10 @@ mod shift;
 mod sometimes;
 #[path = "sim/trace.rs"]
 mod trace;
+#[path = "sim/truth.rs"]
+mod truth;
+#[path = "sim/witness.rs"]
+mod witness;
 #[path = "sim/world.rs"]
 mod world;
 #[path = "sim/write.rs"]

@@ -22,8 +22,9 @@ pub const LASTS: Duration = Duration::from_secs(600);
 /// … and is renewed this often: two tries may fail.
 const RENEWED_EVERY: Duration = Duration::from_secs(200);
 const AGAIN: Duration = Duration::from_secs(30);
-/// Each version is tried to be written this often.
-const TRIES: u32 = 3;
+/// Each version is tried to be read or written this often, the pauses doubling from two seconds: a role
+/// that was just given is refused for minutes (Microsoft Learn, "Troubleshoot Azure RBAC").
+const TRIES: u32 = 6;
 /// Between writing a claim and reading all back: longer than the second in which two are as old.
 const SETTLES: Duration = Duration::from_secs(3);
 
@@ -77,8 +78,7 @@ impl Lease {
 
     /// Whether this process may run the plan. Reads only.
     pub async fn look(&self) -> Result<(), LeaseError> {
-        let versions = self.vault.secret_versions(&self.name).await;
-        let versions = versions.map_err(|e| self.failed(e.into()))?;
+        let versions = self.patiently(|| self.versions()).await?;
         let entries: Vec<Entry> = versions.iter().filter_map(entry).collect();
         Ok(judge(&entries, &self.me, self.azure.env().clock.now())?)
     }
@@ -125,16 +125,27 @@ impl Lease {
         self.say(Saying::HandedOver).await.map(drop)
     }
 
+    async fn versions(&self) -> Result<Vec<SecretVersion>, LeaseError> {
+        self.vault.secret_versions(&self.name).await.map_err(|e| self.failed(e.into()))
+    }
+
     /// Says it, again if the answer was lost: the same words twice mean the same.
     async fn say(&self, saying: Saying) -> Result<Timestamp, LeaseError> {
+        self.patiently(|| self.say_once(saying)).await
+    }
+
+    async fn patiently<T, F>(&self, work: impl Fn() -> F) -> Result<T, LeaseError>
+    where
+        F: Future<Output = Result<T, LeaseError>>,
+    {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.say_once(saying).await {
+            match work().await {
                 Err(LeaseError::Fault { fault, .. })
                     if fault.class != FaultClass::Refused && tries < TRIES =>
                 {
-                    self.azure.env().clock.sleep(Duration::from_secs(2 << tries)).await;
+                    self.azure.env().clock.pause_between_looks(Duration::from_secs(1 << tries)).await;
                 }
                 other => return other,
             }

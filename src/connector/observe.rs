@@ -10,10 +10,15 @@ use crate::domain::plan::refusal::Reason;
 use crate::domain::plan::{Identity, Refusal};
 use crate::domain::playbook::model::{Subject, Target, ValidPlaybook};
 use crate::domain::text::Text;
+use crate::env::Clock;
 use futures::StreamExt;
+use std::time::Duration;
 
 /// Targets that are read at the same time; the budget decides how fast.
 const AT_ONCE: usize = 16;
+
+/// An answer that cannot be read was cut on its way: it is asked for so often.
+const TRIES: u32 = 4;
 
 /// Why nothing can be planned at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,12 +37,15 @@ pub async fn observe(
     known: Known,
 ) -> Result<Observed, ObserveError> {
     for (store, named) in &playbook.stores {
-        if let Err(fault) = registry.stores().reach(store).await {
+        if let Err(fault) =
+            patiently(registry.clock(), || async { registry.stores().reach(store).await }).await
+        {
             let host = named.key_vault.clone();
             return Err(ObserveError::Store { store: store.clone(), host, code: fault.code });
         }
     }
-    let population = registry.population().await.map_err(|f| ObserveError::Directory { code: f.code })?;
+    let population = patiently(registry.clock(), || registry.population()).await;
+    let population = population.map_err(|f| ObserveError::Directory { code: f.code })?;
     let reads = playbook.targets.iter().cloned().map(|target| read(registry, target));
     let targets = futures::stream::iter(reads).buffered(AT_ONCE).collect().await;
     Ok(Observed { identity, population, targets, known })
@@ -51,10 +59,29 @@ async fn read(registry: &Registry, target: Target) -> ObservedTarget {
     let place = target.publish.as_ref().map(|p| Place { name: p.name.clone(), store: p.store.clone() });
     let sight = Sight { subject, place: place.as_ref(), depth: Depth::Plan };
     let seen = match registry.effects_of(target.kind) {
-        Some(effects) => effects.observe(sight).await.map_err(|fault| refusal(&fault)),
+        Some(effects) => {
+            let seen = patiently(registry.clock(), || effects.observe(sight)).await;
+            seen.map_err(|fault| refusal(&fault))
+        }
         None => Err(Refusal::new(Reason::Unreadable, target.kind)),
     };
     ObservedTarget { target, seen }
+}
+
+async fn patiently<T, F>(clock: Clock, read: impl Fn() -> F) -> Result<T, Fault>
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match read().await {
+            Err(fault) if fault.class == FaultClass::Unexpected && tries < TRIES => {
+                clock.pause_between_looks(Duration::from_secs(1 << tries)).await;
+            }
+            other => return other,
+        }
+    }
 }
 
 /// A read that fails is a reason to leave the target alone.

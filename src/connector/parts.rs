@@ -4,6 +4,7 @@ use super::entra::fault;
 use super::store::{Label, VaultStores};
 use super::{Call, Trouble};
 use crate::azure::graph::credentials::Holder;
+use crate::bent::{self, Bend};
 use crate::domain::credential::{CredentialRef, Place};
 use crate::domain::event::{Drift, Fault, FaultClass, Sighting};
 use crate::domain::id::{ClientId, ObjectId};
@@ -75,6 +76,10 @@ pub(super) async fn restore(stores: &VaultStores, call: &Call<'_>) -> Result<Eff
     let place = &published.place;
     let previous = published.previous.as_deref();
     let previous = previous.ok_or_else(|| fault(FaultClass::Refused, "no_previous_value"))?;
+    #[cfg(feature = "bent")]
+    if bent::is(Bend::UndoDisables) {
+        return stores.disable(place, &published.version).await;
+    }
     let old = stores.read(place, previous).await?;
     let content_type = old.version.content_type.clone();
     let label = Label { run: call.run, credential: RESTORED, content_type };
@@ -90,7 +95,8 @@ pub(super) async fn look_for_version(
 ) -> Result<Sighting, Trouble> {
     let place = place(call)?;
     let credential = if undo { Text::lossy(RESTORED) } else { minted(call)?.id };
-    let Some(version) = stores.find(place, call.run, &credential).await? else {
+    let found = stores.find(place, call.run, &credential).await?;
+    let Some(version) = found.filter(|_| !bent::is(Bend::DiscardPublished)) else {
         return Ok(Sighting::Absent);
     };
     let place = place.clone();

@@ -2,6 +2,7 @@
 //! counts when several reads in a row agree on it.
 
 use super::Call;
+use crate::bent::{self, Bend};
 use crate::domain::credential::CredentialRef;
 use crate::domain::event::{Fault, FaultClass, Happened};
 use crate::domain::text::Text;
@@ -34,6 +35,17 @@ pub(super) async fn until_spread(clock: Clock, call: &Call<'_>, gone: &Credentia
     }
 }
 
+/// By then every replica knows what was written. Lags of minutes are reported, and Terraform's provider
+/// waits for twelve; no figure is published (unconfirmed).
+pub(super) const KNOWN_EVERYWHERE: Duration = Duration::from_secs(900);
+
+/// Whether the undo of a step was first tried so long ago that a credential which no read lists is gone.
+/// Before that, a replica may not even know that it was made.
+pub(super) fn knows_what_was_made(clock: Clock, call: &Call<'_>) -> bool {
+    let first = call.state.first_attempt_at(call.step.no, true);
+    first.is_some_and(|at| clock.now().since(at) >= clock.as_lag(KNOWN_EVERYWHERE))
+}
+
 /// Reads until the agreement is reached; the last value is the answer.
 pub(super) async fn agree<T, F>(clock: Clock, wanted: Agreement, read: impl Fn() -> F) -> Result<T, Fault>
 where
@@ -43,7 +55,7 @@ where
     let mut last = read().await?;
     let mut same = 1;
     for _ in 1..READS_MOST {
-        if same >= wanted.times {
+        if same >= wanted.times || bent::is(Bend::OneRead) {
             return Ok(last);
         }
         clock.pause_between_looks(wanted.apart).await;

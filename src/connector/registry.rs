@@ -75,6 +75,9 @@ impl Registry {
         self.world.stores.clone()
     }
     /// How many applications and users the tenant has.
+    pub(super) fn clock(&self) -> crate::env::Clock {
+        self.world.azure.env().clock
+    }
     pub async fn population(&self) -> Result<Population, Fault> {
         super::entra::population(&self.world.azure).await
     }

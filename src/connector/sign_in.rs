@@ -5,6 +5,7 @@ use crate::azure::Azure;
 use crate::azure::assertion::CertificateKey;
 use crate::azure::key_vault::{Name, Vault};
 use crate::azure::sign_in::{Meaning, SignIn};
+use crate::bent::{self, Bend};
 use crate::domain::event::{Fault, FaultClass, Happened};
 use crate::domain::id::ClientId;
 use crate::domain::secret::Secret;
@@ -131,8 +132,9 @@ where
     let ends = clock.now().after(PATIENCE);
     let (mut row, mut began) = (0, clock.now());
     loop {
-        match ask().await? {
-            Answer::Wanted if row + 1 == times => {
+        let cached = row > 0 && bent::is(Bend::CachedToken);
+        match if cached { Answer::Wanted } else { ask().await? } {
+            Answer::Wanted if row + 1 == times || bent::is(Bend::VerifyOnce) => {
                 return Ok(Series { times, window: clock.now().since(began) });
             }
             Answer::Wanted => {

@@ -146,6 +146,19 @@ impl VaultStores {
         Ok(ours.then_some(stored))
     }
 
+    /// Switches a version off: what an undo must never do.
+    #[cfg(feature = "bent")]
+    pub(super) async fn disable(
+        &self,
+        place: &Place,
+        version: &Text<64>,
+    ) -> Result<crate::domain::step::Effect, super::Trouble> {
+        let (vault, name) = self.vault(place)?;
+        let permit = self.azure.permit(Operation::VaultUpdate(self.host(place))).await;
+        vault.set_secret_enabled(&name, version, false, &permit).await.map_err(Fault::from)?;
+        Ok(crate::domain::step::Effect::Restored { place: place.clone(), version: version.clone() })
+    }
+
     /// One version.
     pub(super) async fn read(&self, place: &Place, version: &str) -> Result<StoredSecret, Fault> {
         let (vault, name) = self.vault(place)?;

@@ -21,6 +21,7 @@ use super::plan::PlannedTarget;
 use super::step::{Effect, Keeper, Phase, Step, Verb};
 use super::text::Text;
 use super::time::Timestamp;
+use crate::bent::{self, Bend};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -178,6 +179,8 @@ impl TargetState {
         self.done_at(no).is_some()
     }
     fn done_at(&self, no: StepNo) -> Option<Timestamp> {
+        let is_old = bent::is(Bend::OldRecheck) && self.step(no).is_some_and(|s| s.verb == Verb::Recheck);
+        let no = if is_old { self.find(Verb::Verify)? } else { no };
         match self.course(no)?.forward.status {
             Status::Done(at) => Some(at),
             _ => None,
@@ -269,7 +272,9 @@ impl TargetState {
     }
     /// The step that is being worked on, for people to see.
     pub fn current(&self) -> Option<&Step> {
-        self.plan.steps.iter().find(|s| !self.is_done(s.no))
+        let hasty = |s: &&Step| s.verb.retires() && self.minted.is_some() && bent::is(Bend::RetireFirst);
+        let left = || self.plan.steps.iter().filter(|s| !self.is_done(s.no));
+        left().find(hasty).or_else(|| left().next())
     }
     /// The credentials that this run expects to be gone, and those it expects to be there, beyond
     /// the plan's observation: what the drift check adds to it.

@@ -5,6 +5,7 @@
 
 use super::Halt;
 use super::signal::{Listener, Signal};
+use crate::bent::{self, Bend};
 use crate::domain::event::{Event, Line};
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::run::RunState;
@@ -227,5 +228,8 @@ impl Board {
 fn allowed_until(state: &TargetState, run: &RunState, event: &Event) -> Option<Timestamp> {
     let Event::StepIntent(intent) = event else { return None };
     let step = state.plan.step(intent.step).filter(|s| s.verb.writes() && !intent.undo)?;
+    if bent::is(Bend::QuorumOnce) {
+        return None;
+    }
     run.phases.get(&step.phase).copied()
 }

@@ -3,6 +3,7 @@
 use super::Halt;
 use super::course::{Course, Went};
 use super::shared::Shared;
+use crate::bent::{self, Bend};
 use crate::connector::{Depth, Effects, Sight};
 use crate::domain::drift::{Difference, compare, lasting};
 use crate::domain::event::DriftSeen;
@@ -21,6 +22,9 @@ pub(super) async fn check(
     state: &TargetState,
     effects: &dyn Effects,
 ) -> Result<Option<Went>, Halt> {
+    if bent::is(Bend::NoDriftCheck) {
+        return Ok(None);
+    }
     let place = state.plan.steps.iter().find_map(|s| s.place.as_ref());
     let sight = Sight { subject: &state.plan.subject, place, depth: Depth::Drift };
     let mark = shared.board.run_id().mark();

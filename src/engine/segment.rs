@@ -6,6 +6,7 @@
 use super::course::{Course, Went};
 use super::shared::Shared;
 use super::{Halt, drift};
+use crate::bent::{self, Bend};
 use crate::connector::{Call, Clearance, Effects, Errand, Trouble, Warrant};
 use crate::domain::event::{DriftSeen, Event, Fault, FaultClass, Happened, StepDone, StepFailed, StepIntent};
 use crate::domain::retry;
@@ -13,6 +14,7 @@ use crate::domain::run::RunState;
 use crate::domain::step::{Effect, Step};
 use crate::domain::target::{Act, Deed, TargetState};
 use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
 use crate::wire::budget::{Permit, with_permit};
 
 pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -> Result<Went, Halt> {
@@ -21,8 +23,10 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
     if !writes {
         return send(shared, course, act, Stand { state: &state, step: &step, effects }, None).await;
     }
+    let by_step = bent::is(Bend::WrongLane).then(|| Text::lossy(&format!("{}.{}", course.id, step.no)));
     let waiting = async {
-        let lane = shared.lanes.enter(&step.object, shared.env.clock).await;
+        let object = by_step.as_ref().unwrap_or(&step.object);
+        let lane = shared.lanes.enter(object, shared.env.clock).await;
         (lane, effects.reserve(&state.plan, &step, errand(&act.deed)).await)
     };
     let Some((lane, permit)) = shared.unless_leaving(course.id, waiting).await else {
@@ -55,7 +59,8 @@ fn errand(deed: &Deed) -> Errand {
 /// Whether the step may be done now, as of this moment.
 fn clearance(shared: &Shared, state: &TargetState, run: &RunState, step: &Step) -> Option<Warrant> {
     let now = shared.env.clock.now();
-    let open = run.phases.get(&step.phase).is_some_and(|expires| *expires > now);
+    let is_open = |expires: &Timestamp| *expires > now || bent::is(Bend::QuorumOnce);
+    let open = run.phases.get(&step.phase).is_some_and(is_open);
     let stopped = run.aborted || (run.paused && !state.value_in_memory());
     if !open || stopped || !run.rejected_by.is_empty() {
         return None;
@@ -92,6 +97,9 @@ async fn send(
     let mut warrant = None;
     let wanted = |state: &TargetState, run: &RunState| {
         warrant = match needs_clearance {
+            true if bent::is(Bend::EarlyClearance) && !step.verb.retires() => {
+                Some(Warrant::Write(Clearance::checked()))
+            }
             true => clearance(shared, state, run, step),
             false => Some(Warrant::Read),
         };
@@ -99,6 +107,9 @@ async fn send(
     };
     let intended = shared.board.record_if(course.id, intent.into(), wanted).await?;
     let (true, Some(warrant)) = (intended, warrant) else { return Ok(Went::On) };
+    if bent::is(Bend::LatePermit) && permit.is_some() {
+        effects.reserve(&state.plan, step, errand(&act.deed)).await;
+    }
     let run = shared.board.run_id();
     let call = Call { run: &run, state, step, permit };
     let (id, hand) = (course.id, &mut course.hand);
@@ -138,7 +149,10 @@ fn outcome(
     let now = shared.env.clock.now();
     match result {
         Ok(effect) => vec![StepDone { attempt, effect, step, undo }.into()],
-        Err(Trouble::Fault(fault)) => {
+        Err(Trouble::Fault(mut fault)) => {
+            if bent::is(Bend::BlindRetry) {
+                fault.happened = Happened::No;
+            }
             let first = state.first_attempt_at(step, undo).unwrap_or(now);
             let retry_at = retry::after(&fault, attempt, first, now);
             vec![StepFailed { attempt, fault, retry_at, step, undo }.into()]

@@ -33,6 +33,8 @@ pub(crate) struct Cast<'a> {
     paused: bool,
     rejected: bool,
     aborted: bool,
+    /// A note may be lost with the machine that it was handed in at: it is handed in again.
+    gives_up_again: Timestamp,
     pub(crate) quiet: &'a Cell<bool>,
 }
 
@@ -47,6 +49,7 @@ impl<'a> Cast<'a> {
             paused: false,
             rejected: false,
             aborted: false,
+            gives_up_again: world.env.clock.now(),
             quiet,
         }
     }
@@ -195,11 +198,13 @@ impl<'a> Cast<'a> {
         if is_rejected && (quiet || people.reject.is_some_and(|(from, span)| past(from + span))) {
             self.sign(0, Phase::Start, Decision::Withdraw, now.after(Duration::from_secs(3_600)));
         }
-        let gives_up = quiet && past(PATIENCE);
-        if gives_up && !self.aborted {
+        let gives_up = quiet && past(PATIENCE) && !self.world.judge.inner().model.is_aborted;
+        let gives_up = gives_up && now >= self.gives_up_again;
+        if gives_up {
+            self.gives_up_again = now.after(PATIENCE / 12);
             self.world.judge.count("people give up waiting");
         }
-        if !self.aborted && (gives_up || people.abort.is_some_and(|at| !quiet && past(at))) {
+        if gives_up || (!self.aborted && (people.abort.is_some_and(|at| !quiet && past(at)))) {
             self.aborted = true;
             self.note(&Note::Abort { by, reason, run: run.clone() });
             if people.nonsense {

@@ -2,7 +2,7 @@
 
 use crate::aims::{App, Follows, Named, Off, Spoiled, User};
 use crate::judge::{Fact, Person};
-use crate::scenario::VAULT;
+use crate::scenario::{OPERATOR, OPERATOR_NAME, VAULT};
 use reissue::domain::credential::Form;
 use reissue::domain::id::{ClientId, KeyId, hex};
 use reissue::lab::{
@@ -12,7 +12,6 @@ use reissue::lab::{
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-const OPERATOR: &str = "0e155ed0-0000-4000-8000-00000000a11e";
 const BYSTANDERS: u8 = 3;
 const ATTACK_EVERY: Duration = Duration::from_secs(300);
 const CERTIFICATE_LIFE: Duration = Duration::from_secs(365 * 86_400);
@@ -28,7 +27,7 @@ pub(crate) struct Made {
 
 pub(crate) fn operator(lab: &Lab) -> (ClientId, String) {
     let operator: ClientId = OPERATOR.parse().unwrap();
-    lab.create_application(NewApplication::new(operator.clone(), "reissue-operator"));
+    lab.create_application(NewApplication::new(operator.clone(), OPERATOR_NAME));
     let (_, secret) = lab.add_secret(&operator, SecretSpec::default());
     let permissions = [
         "Application.ReadWrite.All",

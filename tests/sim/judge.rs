@@ -5,6 +5,8 @@ use crate::aims::Follows;
 use crate::machine::Watcher;
 use crate::model::{Model, Target};
 use crate::trace::Trace;
+use crate::truth::Truth;
+use crate::witness::Witness;
 use crate::write::Write;
 use crate::{counters, licence, persons, rules};
 use http::Response;
@@ -13,7 +15,6 @@ use reissue::domain::event::{Event, Line};
 use reissue::domain::id::{ClientId, Digest, TargetId};
 use reissue::domain::plan::Plan;
 use reissue::domain::target::TargetState;
-use reissue::domain::time::Timestamp;
 use reissue::env::Clock;
 use reissue::lab::{Lab, LabDisconnect};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,30 +48,6 @@ pub(crate) struct Scene {
     pub(crate) people: Vec<Person>,
 }
 
-/// What really happened in the tenant, from its ledger.
-#[derive(Default)]
-pub(crate) struct Truth {
-    pub(crate) seen: usize,
-    pub(crate) ours: BTreeSet<String>,
-    /// Credentials that others added, and when.
-    pub(crate) strangers: BTreeMap<String, Timestamp>,
-    pub(crate) stolen: BTreeSet<String>,
-    /// Objects that others disabled, and names in the store that they spoiled.
-    pub(crate) disabled: BTreeSet<String>,
-    pub(crate) spoiled: BTreeSet<String>,
-    /// Everything that others changed.
-    pub(crate) visited: BTreeSet<String>,
-    /// Credentials that were there when the tenant was last looked at.
-    live: BTreeMap<String, usize>,
-    /// Value → key, and vault version → value.
-    pub(crate) values: BTreeMap<String, String>,
-    pub(crate) versions: BTreeMap<String, String>,
-    /// Passwords that were put where a person reads them.
-    pub(crate) delivered: BTreeSet<String>,
-    /// How often each user was reset.
-    pub(crate) resets: BTreeMap<String, u32>,
-}
-
 pub(crate) struct Inner {
     pub(crate) trace: Trace,
     pub(crate) plan: Option<(Arc<Plan>, Digest)>,
@@ -86,6 +63,7 @@ pub(crate) struct Inner {
     pub(crate) retired_below: Option<u32>,
     /// The writes under way by object: the process, and the intent that is carried out.
     in_flight: BTreeMap<String, (u32, Option<licence::Used>)>,
+    witness: Witness,
 }
 
 impl Inner {
@@ -114,30 +92,6 @@ impl Inner {
         }
         if let Some(current) = target.current.as_ref().filter(|_| value.starts_with("-----")) {
             self.truth.values.entry(value.to_owned()).or_insert_with(|| current.clone());
-        }
-    }
-}
-
-impl Truth {
-    /// Takes in one write of the ledger.
-    fn note(&mut self, by_us: bool, w: &reissue::lab::Write) {
-        let key = w.key_id.clone().unwrap_or_default();
-        if !by_us {
-            self.visited.insert(w.object.clone());
-        }
-        match (by_us, w.operation.as_str()) {
-            (true, "addPassword") => drop(self.ours.insert(key)),
-            (true, "update") if !key.is_empty() => drop(self.ours.insert(key)),
-            (true, "resetPassword") => *self.resets.entry(w.object.clone()).or_default() += 1,
-            (true, _) => {}
-            (false, "addPassword" | "addKey") => drop(self.strangers.insert(key, w.at)),
-            (false, "disable") => drop(self.disabled.insert(w.object.clone())),
-            (false, "delete") => {}
-            (false, "disableSecret" | "deleteSecret" | "setSecret") => {
-                let name = w.object.rsplit('/').next().unwrap_or_default();
-                self.spoiled.insert(name.to_owned());
-            }
-            (false, _) => drop(self.stolen.insert(key)),
         }
     }
 }
@@ -171,6 +125,7 @@ impl Judge {
             begun_unseen: false,
             retired_below: None,
             in_flight: BTreeMap::new(),
+            witness: Witness::default(),
         };
         Self { clock, lab, operator, scene, blind_s, inner: Mutex::new(inner) }
     }
@@ -211,9 +166,11 @@ impl Judge {
         if inner.in_flight.get(&object).is_some_and(|(p, _)| *p == process) {
             inner.trace.break_promise(now, &format!("two writes at a time on {object}"));
         }
-        let Inner { model, truth, trace, .. } = &mut *inner;
+        let Inner { model, truth, trace, witness, .. } = &mut *inner;
         let licensed = licence::check(model, truth, write, now);
         let licensed = licensed.and_then(|used| persons::reset(self, truth, write).map(|()| used));
+        let licensed = licensed.and_then(|used| rules::own(self, write).map(|()| used));
+        let licensed = licensed.and_then(|used| witness.writes((process, &object), used, now).map(|()| used));
         if let (Write::ReplaceKeys { .. }, Ok(None)) = (write, &licensed)
             && !model.swept.iter().any(|k| truth.live.contains_key(k))
         {
@@ -227,7 +184,20 @@ impl Judge {
 
     /// A write was lost before it arrived.
     pub(crate) fn lost(&self, process: u32, write: &Write) {
-        self.inner().landed(process, write);
+        let mut inner = self.inner();
+        inner.landed(process, write);
+        inner.witness.wrote(process, write.object(), self.clock.now(), false);
+    }
+
+    /// A request of any sort leaves; it is on its way while the answer is kept.
+    pub(crate) fn leaves(&self, process: u32) -> Arc<()> {
+        self.inner().witness.leaves(process)
+    }
+    /// A sign-in with a value, or a question about objects, was answered.
+    pub(crate) fn answered(&self, value: Option<String>, asked: Vec<String>, reply: &Response<bytes::Bytes>) {
+        let (now, mut inner) = (self.clock.now(), self.inner());
+        value.into_iter().for_each(|value| inner.witness.signed_in(&value, now, reply));
+        inner.witness.was_read(asked, now, reply);
     }
 
     /// A write has come in, or was lost on its way.
@@ -242,8 +212,10 @@ impl Judge {
         let mut inner = self.inner();
         let used = inner.landed(process, write);
         // Turned away for its token, it was not carried out: the client may send it once more.
-        if let (Some(used), Ok(401)) = (used, reply.as_ref().map(|r| r.status().as_u16())) {
-            licence::give_back(&mut inner.model, used);
+        if reply.as_ref().is_ok_and(|r| r.status().as_u16() == 401) {
+            used.into_iter().for_each(|used| licence::give_back(&mut inner.model, used));
+        } else {
+            inner.witness.wrote(process, write.object(), now, self.committed(before, write));
         }
         let told = match reply {
             Ok(r) => r.status().to_string(),
@@ -269,6 +241,12 @@ impl Judge {
         self.look_around();
     }
 
+    /// The tenant has carried a write of ours out.
+    fn committed(&self, before: usize, write: &Write) -> bool {
+        let ours = |w: &reissue::lab::Write| w.caller == self.operator && w.object.ends_with(write.object());
+        self.lab.writes_from(before).iter().any(ours)
+    }
+
     /// Takes in what the ledger has new, and judges the tenant.
     pub(crate) fn look_around(&self) {
         self.look(&mut self.inner());
@@ -284,7 +262,11 @@ impl Judge {
         for w in new {
             let key = w.key_id.clone().unwrap_or_default();
             inner.trace.say(w.at, &format!("tenant: {} {} {} {key}", w.caller, w.operation, w.object));
-            inner.truth.note(w.caller == self.operator, &w);
+            let by_us = w.caller == self.operator;
+            if by_us && w.operation == "update" && inner.truth.stolen.contains(&key) {
+                inner.trace.count("what others took was put back");
+            }
+            inner.truth.note(by_us, &w);
         }
         let facts = self.scene.facts.iter().enumerate();
         let facts = facts.filter(|(_, f)| !self.lab.is_deleted(&f.client_id));
@@ -309,16 +291,28 @@ impl Judge {
         of_form.map(|c| c.key_id.to_string()).collect()
     }
 
+    /// How many nodes accept a value, unless one of them learns of changes later than anybody waits.
+    fn accepting(&self, target: &Target, value: &str) -> usize {
+        let client = target.plan.subject.parse().ok();
+        let client: Option<ClientId> = client.filter(|_| !self.lab.ledger().faults.contains_key("long_lag"));
+        client.map_or(0, |client| self.lab.nodes_that_accept(&client, value))
+    }
+
     fn line(&self, line: &Line) {
         let mut inner = self.inner();
         let now = self.clock.now();
         let inner = &mut *inner;
+        // Somebody else may have been at work since the last request.
+        self.look(inner);
         let target = line.target.map_or(String::new(), |t| format!(" {t}"));
         inner.trace.say(now, &format!("log {}{target} {}", line.seq, counters::detail(&line.event)));
         for word in counters::words(&line.event, line.target.and_then(|t| inner.model.targets.get(&t))) {
             inner.trace.count(&word);
         }
-        if let Err(why) = rules::line(&inner.model, line) {
+        let target = line.target.and_then(|t| inner.model.targets.get(&t));
+        let witnessed = inner.witness.hears(line, target, &inner.truth.values, |t, v| self.accepting(t, v));
+        let moved = rules::moved(&inner.model, &inner.truth, line, self.blind_s);
+        if let Err(why) = rules::line(&inner.model, line).and(moved).and(witnessed) {
             inner.trace.break_promise(now, &format!("line {}: {why}", line.seq));
         }
         inner.model.fold(line);

@@ -1,9 +1,9 @@
 //! Whether the log allows a write at this moment: a durable intent, one request for each, and the
 //! order of things that promise 1 wants.
 
-use crate::judge::Truth;
 use crate::model::{Mark, Model, Target};
 use crate::rules;
+use crate::truth::Truth;
 use crate::write::Write;
 use reissue::domain::id::TargetId;
 use reissue::domain::step::{Step, Verb};

@@ -3,6 +3,7 @@
 
 use crate::judge::Judge;
 use crate::machine::Machine;
+use crate::witness;
 use crate::write::Write;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -36,8 +37,13 @@ impl Line {
         if !self.machine.is_alive(self.process) {
             return std::future::pending().await;
         }
+        let _on_the_way = self.judge.leaves(self.process);
         let Some(write) = Write::read(&request) else {
+            let (value, asked) = (witness::presented(&request), witness::asked(&request));
             let reply = self.lab.handle(request).await;
+            if let Ok(reply) = &reply {
+                self.judge.answered(value, asked, reply);
+            }
             self.judge.look_around();
             return self.still_alive(reply).await;
         };

@@ -2,9 +2,10 @@
 //! nobody is reset twice for want of looking.
 
 use crate::ending::is_done;
-use crate::judge::{Inner, Judge, Person, Truth};
+use crate::judge::{Inner, Judge, Person};
 use crate::model::{Model, Target};
 use crate::scenario::VAULT;
+use crate::truth::Truth;
 use crate::write::Write;
 use reissue::domain::event::Ending;
 use reissue::domain::step::Verb;

@@ -2,6 +2,7 @@
 
 use crate::cast::Cast;
 use crate::machine::Machine;
+use crate::meddler;
 use crate::scenario::{Death, Life, Scenario};
 use crate::shift::{self, Watch};
 use crate::world::{AUTHOR, World};
@@ -28,6 +29,8 @@ use tokio::sync::watch;
 const QUIET_MOST: Duration = Duration::from_secs(80 * 3_600);
 /// Whoever runs a quiet run leaves it to itself when it waits for longer than this.
 const QUIET_PATIENCE: Duration = Duration::from_secs(600);
+/// Whether a promise was broken is looked at this often.
+const BROKEN_LOOKS: Duration = Duration::from_secs(600);
 /// The verifier reads the whole log each time: after so many processes, and at the end.
 const VERIFIED_EVERY: u32 = 4;
 /// A run that waits for people's word is looked after this often.
@@ -53,6 +56,7 @@ pub(crate) fn play_out(scenario: Scenario, aloud: bool) -> Played {
         tokio::select! {
             biased;
             () = game => {}
+            () = broken(&world) => {}
             () = world.lab.people() => world.judge.broken("everybody left"),
         }
         for (fault, times) in world.lab.ledger().faults {
@@ -67,8 +71,16 @@ pub(crate) fn play_out(scenario: Scenario, aloud: bool) -> Played {
     })
 }
 
+/// After a broken promise nothing more is asked.
+async fn broken(world: &World) {
+    while !world.judge.is_broken() {
+        world.env.clock.sleep(BROKEN_LOOKS).await;
+    }
+}
+
 async fn game(world: &World) {
     let Some(plan) = plan(world).await else { return };
+    meddler::meddle(world).await;
     let quiet = Cell::new(false);
     let cast = Cast::new(world, &plan, &quiet);
     tokio::select! {

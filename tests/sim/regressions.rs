@@ -150,3 +150,34 @@ fn a_sweep_looks_twice_before_it_replaces_a_list() {
         assert_eq!(replaced, 0, "aborted after {at} s:\n{}", played.trace.join("\n"));
     }
 }
+
+/// The value died with its process, the request to remove it was lost, and no replica knew yet that it
+/// had been made: its absence was recorded as its removal.
+#[test]
+fn a_secret_that_no_replica_knows_yet_is_not_called_discarded() {
+    let mut looked = 0;
+    for at in (1..40).step_by(3) {
+        let played = holds(|s| {
+            s.lags.replica = Between::seconds(500, 520);
+            s.lost_requests = vec![3];
+            let death = Some(Death::After(seconds(at)));
+            s.lives = vec![Life { death, disk: None, power: false, restart: seconds(9), patience: None }; 2];
+        });
+        looked += times(&played, "looked: undo of mint absent");
+    }
+    assert!(looked > 0, "the removal was in doubt");
+}
+
+/// An attachment was in doubt, somebody took the certificate off, and it was attached again: at the
+/// end the judge had one too many.
+#[test]
+fn what_others_took_and_we_put_back_is_not_too_many() {
+    let played = (0..4).map(|seed| {
+        holds(|s| {
+            (s.seed, s.apps[0].form, s.lost_replies) = (seed, Form::Certificate, vec![3]);
+            s.faults.stranger_removes = 600;
+        })
+    });
+    let put_back: u64 = played.map(|p| times(&p, "what others took was put back")).sum();
+    assert!(put_back > 0);
+}

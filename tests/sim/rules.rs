@@ -4,11 +4,15 @@
 use crate::aims::Follows;
 use crate::judge::{Fact, Inner, Judge};
 use crate::model::{Model, Target};
+use crate::truth::Truth;
+use crate::write::Write;
 use reissue::domain::credential::Form;
 use reissue::domain::event::{Event, Line};
+use reissue::domain::id::ClientId;
 use reissue::domain::plan::Warning;
 use reissue::domain::step::Verb;
 use reissue::domain::time::Timestamp;
+use reissue::lab::Owner;
 use std::collections::BTreeSet;
 
 /// No old credential goes before the hold has ended and a later recheck is recorded.
@@ -52,6 +56,31 @@ pub(crate) fn line(model: &Model, line: &Line) -> Result<(), String> {
     Ok(())
 }
 
+/// The world moved after the plan, and everybody can see it: the target is not begun.
+pub(crate) fn moved(model: &Model, truth: &Truth, line: &Line, blind_s: u64) -> Result<(), String> {
+    let Event::StepIntent(intent) = &line.event else { return Ok(()) };
+    let Some(target) = line.target.and_then(|t| model.targets.get(&t)) else { return Ok(()) };
+    let place = target.plan.steps.iter().find_map(|s| s.place.as_ref());
+    let Some((since, added)) = place.and_then(|p| truth.moved.get(p.name.as_str())) else { return Ok(()) };
+    let seen = line.time.since(*since).as_secs() > blind_s;
+    let stands = added.as_ref().is_none_or(|key| !truth.stolen.contains(key));
+    match target.step(intent.step).filter(|s| s.verb.writes() && !intent.undo && seen && stands) {
+        Some(step) => Err(format!("intent of {} although the world has moved since the plan", step.verb)),
+        None => Ok(()),
+    }
+}
+
+/// The identity that acts is not what anything is done to.
+pub(crate) fn own(judge: &Judge, write: &Write) -> Result<(), String> {
+    let own: ClientId = judge.operator.parse().map_err(|_| "the operator has no client id")?;
+    let there = !judge.lab.is_deleted(&own);
+    let is_own = |on| there && judge.lab.properties(&own, on)["id"].as_str() == Some(write.object());
+    match [Owner::Application, Owner::ServicePrincipal].into_iter().any(is_own) {
+        true => Err("it is our own identity".into()),
+        false => Ok(()),
+    }
+}
+
 /// Every credential in the tenant is explained, and nothing of another owner is gone.
 pub(crate) fn tenant(judge: &Judge, inner: &mut Inner) {
     let mut wrong = Vec::new();
@@ -93,7 +122,11 @@ fn vault(
     target: &Target,
     live: &BTreeSet<String>,
 ) -> Option<String> {
-    let value = judge.lab.vault_secret(crate::scenario::VAULT, &fact.place)?;
+    let Some(value) = judge.lab.vault_secret(crate::scenario::VAULT, &fact.place) else {
+        let was_there = !fact.consumers.is_empty() || target.published_at.is_some();
+        let by_others = inner.truth.spoiled.contains(&fact.place);
+        return (was_there && !by_others).then(|| format!("consumers of {} can read nothing", fact.place));
+    };
     let key = inner.truth.values.get(&value)?;
     let declared = target.plan.contain && target.published_at.is_none();
     let by_others = inner.truth.stolen.contains(key);

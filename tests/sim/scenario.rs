@@ -2,15 +2,20 @@
 //! dies. Drawn once, before anything runs; each concern from a stream of its own.
 
 use crate::aims::{self, App, Consumer, Follows, Named, Off, Pick, User};
+use crate::meddler::{self, Meddling};
 use crate::shift::Shift;
 use reissue::domain::credential::Form;
 use reissue::domain::id::ClientId;
 use reissue::env::Random;
 use reissue::env::random::Stream;
 use reissue::lab::{Between, Faults, Lags};
+use std::fmt::Write;
 use std::time::Duration;
 
 pub(crate) const TENANT: &str = "7d3c9a10-0000-4000-8000-000000000001";
+/// The identity that acts.
+pub(crate) const OPERATOR: &str = "0e155ed0-0000-4000-8000-00000000a11e";
+pub(crate) const OPERATOR_NAME: &str = "reissue-operator";
 pub(crate) const VAULT: &str = "https://kv-ir.vault.usgovcloudapi.net";
 
 /// How one process ends.
@@ -86,6 +91,10 @@ pub(crate) struct Scenario {
     pub(crate) quorum: u8,
     pub(crate) retire_separately: bool,
     pub(crate) hostile_for: Duration,
+    /// What another administrator does to which application after the plan was made.
+    pub(crate) meddling: Option<(usize, Meddling)>,
+    /// The playbook wants the secret of the identity that acts rotated, too.
+    pub(crate) own_identity: bool,
     /// Another operator goes on on another machine.
     pub(crate) shift: Option<Shift>,
     /// Replies and requests that never arrive, counted over all writes to the tenant; for tests of one thing.
@@ -102,6 +111,7 @@ impl Scenario {
         let random = Random::from_seed(seed);
         let s = random.stream("sim-scenario");
         let (apps, users, offs) = aims::draw(&random.stream("sim-aims"));
+        let count = apps.len();
         let faults = match s.below(10) {
             0 => Faults::default(),
             _ => favourite(&random.stream("sim-favourite"), Faults::swarm(&random)),
@@ -121,6 +131,8 @@ impl Scenario {
             quorum: if s.chance(300) { 2 } else { 1 },
             retire_separately: s.chance(300),
             hostile_for: seconds(&s, 900, 5_400),
+            meddling: meddler::draw(&random.stream("sim-meddler"), count),
+            own_identity: random.stream("sim-own-identity").chance(80),
             shift: Shift::draw(&random.stream("sim-shift"), life),
             lost_replies: Vec::new(),
             lost_requests: Vec::new(),
@@ -175,6 +187,8 @@ impl Scenario {
             quorum: 1,
             retire_separately: false,
             hostile_for: Duration::from_secs(3_600),
+            meddling: None,
+            own_identity: false,
             shift: None,
             lost_replies: Vec::new(),
             lost_requests: Vec::new(),
@@ -193,6 +207,13 @@ impl Scenario {
         self.apps.iter().zip(named).for_each(|(app, named)| app.write(&mut out, named));
         self.users.iter().for_each(|user| user.write(&mut out));
         self.offs.iter().for_each(|off| off.write(&mut out));
+        if self.own_identity {
+            let _ = writeln!(
+                out,
+                "  - app: {OPERATOR}\n    name: {OPERATOR_NAME}\n    rotate:\n      secret: all\n      \
+                 publish: {{ store: ir, name: own-secret }}\n      hold: {{ time: 120s }}"
+            );
+        }
         out
     }
 }

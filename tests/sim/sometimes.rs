@@ -16,6 +16,7 @@ const SOON: &[&str] = &[
     "planned: app-secret",
     "planned: user-password",
     "plan with exceptions",
+    "refused in the plan: own-identity",
     "refused in the plan: store-name-deleted",
     "refused in the plan: store-newest-disabled",
     // The service's faults.
@@ -46,6 +47,9 @@ const SOON: &[&str] = &[
     "fault: stranger_disables",
     "fault: stranger_disables_version",
     "fault: stranger_removes",
+    "meddling: AddsCredential",
+    "meddling: PublishesAnother",
+    "meddling: SwitchesOff",
     "fault: stranger_writes_secret",
     // The machine.
     "clocks differ",
@@ -113,7 +117,6 @@ const SOON: &[&str] = &[
     // The shift changes: mirror, lease, handover, recover.
     "log.mirrored",
     "run.claimed",
-    "failed: lease",
     "failed: mirror",
     "failed: mirror, in a run",
     "handover: from Blob",
@@ -137,6 +140,7 @@ const LATE: &[&str] = &[
     "drift: StateChanged stops",
     "drift: StoreChanged stops",
     "drift: AnotherRun stops",
+    "failed: lease",
     "fault: concurrency_409",
     "fault: stale_write",
     "looked: block absent",

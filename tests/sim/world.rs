@@ -178,6 +178,9 @@ impl World {
     /// Our own identity and everybody who is no target, as one text each.
     fn untouched(&self) -> Vec<String> {
         let show = |id: &ClientId| {
+            if self.lab.is_deleted(id) {
+                return "deleted".to_owned();
+            }
             let of = |on| serde_json::to_string(&self.lab.properties(id, on)).unwrap();
             format!(
                 "{:?} {} {}",

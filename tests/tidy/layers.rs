@@ -4,10 +4,11 @@ use super::Finding;
 use super::source::Source;
 
 /// A top-level module and the paths that it may name beside its own.
-const LAYERS: [(&str, &[&str], &str); 13] = [
+const LAYERS: [(&str, &[&str], &str); 14] = [
+    ("bent", &[], "what breaks promises on purpose knows nobody, so that anybody may ask it"),
     ("env", &["domain::id", "domain::time"], "the door to clock, chance and disk stands below everything"),
-    ("domain", &[], "domain is pure and knows nobody"),
-    ("trail", &["domain", "env"], "the log can be verified without the rest"),
+    ("domain", &["bent"], "domain is pure and knows nobody"),
+    ("trail", &["bent", "domain", "env"], "the log can be verified without the rest"),
     ("wire", &["domain", "env"], "the network does not know what it carries"),
     (
         "anchor",
@@ -15,10 +16,10 @@ const LAYERS: [(&str, &[&str], &str); 13] = [
         "anchors are obtained beside a run, and judged by the trail",
     ),
     ("azure", &["domain", "env", "wire"], "clients know the wire, not who uses them"),
-    ("connector", &["domain", "env", "wire", "azure"], "a kind knows its service, not the engine"),
+    ("connector", &["bent", "domain", "env", "wire", "azure"], "a kind knows its service, not the engine"),
     (
         "engine",
-        &["domain", "env", "trail", "wire::budget", "connector"],
+        &["bent", "domain", "env", "trail", "wire::budget", "connector"],
         "the engine drives any kind, so it knows connectors by their traits only",
     ),
     ("lab", &["env", "domain::id", "domain::time"], "the lab shares no code with the clients that it judges"),

@@ -85,22 +85,26 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
         F::Mirrored(_) => (codes::MIRROR, "add `--mirror` with that place; if it is lost, name another"),
         F::Used(_) => (codes::NO_RUN, "make a new plan with `reissue plan`"),
         F::Illegal { .. } => (codes::LOG, "do not go on; run `reissue audit verify` and compare with a copy"),
-        F::Halt(Halt::Store { code, .. }) if code.contains("Deleted") => (
+        F::Halt(halt) => halted(halt),
+    };
+    (code, next.to_owned())
+}
+
+fn halted(halt: &Halt) -> (ErrorCode, &'static str) {
+    match halt {
+        Halt::Store { code, .. } if code.contains("Deleted") => (
             codes::STORE,
             "recover the deleted secret `reissue-probe` in that vault (`az keyvault secret recover`), then \
              `reissue apply --resume`",
         ),
-        F::Halt(Halt::Store { .. }) => (
+        Halt::Store { .. } => (
             codes::STORE,
             "grant this identity the right to set secrets there, then `reissue apply --resume`",
         ),
-        F::Halt(Halt::Log(JournalError::Mirror(_))) => (
+        Halt::Log(JournalError::Mirror(_)) => (
             codes::HALTED,
             "repair the mirror, then `reissue apply --resume`; if somebody has taken the run over, it goes on there",
         ),
-        F::Halt(_) => {
-            (codes::HALTED, "repair the disk (the log needs 4 MiB free), then `reissue apply --resume`")
-        }
-    };
-    (code, next.to_owned())
+        _ => (codes::HALTED, "repair the disk (the log needs 4 MiB free), then `reissue apply --resume`"),
+    }
 }

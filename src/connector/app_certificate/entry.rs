@@ -7,7 +7,7 @@ use crate::azure::fault::{ApiError, MessageClass};
 use crate::azure::graph::credentials::{Holder, NewKey};
 use crate::connector::entra::fault;
 use crate::connector::parts::{holder, holder_of, minted};
-use crate::connector::reads::AS_PROOF;
+use crate::connector::reads::{AS_PROOF, knows_what_was_made};
 use crate::connector::{Call, Trouble};
 use crate::domain::credential::CredentialRef;
 use crate::domain::event::{Fault, FaultClass};
@@ -77,6 +77,8 @@ impl AppCertificateEffects {
         guard: Guard,
     ) -> Result<(), Trouble> {
         let holder = holder_of(&call.state.plan, &credential.object)?;
+        // What was there before the run, every replica knows; not so what we have just put on.
+        let may_be_absent = guard == Guard::Exact || knows_what_was_made(self.azure.env().clock, call);
         if let Some(proof) = self.proof(call, &holder).await? {
             let key = key_id(credential)?;
             match self.azure.graph().remove_key(&holder, &key, &proof, call.permit()?).await {
@@ -85,8 +87,8 @@ impl AppCertificateEffects {
                 Err(e) if e.message == MessageClass::NoSuchCredential => {
                     let list = List::read(&self.azure, &holder, AS_PROOF).await?;
                     return match list.find(credential) {
-                        None => Ok(()),
-                        Some(_) => Err(Fault::from(e).into()),
+                        None if may_be_absent => Ok(()),
+                        _ => Err(Fault::from(e).into()),
                     };
                 }
                 Err(e) => return Err(Fault::from(e).into()),
@@ -94,7 +96,10 @@ impl AppCertificateEffects {
         }
         let list = List::read(&self.azure, &holder, BEFORE_WRITE).await?;
         if list.find(credential).is_none() {
-            return Ok(());
+            return match may_be_absent {
+                true => Ok(()),
+                false => Err(fault(FaultClass::NotYet, "not_listed_yet").into()),
+            };
         }
         if guard == Guard::Exact && list.odd(call.state).is_some() {
             return Err(fault(FaultClass::NotYet, "list_not_as_planned").into());

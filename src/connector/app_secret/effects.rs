@@ -4,13 +4,16 @@ use crate::azure::Azure;
 use crate::azure::fault::MessageClass;
 use crate::azure::graph::credentials::{Holder, NewPassword};
 use crate::azure::quota::Operation;
+use crate::bent::{self, Bend};
 use crate::connector::app_rules::SECRET_RESTRICTIONS;
 use crate::connector::entra::{Wish, fault, observe_app, reference};
 use crate::connector::parts::{
     APP_TOKEN_LIFE, client, holder, holder_of, is_personal, look_for_version, minted, old, place, restore,
     store_changed, unexpected,
 };
-use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, Agreement, agree, until_spread};
+use crate::connector::reads::{
+    AFTER_DOUBT, AS_PROOF, Agreement, KNOWN_EVERYWHERE, agree, knows_what_was_made, until_spread,
+};
 use crate::connector::registry::World;
 use crate::connector::sign_in::Presented;
 use crate::connector::store::{Label, VaultStores};
@@ -32,7 +35,7 @@ const WISH: Wish = Wish { restrictions: &SECRET_RESTRICTIONS, public_keys: false
 
 /// A removal that is answered "no such credential" for this long, while no read lists it, is one
 /// that happened before. Lags of minutes are reported; no figure is published.
-const UNKNOWN_MEANS_GONE: std::time::Duration = std::time::Duration::from_secs(600);
+const UNKNOWN_MEANS_GONE: std::time::Duration = KNOWN_EVERYWHERE;
 
 /// Meets Entra and Key Vault.
 pub struct AppSecretEffects {
@@ -236,6 +239,12 @@ impl AppSecretEffects {
             Ok(named.into_iter().map(|(c, n)| (n == mark, c)).find(|(ours, c)| *ours && !known.contains(c)))
         })
         .await?;
+        #[cfg(feature = "bent")]
+        if let (Some((_, credential)), true) = (&orphan, bent::is(Bend::AdoptOrphan)) {
+            let (credential, not_after) = (credential.clone(), self.azure.env().clock.now());
+            let effect = Effect::Minted { credential, keeper: Keeper::Memory, not_after };
+            return Ok(Sighting::Done { effect });
+        }
         Ok(orphan.map_or(Sighting::Absent, |(_, credential)| Sighting::Orphan { credential }))
     }
 
@@ -251,7 +260,9 @@ impl AppSecretEffects {
         })
         .await?;
         let effect = if undo { Effect::Discarded { credential } } else { Effect::Retired { credential } };
-        Ok(if listed { Sighting::Absent } else { Sighting::Done { effect } })
+        // It is removed once more while a replica may not know that it was made.
+        let is_there = listed || (undo && !knows_what_was_made(self.azure.env().clock, call));
+        Ok(if is_there { Sighting::Absent } else { Sighting::Done { effect } })
     }
 }
 
@@ -325,7 +336,7 @@ impl Effects for AppSecretEffects {
     }
 
     async fn marked(&self, run: &RunId, sight: Sight<'_>) -> Result<Vec<CredentialRef>, Fault> {
-        let mark = run.mark();
+        let mark = if bent::is(Bend::SweepWrongName) { "nobody".into() } else { run.mark() };
         let seen = observe_app(&self.azure, sight, WISH).await?;
         let ours = seen.credentials.into_iter().filter(|c| c.name.as_deref() == Some(mark.as_str()));
         Ok(ours.map(|c| c.credential).filter(|c| c.form == Form::Secret).collect())

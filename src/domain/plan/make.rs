@@ -3,6 +3,7 @@
 use super::guardrail::{Population, Use, measure};
 use super::refusal::Reason;
 use super::{Counts, Excepted, Identity, Planned, PlannedHold, PlannedTarget, Refusal, Warning};
+use crate::bent::{self, Bend};
 use crate::domain::approval::same_person;
 use crate::domain::credential::CredentialRef;
 use crate::domain::id::{RunId, TargetId};
@@ -196,7 +197,9 @@ fn refuse_untouchable(
     };
     let is_own = is_own || seen.objects.iter().any(|o| o.id == own.object);
     match (is_own, target.last) {
-        (true, false) => return Err(Refusal::new(Reason::OwnIdentity, &*own.name)),
+        (true, false) if !bent::is(Bend::OwnIdentity) => {
+            return Err(Refusal::new(Reason::OwnIdentity, &*own.name));
+        }
         (false, true) => return Err(Refusal::new(Reason::NotOwnIdentity, &*own.name)),
         _ => {}
     }

@@ -117,7 +117,9 @@ impl TargetState {
         if self.unwinding.is_some() {
             return Err("the target is unwinding");
         }
-        if self.plan.steps.iter().any(|s| s.no < step.no && !self.is_done(s.no)) {
+        if self.plan.steps.iter().any(|s| s.no < step.no && !self.is_done(s.no))
+            && !bent::is(Bend::RetireFirst)
+        {
             return Err("an earlier step is not done");
         }
         if self.is_done(step.no) {
@@ -251,9 +253,9 @@ impl TargetState {
                 let verb = self.step(e.step).map(|s| s.verb);
                 // What the store keeps under the run's own name is still there to be published.
                 let was_in_memory = self.minted.as_ref().is_some_and(|m| m.keeper == Keeper::Memory);
-                let lost = was_in_memory && !self.value_in_memory();
+                let lost = was_in_memory && (!self.value_in_memory() || bent::is(Bend::DiscardPublished));
                 if verb == Some(Verb::Publish) && !e.undo && lost {
-                    self.lose_minted(true);
+                    self.lose_minted(!bent::is(Bend::DiscardPublished));
                 }
                 Ok(())
             }

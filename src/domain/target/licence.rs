@@ -1,6 +1,7 @@
 //! Proof values: what must have been recorded before an old credential may be taken away.
 
 use super::TargetState;
+use crate::bent::{self, Bend};
 use crate::domain::id::StepNo;
 use crate::domain::step::{Step, Verb};
 use crate::domain::time::Timestamp;
@@ -45,12 +46,12 @@ pub enum Licence {
 impl TargetState {
     /// The licence for a step that takes an old credential away; none until it is earned.
     pub fn licence(&self, step: &Step) -> Option<Licence> {
-        if self.plan.contain {
+        if self.plan.contain || bent::is(Bend::RetireFirst) {
             return Some(Licence::Declared { step: step.no });
         }
         let released = self.done_at(self.find(Verb::Hold)?)?;
         let verified = self.done_at(self.find(Verb::Recheck)?)?;
-        (verified >= released).then_some(Licence::Earned(Earned {
+        (verified >= released || bent::is(Bend::OldRecheck)).then_some(Licence::Earned(Earned {
             released: Released { at: released },
             verified: Verified { at: verified },
         }))

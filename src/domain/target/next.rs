@@ -190,7 +190,8 @@ impl TargetState {
         if self.paused && !self.value_in_memory() {
             return Next::Wait(Pause::Paused);
         }
-        if step.verb.writes() && self.phases.get(&step.phase).is_none_or(|expires| *expires <= now) {
+        let is_open = |expires: &Timestamp| *expires > now || bent::is(Bend::QuorumOnce);
+        if step.verb.writes() && !self.phases.get(&step.phase).is_some_and(is_open) {
             return Next::Wait(Pause::Approval(step.phase));
         }
         if self.stage == Stage::Waiting {

@@ -7,6 +7,7 @@ use super::super::verify::objects_of;
 use super::super::{Checkpoint, Folder, LogKey, Objects};
 use super::ship::Shipping;
 use super::{Appended, Entry, JournalError, lock};
+use crate::bent::{self, Bend};
 use crate::domain::event::{Event, Line, LogClosed};
 use crate::domain::id::{Digest, RunId};
 use crate::domain::text::Text;
@@ -244,7 +245,9 @@ impl Writer {
         if bytes.is_empty() {
             return Ok(());
         }
-        let written = self.appender.append(&bytes).and_then(|()| self.appender.sync());
+        let lazy = bent::is(Bend::IntentNotSynced) && bytes.windows(11).any(|w| w == b"step.intent");
+        let sync = |appender: &mut dyn Appender| if lazy { Ok(()) } else { appender.sync() };
+        let written = self.appender.append(&bytes).and_then(|()| sync(self.appender.as_mut()));
         written.map_err(|e| self.break_off(&e))?;
         self.reserved = self.reserved.saturating_sub(bytes.len() as u64);
         (self.chain, self.runs) = (chain, runs);

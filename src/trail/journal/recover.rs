@@ -9,6 +9,7 @@ use super::super::note::NOTE_BYTES_MAX;
 use super::super::{Folder, Reader, chain::Chain, key::VerifierKey};
 use super::commit::{Runs, Writer};
 use super::{Appended, Entry, Holder, JournalError, Opening, Settings};
+use crate::bent::{self, Bend};
 use crate::domain::event::{Event, Line, LogOpened, LogTornTail};
 use crate::domain::id::Digest;
 use crate::domain::text::Text;
@@ -95,7 +96,7 @@ pub(super) fn open(
     if lines < signed {
         return Err(JournalError::Truncated { path: folder.events(), found: lines, signed });
     }
-    if let Some((at, bytes)) = &scan.tail {
+    if let Some((at, bytes)) = scan.tail.as_ref().filter(|_| !bent::is(Bend::TornTailTrusted)) {
         set_aside(disk.as_ref(), &folder, *at, bytes)?;
     }
     let torn = torn(disk.as_ref(), &folder)?;
