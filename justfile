@@ -28,13 +28,13 @@ sim seed:
 sim-many seeds first="0":
     SIM_SEEDS={{seeds}} SIM_FIRST={{first}} cargo test --profile sim --test sim promises -- --nocapture
 
-# the report in a browser: headings, keyboard, axe, print, hostile names; pictures in target/browser/pictures
-browser:
-    sh tests/browser/run.sh
-
 # deliberately broken engines must be caught by the simulator; prints the table
 bent:
     cargo test --features bent --test bent -- --nocapture
+
+# the report in a browser: headings, keyboard, axe, print, hostile names; pictures in target/browser/pictures
+browser:
+    sh tests/browser/run.sh
 
 # official clients against the lab (add --with-az for azure-cli)
 clients *flags:
