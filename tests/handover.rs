@@ -16,6 +16,7 @@ use reissue::domain::approval::handover::HANDOVER_NAMESPACE;
 use reissue::domain::id::RunId;
 use reissue::domain::note::Note;
 use reissue::domain::text::Text;
+use reissue::env::{Env, Random};
 use reissue::pipeline::handover::{HandoverFailure, HandoverOrder, Ready};
 use reissue::pipeline::{ApplyFailure, Guard};
 use reissue::trail::MirrorError;
@@ -244,6 +245,25 @@ fn a_handover_may_be_repeated() {
         // What is finished is finished.
         let over = shift.hand_over(&shift.second_env()).await.err().unwrap();
         assert!(matches!(over, HandoverFailure::Finished(_)), "{over}");
+    });
+}
+
+/// The second machine is lost too, before it went on: the lease names it for good, and a third signed
+/// handover counts all the same.
+#[test]
+fn a_second_machine_may_be_lost_too() {
+    in_virtual_time(async {
+        let shift = Shift::begins("tests/saga/app-secret.yaml", Place::share()).await;
+        shift.tenant.go_wrong(5, Mishap::CrashAfter);
+        assert!(shift.tenant.unless_it_dies(shift.first.begin(&shift)).await.is_none());
+        shift.wait_for_the_lease().await;
+        let lost = shift.hand_over(&shift.second_env()).await.unwrap();
+        let third = Env { random: Random::from_seed(100), ..shift.second_env() };
+        let third = shift.hand_over(&third).await.unwrap();
+        let late = lost.resume(&shift).await.unwrap_err();
+        assert!(late.to_string().contains("was handed over to"), "{late}");
+        assert!(third.resume(&shift).await.is_ok());
+        assert_eq!(third.verify(shift.first.home.vkey().unwrap()).verdict, Verdict::NotAnchored);
     });
 }
 

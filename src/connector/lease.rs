@@ -8,7 +8,7 @@ use crate::azure::quota::Operation;
 use crate::domain::credential::Place;
 use crate::domain::event::{Fault, FaultClass};
 use crate::domain::id::Digest;
-use crate::domain::lease::{Entry, Holder, Refused, Saying, judge};
+use crate::domain::lease::{Entry, Holder, Refused, Saying, judge, judge_handover};
 use crate::domain::plan::Plan;
 use crate::domain::secret::Secret;
 use crate::domain::text::Text;
@@ -78,9 +78,17 @@ impl Lease {
 
     /// Whether this process may run the plan. Reads only.
     pub async fn look(&self) -> Result<(), LeaseError> {
+        Ok(judge(&self.entries().await?, &self.me, self.azure.env().clock.now())?)
+    }
+
+    /// Whether this process may take the run over, with a signed handover in hand. Reads only.
+    pub async fn look_before_handover(&self) -> Result<(), LeaseError> {
+        Ok(judge_handover(&self.entries().await?, &self.me, self.azure.env().clock.now())?)
+    }
+
+    async fn entries(&self) -> Result<Vec<Entry>, LeaseError> {
         let versions = self.patiently(|| self.versions()).await?;
-        let entries: Vec<Entry> = versions.iter().filter_map(entry).collect();
-        Ok(judge(&entries, &self.me, self.azure.env().clock.now())?)
+        Ok(versions.iter().filter_map(entry).collect())
     }
 
     /// Claims the plan: until when, or who else has it.

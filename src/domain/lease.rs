@@ -63,11 +63,31 @@ pub enum Refused {
 
 /// Whether `me` may run at `now`. Who has not claimed yet is behind everybody who has.
 pub fn judge(entries: &[Entry], me: &Holder, now: Timestamp) -> Result<(), Refused> {
-    let handed = entries.iter().filter(|e| e.saying == Saying::HandedOver);
-    let handed = handed.max_by_key(|e| (e.created, e.holder.log.clone()));
+    let handed = last_handover(entries);
     if let Some(to) = handed.filter(|e| e.holder.log != me.log) {
         return Err(Refused::HandedOver { who: to.holder.who.clone(), at: to.created });
     }
+    nobody_else(entries, handed, me, now)
+}
+
+/// Whether `me` may take the run over at `now`, which people have signed: an earlier handover does not
+/// stand in the way. It may have died before it was finished, and its machine may be lost in its turn.
+pub fn judge_handover(entries: &[Entry], me: &Holder, now: Timestamp) -> Result<(), Refused> {
+    nobody_else(entries, last_handover(entries), me, now)
+}
+
+fn last_handover(entries: &[Entry]) -> Option<&Entry> {
+    let handed = entries.iter().filter(|e| e.saying == Saying::HandedOver);
+    handed.max_by_key(|e| (e.created, e.holder.log.clone()))
+}
+
+/// That no other log has a live claim, older than one of `me`.
+fn nobody_else(
+    entries: &[Entry],
+    handed: Option<&Entry>,
+    me: &Holder,
+    now: Timestamp,
+) -> Result<(), Refused> {
     let mut said: Vec<&Entry> =
         entries.iter().filter(|e| handed.is_none_or(|h| h.holder.log == e.holder.log)).collect();
     // What is said last within a second is what ends a claim.
@@ -146,6 +166,11 @@ mod tests {
         for later in [3, 1_000_000] {
             assert!(matches!(judge(&over, &old, at(later)), Err(Refused::HandedOver { .. })));
         }
+        let third = holder("c");
+        assert!(judge(&over, &third, at(3)).is_err() && judge_handover(&over, &third, at(3)).is_ok());
+        let at_work = [over[0].clone(), over[1].clone(), said(3, &new, Saying::Claimed, 600)];
+        assert!(judge_handover(&at_work, &third, at(4)).is_err(), "whoever has it is at work");
+        assert!(judge_handover(&at_work, &third, at(600)).is_ok(), "and is lost in turn");
         let back = [over[0].clone(), over[1].clone(), said(9, &old, Saying::HandedOver, 9)];
         assert!(judge(&back, &old, at(10)).is_ok() && judge(&back, &new, at(10)).is_err(), "and back again");
     }

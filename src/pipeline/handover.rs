@@ -131,7 +131,7 @@ impl Ready {
         let me = holder(self.key.public(), &self.order.operator, &self.order.process);
         let lease = Lease::of(azure, &self.plan, &self.digest, me)?;
         if let Some(lease) = &lease {
-            lease.look().await?;
+            lease.look_before_handover().await?;
         }
         Ok(lease)
     }

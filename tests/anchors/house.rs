@@ -4,7 +4,7 @@ use crate::team::{TENANT, Team};
 use axum::Router;
 use reissue::domain::text::Text;
 use reissue::env::Env;
-use reissue::trail::{Checkpoint, Home};
+use reissue::trail::{Checkpoint, Home, HomeError, JournalError};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -44,7 +44,13 @@ impl House {
     pub(crate) fn grow(&self) -> u64 {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let opened = self.home().open_log("apply", Text::lossy("pid 1 at test"), &mut |_| {});
+            let open = || self.home().open_log("apply", Text::lossy("pid 1 at test"), &mut |_| {});
+            let mut opened = open();
+            // Another test's child has the lock too, between its fork and its exec.
+            while matches!(opened, Err(HomeError::Journal(JournalError::Locked { .. }))) {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                opened = open();
+            }
             opened.unwrap().0.close().await.unwrap();
         });
         self.size()
