@@ -7,7 +7,6 @@
 #[path = "canary/desk.rs"]
 mod desk;
 #[path = "canary/scan.rs"]
-#[allow(dead_code)]
 mod scan;
 #[path = "support/team.rs"]
 mod team;

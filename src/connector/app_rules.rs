@@ -68,6 +68,12 @@ pub(super) fn need_permission(context: &PlanContext, any_of: &[&str]) -> Result<
     }
 }
 
+/// A client id decides, and the name in the playbook must agree with the directory's.
+pub(super) fn need_same_name(target: &Target, parts: &[&ObjectSeen]) -> Result<(), Refusal> {
+    let other = parts.iter().find(|o| o.name.as_str() != target.subject.name());
+    other.map_or(Ok(()), |o| Err(Refusal::new(Reason::NameMismatch, &*o.name)))
+}
+
 /// Both objects must be on: a new credential is verified by signing in.
 pub(super) fn need_switched_on(app: &App<'_>) -> Result<(), Refusal> {
     let off = [app.application, app.principal].into_iter().find(|o| !o.enabled);

@@ -5,6 +5,7 @@ use crate::azure::Azure;
 use crate::azure::key_vault::secrets::{NewSecret, SecretVersion};
 use crate::azure::key_vault::{Name, Vault, VaultError};
 use crate::azure::quota::Operation;
+use crate::connector::reads::patiently;
 use crate::domain::credential::Place;
 use crate::domain::event::{Fault, FaultClass};
 use crate::domain::id::Digest;
@@ -146,18 +147,8 @@ impl Lease {
     where
         F: Future<Output = Result<T, LeaseError>>,
     {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match work().await {
-                Err(LeaseError::Fault { fault, .. })
-                    if fault.class != FaultClass::Refused && tries < TRIES =>
-                {
-                    self.azure.env().clock.pause_between_looks(Duration::from_secs(1 << tries)).await;
-                }
-                other => return other,
-            }
-        }
+        let may_pass = |e: &LeaseError| matches!(e, LeaseError::Fault { fault, .. } if fault.class != FaultClass::Refused);
+        patiently(self.azure.env().clock, TRIES, may_pass, work).await
     }
 
     async fn say_once(&self, saying: Saying) -> Result<Timestamp, LeaseError> {

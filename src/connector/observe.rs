@@ -1,5 +1,6 @@
 //! Playbook ─observe→ Observed: reads what the plan needs, and writes nothing.
 
+use super::reads::patiently;
 use super::registry::Registry;
 use super::{Depth, Sight};
 use crate::domain::credential::Place;
@@ -10,9 +11,7 @@ use crate::domain::plan::refusal::Reason;
 use crate::domain::plan::{Identity, Refusal};
 use crate::domain::playbook::model::{Subject, Target, ValidPlaybook};
 use crate::domain::text::Text;
-use crate::env::Clock;
 use futures::StreamExt;
-use std::time::Duration;
 
 /// Targets that are read at the same time; the budget decides how fast.
 const AT_ONCE: usize = 16;
@@ -37,14 +36,12 @@ pub async fn observe(
     known: Known,
 ) -> Result<Observed, ObserveError> {
     for (store, named) in &playbook.stores {
-        if let Err(fault) =
-            patiently(registry.clock(), || async { registry.stores().reach(store).await }).await
-        {
+        if let Err(fault) = again_if_cut(registry, || async { registry.stores().reach(store).await }).await {
             let host = named.key_vault.clone();
             return Err(ObserveError::Store { store: store.clone(), host, code: fault.code });
         }
     }
-    let population = patiently(registry.clock(), || registry.population()).await;
+    let population = again_if_cut(registry, || registry.population()).await;
     let population = population.map_err(|f| ObserveError::Directory { code: f.code })?;
     let reads = playbook.targets.iter().cloned().map(|target| read(registry, target));
     let targets = futures::stream::iter(reads).buffered(AT_ONCE).collect().await;
@@ -60,7 +57,7 @@ async fn read(registry: &Registry, target: Target) -> ObservedTarget {
     let sight = Sight { subject, place: place.as_ref(), depth: Depth::Plan };
     let seen = match registry.effects_of(target.kind) {
         Some(effects) => {
-            let seen = patiently(registry.clock(), || effects.observe(sight)).await;
+            let seen = again_if_cut(registry, || effects.observe(sight)).await;
             seen.map_err(|fault| refusal(&fault))
         }
         None => Err(Refusal::new(Reason::Unreadable, target.kind)),
@@ -68,20 +65,11 @@ async fn read(registry: &Registry, target: Target) -> ObservedTarget {
     ObservedTarget { target, seen }
 }
 
-async fn patiently<T, F>(clock: Clock, read: impl Fn() -> F) -> Result<T, Fault>
+async fn again_if_cut<T, F>(registry: &Registry, read: impl Fn() -> F) -> Result<T, Fault>
 where
     F: Future<Output = Result<T, Fault>>,
 {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match read().await {
-            Err(fault) if fault.class == FaultClass::Unexpected && tries < TRIES => {
-                clock.pause_between_looks(Duration::from_secs(1 << tries)).await;
-            }
-            other => return other,
-        }
-    }
+    patiently(registry.clock(), TRIES, |fault: &Fault| fault.class == FaultClass::Unexpected, read).await
 }
 
 /// A read that fails is a reason to leave the target alone.

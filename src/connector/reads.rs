@@ -37,13 +37,35 @@ pub(super) async fn until_spread(clock: Clock, call: &Call<'_>, gone: &Credentia
 
 /// By then every replica knows what was written. Lags of minutes are reported, and Terraform's provider
 /// waits for twelve; no figure is published (unconfirmed).
-pub(super) const KNOWN_EVERYWHERE: Duration = Duration::from_secs(900);
+const KNOWN_EVERYWHERE: Duration = Duration::from_secs(900);
 
-/// Whether the undo of a step was first tried so long ago that a credential which no read lists is gone.
-/// Before that, a replica may not even know that it was made.
-pub(super) fn knows_what_was_made(clock: Clock, call: &Call<'_>) -> bool {
-    let first = call.state.first_attempt_at(call.step.no, true);
+/// Whether the step, or its undo, was first tried so long ago that a credential which no read lists is
+/// gone. Before that, a replica may not even know that it was made.
+pub(super) fn tried_for_long(clock: Clock, call: &Call<'_>, undo: bool) -> bool {
+    let first = call.state.first_attempt_at(call.step.no, undo);
     first.is_some_and(|at| clock.now().since(at) >= clock.as_lag(KNOWN_EVERYWHERE))
+}
+
+/// Does it again while its trouble may pass: so often, the pauses doubling from two seconds.
+pub(super) async fn patiently<T, E, F>(
+    clock: Clock,
+    times: u32,
+    may_pass: impl Fn(&E) -> bool,
+    work: impl Fn() -> F,
+) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match work().await {
+            Err(e) if may_pass(&e) && tries < times => {
+                clock.pause_between_looks(Duration::from_secs(1 << tries)).await;
+            }
+            other => return other,
+        }
+    }
 }
 
 /// Reads until the agreement is reached; the last value is the answer.

@@ -9,6 +9,7 @@ use crate::azure::Azure;
 use crate::azure::key_vault::secrets::{NewSecret, SecretVersion, StoredSecret};
 use crate::azure::key_vault::{Name, Vault};
 use crate::azure::quota::Operation;
+use crate::connector::reads::patiently;
 use crate::domain::event::{Fault, FaultClass};
 use crate::domain::id::hex;
 use crate::domain::secret::Secret;
@@ -25,7 +26,7 @@ const SETTLES: Duration = Duration::from_secs(30);
 /// Versions that are read at the same time; the budget decides how fast.
 const AT_ONCE: usize = 8;
 /// A write whose answer was lost or refused for now is looked for and tried again, so often.
-const TRIES: u32 = 6;
+const TRIES: u32 = 7;
 
 const AT: &str = "reissue-at";
 const LENGTH: &str = "reissue-length";
@@ -144,18 +145,9 @@ impl VaultReel {
     }
 
     async fn put(&self, at: u64, piece: &str) -> Result<(), ReelError> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let failed = match self.put_once(at, piece).await {
-                Err(ReelError::Fault(fault)) if fault.class != FaultClass::Refused => fault,
-                other => return other,
-            };
-            if tries >= TRIES {
-                return Err(ReelError::Fault(failed));
-            }
-            self.azure.env().clock.sleep(Duration::from_secs(2 << tries)).await;
-        }
+        let may_pass =
+            |e: &ReelError| matches!(e, ReelError::Fault(fault) if fault.class != FaultClass::Refused);
+        patiently(self.azure.env().clock, TRIES, may_pass, || self.put_once(at, piece)).await
     }
 
     async fn put_once(&self, at: u64, piece: &str) -> Result<(), ReelError> {

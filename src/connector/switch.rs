@@ -2,14 +2,17 @@
 //! principal or user (Microsoft Learn, "Deactivate an app registration", "Update user").
 
 use super::entra::fault;
+use super::parts::is_personal;
 use super::reads::{AFTER_DOUBT, agree};
 use super::{Call, Trouble};
 use crate::azure::Azure;
+use crate::azure::quota::Operation;
 use crate::domain::event::{Fault, FaultClass, Sighting};
 use crate::domain::id::ObjectId;
 use crate::domain::observation::ObjectRole;
 use crate::domain::plan::PlannedTarget;
 use crate::domain::step::{Effect, Verb};
+use crate::wire::budget::Permit;
 
 /// The object that the step switches: its id, its part, and whether the plan saw it on.
 pub(super) struct Switchable {
@@ -86,4 +89,10 @@ pub(super) async fn look(azure: &Azure, call: &Call<'_>, undo: bool) -> Result<S
         (false, _) => Effect::Blocked { was_enabled: on.was_enabled },
     };
     Ok(Sighting::Done { effect })
+}
+
+/// A permit for a write to one of the plan's objects.
+pub(super) async fn reserve(azure: &Azure, plan: &PlannedTarget) -> Permit {
+    let operation = if is_personal(plan) { Operation::WritePersonalApp } else { Operation::WriteObject };
+    azure.permit(operation).await
 }

@@ -27,7 +27,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 const SECOND: &str = "second@sim.example";
-/// Processes of the second machine are counted from here on.
+/// Processes of the machine of whoever cannot wait are counted from here on, and those of the second
+/// one from there.
+const EARLY_FIRST: u32 = 900;
 const SECOND_FIRST: u32 = 1_000;
 const MIRROR: &str = "reissue-mirror";
 const BLOB: &str = "https://mirrors.blob.core.usgovcloudapi.net/incidents/sim";
@@ -99,7 +101,7 @@ pub(crate) fn guard(world: &World, azure: &Azure) -> Guard {
     }
 }
 
-/// What a shift stands for that is under way in one seed.
+/// How far the change of shift has come in one seed.
 #[derive(Default)]
 pub(crate) struct Watch {
     over: bool,
@@ -119,7 +121,7 @@ impl Watch {
     pub(crate) async fn early(&mut self, world: &World, shift: &Shift) {
         let Some(after) = shift.early else { return };
         world.env.clock.sleep(after).await;
-        let machine = second(world, SECOND_FIRST - 100);
+        let machine = second(world, EARLY_FIRST);
         match take_over(world, shift, &machine, None).await {
             Some(Ok(home)) => {
                 world.judge.count("handover: from a machine that only waits");
@@ -299,7 +301,7 @@ fn adopt(world: &World, home: &Home, machine: Machine) -> Machine {
         if let Err(why) = retold::taken_over(&mut inner, text) {
             inner.trace.break_promise(world.env.clock.now(), &why);
         }
-        inner.retired_below = Some(SECOND_FIRST - 100);
+        inner.retired_below = Some(EARLY_FIRST);
     }
     world.judge.say("--- the second machine goes on ---");
     let first = world.machine.replace(machine.clone());

@@ -12,7 +12,7 @@ use crate::connector::parts::{
     APP_TOKEN_LIFE, client, holder, holder_of, is_personal, look_for_version, minted, old, place, restore,
     store_changed, unexpected,
 };
-use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, knows_what_was_made, until_spread};
+use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, tried_for_long, until_spread};
 use crate::connector::registry::World;
 use crate::connector::sign_in::Presented;
 use crate::connector::store::{Label, VaultStores};
@@ -227,7 +227,7 @@ impl AppCertificateEffects {
                 Effect::Attached { credential, not_after }
             }
             // It is taken off once more while a replica may not know that it was put on.
-            (None, false) if undo && !knows_what_was_made(self.azure.env().clock, call) => {
+            (None, false) if undo && !tried_for_long(self.azure.env().clock, call, true) => {
                 return Ok(Sighting::Absent);
             }
             (None, false) => Effect::Detached { credential },

@@ -7,7 +7,7 @@ use crate::azure::fault::{ApiError, MessageClass};
 use crate::azure::graph::credentials::{Holder, NewKey};
 use crate::connector::entra::fault;
 use crate::connector::parts::{holder, holder_of, minted};
-use crate::connector::reads::{AS_PROOF, knows_what_was_made};
+use crate::connector::reads::{AS_PROOF, tried_for_long};
 use crate::connector::{Call, Trouble};
 use crate::domain::credential::CredentialRef;
 use crate::domain::event::{Fault, FaultClass};
@@ -78,7 +78,7 @@ impl AppCertificateEffects {
     ) -> Result<(), Trouble> {
         let holder = holder_of(&call.state.plan, &credential.object)?;
         // What was there before the run, every replica knows; not so what we have just put on.
-        let may_be_absent = guard == Guard::Exact || knows_what_was_made(self.azure.env().clock, call);
+        let may_be_absent = guard == Guard::Exact || tried_for_long(self.azure.env().clock, call, true);
         if let Some(proof) = self.proof(call, &holder).await? {
             let key = key_id(credential)?;
             match self.azure.graph().remove_key(&holder, &key, &proof, call.permit()?).await {

@@ -1,9 +1,8 @@
 //! Switching an application off: recorded first, then each object in one write, then watched.
 
 use crate::azure::Azure;
-use crate::azure::quota::Operation;
 use crate::connector::entra::{Wish, fault, observe_app};
-use crate::connector::parts::{APP_TOKEN_LIFE, is_personal};
+use crate::connector::parts::APP_TOKEN_LIFE;
 use crate::connector::reads::{AS_PROOF, Agreement, agree};
 use crate::connector::registry::World;
 use crate::connector::switch::{self, Switchable, switchable, switchable_of};
@@ -127,8 +126,6 @@ impl Effects for AppDisableEffects {
     }
 
     async fn reserve(&self, plan: &PlannedTarget, _: &Step, _: Errand) -> Permit {
-        let personal = is_personal(plan);
-        let operation = if personal { Operation::WritePersonalApp } else { Operation::WriteObject };
-        self.azure.permit(operation).await
+        switch::reserve(&self.azure, plan).await
     }
 }

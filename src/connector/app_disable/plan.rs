@@ -1,7 +1,7 @@
 //! What may be switched off, what is refused, and the order of steps.
 
 use super::syntax::AppDisable;
-use crate::connector::app_rules::{APP_WRITERS, Steps, need_permission, settings_of};
+use crate::connector::app_rules::{APP_WRITERS, Steps, need_permission, need_same_name, settings_of};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
 use crate::domain::observation::{Fact, ObjectRole, Observation, Way};
 use crate::domain::plan::refusal::Reason;
@@ -31,9 +31,7 @@ impl Kind for AppDisable {
         let Some(first) = parts.first() else {
             return Err(Refusal::new(Reason::NotFound, target.subject.name()));
         };
-        if let Some(other) = parts.iter().find(|o| o.name.as_str() != target.subject.name()) {
-            return Err(Refusal::new(Reason::NameMismatch, &*other.name));
-        }
+        need_same_name(target, &parts)?;
         let on: Vec<_> = parts.iter().filter(|o| o.enabled).collect();
         if on.is_empty() {
             return Err(Refusal::new(Reason::AlreadyOff, &*first.id));

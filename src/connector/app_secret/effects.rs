@@ -11,9 +11,7 @@ use crate::connector::parts::{
     APP_TOKEN_LIFE, client, holder, holder_of, is_personal, look_for_version, minted, old, place, restore,
     store_changed, unexpected,
 };
-use crate::connector::reads::{
-    AFTER_DOUBT, AS_PROOF, Agreement, KNOWN_EVERYWHERE, agree, knows_what_was_made, until_spread,
-};
+use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, Agreement, agree, tried_for_long, until_spread};
 use crate::connector::registry::World;
 use crate::connector::sign_in::Presented;
 use crate::connector::store::{Label, VaultStores};
@@ -32,10 +30,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const WISH: Wish = Wish { restrictions: &SECRET_RESTRICTIONS, public_keys: false };
-
-/// A removal that is answered "no such credential" for this long, while no read lists it, is one
-/// that happened before. Lags of minutes are reported; no figure is published.
-const UNKNOWN_MEANS_GONE: std::time::Duration = KNOWN_EVERYWHERE;
 
 /// Meets Entra and Key Vault.
 pub struct AppSecretEffects {
@@ -166,12 +160,8 @@ impl AppSecretEffects {
         // This replica does not know it yet; or, after a doubt that stale reads resolved wrongly, it
         // is gone already. Only time and agreeing reads tell the two apart.
         let undo = call.step.verb == Verb::Mint;
-        let tried_for = call
-            .state
-            .first_attempt_at(call.step.no, undo)
-            .map(|first| self.azure.env().clock.now().since(first));
         let is_unknown = refused.message == MessageClass::NoSuchCredential;
-        let is_late = tried_for.is_some_and(|span| span >= self.azure.env().clock.as_lag(UNKNOWN_MEANS_GONE));
+        let is_late = tried_for_long(self.azure.env().clock, call, undo);
         match is_unknown && is_late && !self.is_listed(&call.state.plan, credential, AS_PROOF).await? {
             true => Ok(()),
             false => Err(Fault::from(refused).into()),
@@ -261,7 +251,7 @@ impl AppSecretEffects {
         .await?;
         let effect = if undo { Effect::Discarded { credential } } else { Effect::Retired { credential } };
         // It is removed once more while a replica may not know that it was made.
-        let is_there = listed || (undo && !knows_what_was_made(self.azure.env().clock, call));
+        let is_there = listed || (undo && !tried_for_long(self.azure.env().clock, call, true));
         Ok(if is_there { Sighting::Absent } else { Sighting::Done { effect } })
     }
 }

@@ -1,9 +1,7 @@
 //! One write for each object; then it is seen to stay on.
 
 use crate::azure::Azure;
-use crate::azure::quota::Operation;
 use crate::connector::entra::{Wish, fault, observe_app};
-use crate::connector::parts::is_personal;
 use crate::connector::reads::{AS_PROOF, agree};
 use crate::connector::registry::World;
 use crate::connector::switch::{self, Switchable, switchable, switchable_of};
@@ -98,8 +96,6 @@ impl Effects for EnableEffects {
     }
 
     async fn reserve(&self, plan: &PlannedTarget, _: &Step, _: Errand) -> Permit {
-        let personal = is_personal(plan);
-        let operation = if personal { Operation::WritePersonalApp } else { Operation::WriteObject };
-        self.azure.permit(operation).await
+        switch::reserve(&self.azure, plan).await
     }
 }

@@ -1,7 +1,7 @@
 //! What may be switched on again: only what the log says that we switched off, and no more of it.
 
 use super::syntax::{AppEnable, UserEnable};
-use crate::connector::app_rules::{APP_WRITERS, Steps, need_permission, settings_of};
+use crate::connector::app_rules::{APP_WRITERS, Steps, need_permission, need_same_name, settings_of};
 use crate::domain::kind::{Kind, PlanContext, Proposal};
 use crate::domain::observation::{Fact, ObjectRole, ObjectSeen, Observation};
 use crate::domain::plan::refusal::Reason;
@@ -54,10 +54,8 @@ impl Kind for AppEnable {
         context: &PlanContext,
     ) -> Result<Proposal, Refusal> {
         need_permission(context, &APP_WRITERS)?;
-        let parts = PARTS.into_iter().filter_map(|role| seen.object(role));
-        if let Some(other) = parts.into_iter().find(|o| o.name.as_str() != target.subject.name()) {
-            return Err(Refusal::new(Reason::NameMismatch, &*other.name));
-        }
+        let parts: Vec<&ObjectSeen> = PARTS.into_iter().filter_map(|role| seen.object(role)).collect();
+        need_same_name(target, &parts)?;
         restore(target, seen, context, &PARTS)
     }
     fn by_hand(&self, state: &TargetState, header: &PlanHeader) -> Vec<String> {
