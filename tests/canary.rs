@@ -108,6 +108,8 @@ fn after_the_run(desk: &mut Desk) {
         &["report", "--out", "reports"],
         &["report", "--out", "reports-again", "--json"],
         &["audit", "export", "--out", "bundle.tar"],
+        &["audit", "export", "--only", "--out", "private.tar"],
+        &["audit", "export", "--only", "--out", "private-again.tar", "--json"],
         &["audit", "verify", "--bundle", "bundle.tar"],
         &["audit", "corroborate", "--lab", "lab"],
         &["audit", "corroborate", "latest", "--lab", "lab", "--json"],

@@ -55,8 +55,11 @@ class Tree:
         self.size, self.edge = 0, []
         for hash in leaves:
             self.push(hash)
-    def push(self, hash):
-        n, self.size = self.size, self.size + 1
+    def push(self, hash, leaves=1):
+        """Adds the next leaf, or the root of a complete subtree of that many leaves."""
+        if leaves < 1 or leaves & leaves - 1 or self.size % leaves:
+            raise ValueError("no complete subtree of %d lines begins here" % leaves)
+        n, self.size = self.size // leaves, self.size + leaves
         while n & 1:
             hash, n = sha(b"\1" + self.edge.pop() + hash), n >> 1
         self.edge.append(hash)
@@ -165,8 +168,10 @@ class Judge:
     def __init__(self, files, vkey):
         self.files, self.vkey, self.tampered, self.incomplete, self.notes = files, vkey, [], [], []
         self.opened, self.roster, self.plans, self.decisions, self.runs = None, {}, {}, {}, {}
-        self.at, self.checked, self.roots, self.times, self.held = None, set(), [sha(b"")], [0], []
-        self.keys = chain(files.get("events.jsonl", b""), vkey)
+        self.at, self.checked, self.tree, self.roots, self.times, self.held = None, set(), Tree(), {0: sha(b"")}, {0: 0}, []
+        self.only, self.hidden = "" if "excerpt.jsonl" in files else None, 0  # whose run an excerpt is of
+        self.log = files["events.jsonl" if self.only is None else "excerpt.jsonl"]
+        self.keys = chain(self.log, vkey)
     def key(self, size):
         """The key that signs the head of so many lines, and is in force for the next one."""
         return [key for line, key in self.keys if line < size][-1]
@@ -184,12 +189,17 @@ class Judge:
         if all(copy != key.text for _, key in self.keys):
             self.bad("log.vkey is not the key that was given")
         self.points = {int(n[12:]): n for n in self.files if re.fullmatch(r"checkpoints/\d{12}", n)}
-        tree, prev, last, closed = Tree(), "0" * 64, 0, False
-        *lines, tail = self.files["events.jsonl"].split(b"\n")
+        tree, prev, last, closed = self.tree, "0" * 64, 0, False
+        *lines, tail = self.log.split(b"\n")
         self.incomplete += ["the last %d bytes are a line that was never finished" % len(tail)] if tail else []
-        for self.at, line in enumerate(lines):
+        for line in lines:
+            self.at = tree.size
             try:
                 event = canonical(line)
+                if self.only is not None and "seq" not in event:
+                    prev, closed = self.folded(event) or prev, True
+                    self.roots[tree.size], self.times[tree.size] = tree.root(), last
+                    continue
                 if event["seq"] != self.at or event["prev"] != prev or event["v"] != 1:
                     self.bad("it does not follow the line before it: lines were changed, removed, doubled or moved")
                 if ms(event["time"]) < last:
@@ -200,9 +210,10 @@ class Judge:
                 self.bad("not an event of this log: %s %s" % (type(e).__name__, e))
             tree.push(leaf(line))
             prev = leaf(line).hex()
-            self.roots.append(tree.root())
-            self.times.append(last)
+            self.roots[tree.size], self.times[tree.size] = tree.root(), last
         self.at, size = None, tree.size
+        if self.only is not None and self.only not in self.runs:
+            self.bad("the excerpt shows no line of the run that it says it is of")
         for name in sorted(self.points.values()) + ["checkpoints/checkpoint"]:
             try:
                 n, root = opened(self.files[name], self.keys)
@@ -223,6 +234,20 @@ class Judge:
         self.incomplete += ["the last lines are not signed"] if max(self.points, default=0) < size else []
         self.incomplete += [] if closed else ["the last line is not log.closed"]
         self.incomplete += ["the run %s is not finished" % i for i, r in self.runs.items() if not r["finished"]]
+    def folded(self, item):
+        """What only an excerpt has: whose run it is of, or the hash of a subtree of lines that are not shown."""
+        if set(item) == {"excerpt", "run"}:
+            if self.only or self.tree.size or item["excerpt"] != 1:
+                self.bad("the excerpt says twice, or too late, which run it is of")
+            self.only = self.only or item["run"]
+            return None
+        if set(item) != {"hash", "hidden"} or bytes.fromhex(item["hash"]).hex() != item["hash"]:
+            raise ValueError("neither a line of the log nor a hash of hidden ones")
+        if not self.tree.size:
+            self.bad("the first line of the log is not shown")
+        self.tree.push(bytes.fromhex(item["hash"]), item["hidden"])
+        self.hidden += item["hidden"]
+        return item["hash"]
     def kept(self, name, size, data, witnesses):
         """What lies in the folder `anchors`: it must fit the log, whoever made it; a known witness anchors it."""
         if name.endswith(".tsr"):
@@ -242,16 +267,20 @@ class Judge:
         if n != size:
             self.bad("the anchor %s is of size %d" % (name, n))
         self.signs("the anchor " + name, n, root)
-        if any(self.times[min(n, len(self.times) - 1)] > time * 1000 + SKEW for time in times):
+        if any(self.times.get(n, 0) > time * 1000 + SKEW for time in times):
             self.bad("the anchor %s was there before the time of a line that it covers" % name)
         self.held += [n] if times else []
     def signs(self, who, size, root):
-        if size >= len(self.roots):
-            self.bad("%s signs %d lines, there are %d: the log was cut" % (who, size, len(self.roots) - 1))
+        if size > self.tree.size:
+            self.bad("%s signs %d lines, there are %d: the log was cut" % (who, size, self.tree.size))
+        elif size not in self.roots:
+            tell = self.bad if who.startswith("checkpoints/") else self.incomplete.append
+            tell("%s signs %d lines, which end amid hidden lines: it cannot be compared" % (who, size))
         elif root != self.roots[size]:
             self.bad("%s signs other first %d lines than these" % (who, size))
     def event(self, name, line, w):
-        for key in {"roster", "object", "signature", "statement", "plan"} & set(w):
+        withheld = self.only is not None and name in ("approval.refused", "note.refused")
+        for key in {"roster", "object", "signature", "statement", "plan"} & set(w) if not withheld else ():
             self.object(w[key])
         if self.at == 0 and name != "log.opened":
             self.bad("the log does not begin with log.opened")
@@ -338,6 +367,8 @@ class Judge:
         enough = enough or (alone and all(t["contain"] for t in targets.values()))
         return enough and not rejects, set().union(*people.values(), *alone.values())
     def run_event(self, name, line, w, id):
+        if self.only is not None and id != self.only:
+            self.bad("the line is of another run than the excerpt")
         run = self.runs.setdefault(id, dict(plan=None, finished=False, events=0, phases={}, open={}, held={}, ends=[]))
         if run["finished"]:
             self.bad("%s follows run.finished of the run %s" % (name, id))
@@ -395,7 +426,7 @@ class Judge:
 
 def load(path):
     """name -> bytes, of a folder or a tar file; only what belongs to a log, only regular files."""
-    ours, files = re.compile(r"(events\.jsonl|log\.vkey|checkpoints/[^/]+|objects/[^/]+|"
+    ours, files = re.compile(r"((events|excerpt)\.jsonl|log\.vkey|checkpoints/[^/]+|objects/[^/]+|"
                              r"anchors/\d{12}\.(cosig|tsr|git\.json|blob\.json))\Z"), {}
     if os.path.isfile(path):
         with tarfile.open(path) as tar:
@@ -403,7 +434,7 @@ def load(path):
                 if not member.isreg() or member.name in files or member.name.startswith("/") or ".." in member.name:
                     raise ValueError("%r has no place in a bundle" % member.name)
                 files[member.name] = tar.extractfile(member).read()
-        return {name: data for name, data in files.items() if ours.match(name)}
+        files = {name: data for name, data in files.items() if ours.match(name)}
     for folder in ("", "anchors", "checkpoints", "objects"):
         there = os.path.isdir(os.path.join(path, folder))
         for name in os.listdir(os.path.join(path, folder)) if there else []:
@@ -412,6 +443,8 @@ def load(path):
                 raise ValueError("%r is not a regular file" % name)
             if ours.match(name):
                 files[name] = open(full, "rb").read()
+    if {"events.jsonl", "excerpt.jsonl"} <= set(files):
+        raise ValueError("both a log and an excerpt of one")
     return files
 def main(arguments):
     try:
@@ -427,8 +460,11 @@ def main(arguments):
     except (OSError, ValueError, KeyError, tarfile.TarError) as e:
         print("no judgement: %s %s" % (type(e).__name__, e))
         return 2
-    size = len(judge.roots) - 1
-    print("%d lines, root %s" % (size, judge.roots[-1].hex()))
+    size = judge.tree.size
+    print("%d lines, root %s" % (size, judge.tree.root().hex()))
+    if judge.only is not None:
+        print("An excerpt: lines of the run %s; %d lines are not shown. What those say, and whose they are, is not proved." % (
+            judge.only, judge.hidden))
     for sort, found in (("TAMPERED", judge.tampered), ("incomplete", judge.incomplete), ("note", judge.notes)):
         for what in found[:40]:
             print("%s: %s" % (sort, what.encode("unicode_escape").decode("ascii")))
@@ -438,7 +474,8 @@ def main(arguments):
         (4, "intact as far as it goes, but NOT complete") if judge.incomplete else
         (0, "intact, anchored and complete") if anchored else
         (3, "consistent, NOT anchored: give a checkpoint that was kept elsewhere"))
-    print("Verdict: %s." % verdict)
+    every = "" if judge.only is None else "; lines of the run may be hidden" if judge.incomplete else "; no line of the run is hidden"
+    print("Verdict: %s%s." % (verdict, "" if judge.tampered else every))
     return code
 
 if __name__ == "__main__":

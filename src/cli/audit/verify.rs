@@ -12,8 +12,8 @@ use crate::env::Disk;
 use crate::trail::anchors::Kind;
 use crate::trail::export::{BUNDLE_BYTES_MAX, Unpacked, unpack};
 use crate::trail::verify::{
-    Anchor, AnchorRow, AnchorState, Check, CheckResult, Finding, Outcome, Report, Trust, Verdict, keys_of,
-    verify,
+    Anchor, AnchorRow, AnchorState, Check, CheckResult, Finding, Outcome, Part, Report, Trust, Verdict,
+    keys_of, verify,
 };
 use crate::trail::{Folder, Home, LogKey, VerifierKey};
 use serde::Serialize;
@@ -111,7 +111,7 @@ pub(in crate::cli) fn case(arguments: &LogArguments, session: &mut Session) -> R
         return Ok(Case { disk, folder, trust, key_from: "given" });
     }
     let (folder, key, key_from, roster) = match (&arguments.folder, given) {
-        (Some(folder), Some(key)) => (Folder::new(folder), key, "given", roster),
+        (Some(folder), Some(key)) => (Folder::found(session.env.disk.as_ref(), folder), key, "given", roster),
         (Some(_), None) => {
             let next = "add `--key` with the line that `reissue init` printed";
             return Err(Failure::new(codes::NO_VERDICT, "there is no key to judge with", next));
@@ -210,6 +210,8 @@ struct VerdictObject<'a> {
     exit: u8,
     sentence: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    excerpt: Option<&'a Part>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     anchored: Option<u64>,
     root: &'a str,
     runs: u64,
@@ -218,14 +220,15 @@ struct VerdictObject<'a> {
 }
 
 fn objects(report: &Report, out: &mut Output) {
-    let Report { anchored, anchors, checks, findings, root, runs, signed, size, verdict } = report;
+    let Report { anchored, anchors, checks, excerpt, findings, root, runs, signed, size, verdict } = report;
     anchors.iter().for_each(|anchor| out.object("audit_anchor", anchor));
     checks.iter().for_each(|check| out.object("audit_check", check));
     findings.iter().for_each(|finding| out.object("audit_finding", finding));
     let object = VerdictObject {
         verdict: *verdict,
         exit: code(*verdict) as u8,
-        sentence: verdict.sentence(),
+        sentence: report.sentence(),
+        excerpt: excerpt.as_ref(),
         anchored: *anchored,
         root,
         runs: *runs,
@@ -236,7 +239,7 @@ fn objects(report: &Report, out: &mut Output) {
 }
 
 fn show(case: &Case, report: &Report, out: &mut Output) {
-    let Report { anchored, anchors, checks, findings, root, runs, signed, size, verdict } = report;
+    let Report { anchored, anchors, checks, excerpt, findings, root, runs, signed, size, verdict } = report;
     let folder = Text::<300>::lossy(&case.folder.root().to_string_lossy());
     out.line(&format!(
         "The log in {folder}: {}, {}, {} signed.",
@@ -262,6 +265,9 @@ fn show(case: &Case, report: &Report, out: &mut Output) {
         ));
     }
     show_anchors(anchors, out);
+    if let Some(part) = excerpt {
+        show_excerpt(part, *verdict, out);
+    }
     let mut advice = "";
     for Finding { check, severity, line, byte, what, why, act } in findings {
         if advice != *why {
@@ -272,11 +278,31 @@ fn show(case: &Case, report: &Report, out: &mut Output) {
         let severity = format!("{severity:?}").to_lowercase();
         out.line(&format!("  {severity}, {}: {place}{what}", about(*check).0));
     }
-    out.line(&format!("\nVerdict: {}.", verdict.sentence()));
+    out.line(&format!("\nVerdict: {}.", report.sentence()));
     if let Some(covered) = anchored.filter(|covered| covered < size) {
         out.line(&format!("Lines up to {covered} are anchored; the {} after them are not.", size - covered));
     }
     out.line(&format!("Next: {}.", next(*verdict)));
+}
+
+/// What one run of a log can prove, and what not.
+fn show_excerpt(Part { run, shown, hidden }: &Part, verdict: Verdict, out: &mut Output) {
+    let hides = count(*hidden, "line is", "lines are");
+    out.line(&format!(
+        "\nThis is an excerpt: {} of the run {run} and of the log itself; {hides} not shown.",
+        count(*shown, "line", "lines")
+    ));
+    if verdict == Verdict::Tampered {
+        return;
+    }
+    out.line(
+        "  proved      every line stands at its place in the log that the key signed; so many are not shown",
+    );
+    out.line(match verdict {
+        Verdict::Incomplete => "  NOT proved  that all lines of the run are shown: only run.finished counts them",
+        _ => "  proved      no line of the run is missing: run.finished counts them, and each course was replayed",
+    });
+    out.line("  NOT proved  anything about what is not shown: not what it says, nor whose it is");
 }
 
 /// Each kind of anchor, the missing ones too.

@@ -15,6 +15,9 @@ pub(super) fn section(model: &Model) -> Markup {
             dl class="facts" {
                 (fact("Log", &html! { span class="mono" { (i.origin) } }))
                 (fact("Lines, and how many a checkpoint signs", &html! { (i.size) ", " (i.signed) }))
+                @if let Some(part) = &i.excerpt {
+                    (fact("Lines that are not shown: of other runs, as hashes only", &html! { (part.hidden) }))
+                }
                 (fact("Checkpoints", &html! { (i.checkpoints) }))
                 (fact("Merkle root over all lines (RFC 6962, SHA-256)", &html! { span class="mono" { (i.root) } }))
                 (fact("Public key of the log", &html! { span class="mono" { (i.vkey) } }))

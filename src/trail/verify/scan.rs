@@ -1,8 +1,11 @@
 //! The second reading: every line, its place in the chain, and the heads that are due at its end.
 
+mod part;
+
 use super::super::anchors::Kind;
 use super::super::chain::Chain;
 use super::super::checkpoint::{Checkpoint, CheckpointError};
+use super::super::excerpt::Item;
 use super::super::lines::{Lines, Piece, Place};
 use super::super::note::NOTE_BYTES_MAX;
 use super::super::{Folder, Objects, VerifierKey};
@@ -12,7 +15,7 @@ use super::heads::{Heads, Known};
 use super::keys::Keys;
 use super::records::Records;
 use super::report::{
-    CAN_BE_TAKEN_AWAY, CHANGED, Check, Facts, Findings, NOT_OURS, Report, Severity, UNFINISHED,
+    CAN_BE_TAKEN_AWAY, CHANGED, Check, Facts, Findings, NOT_OURS, Part, Report, Severity, UNFINISHED,
 };
 use super::runs::Runs;
 use super::{Trust, VerifyError};
@@ -47,6 +50,8 @@ pub(super) struct Scan<'a> {
     chain: Chain,
     due: usize,
     heads: Heads,
+    /// What an excerpt shows, once it has said so.
+    part: Option<Part>,
     records: Records,
     rows: Rows,
     runs: Runs,
@@ -75,6 +80,7 @@ impl<'a> Scan<'a> {
             chain: Chain::default(),
             due: 0,
             heads,
+            part: None,
             records: Records::default(),
             rows,
             runs: Runs::default(),
@@ -99,8 +105,14 @@ impl<'a> Scan<'a> {
     }
 
     fn piece(&mut self, place: Place, piece: Piece<'_>) -> Result<(), VerifyError> {
+        let excerpt = self.bench.folder.is_excerpt();
+        // Findings name lines of the log; those of an excerpt are fewer.
+        let place = if excerpt { Place { line: self.chain.size() + 1, ..place } } else { place };
         let bytes = match piece {
-            Piece::Line(bytes) => bytes,
+            Piece::Line(bytes) => match excerpt.then(|| Item::from_bytes(bytes)).flatten() {
+                Some(item) => return self.item(place, item),
+                None => bytes,
+            },
             Piece::Tail(bytes) => {
                 let what = format!("the last {} bytes are a line that was never finished", bytes.len());
                 self.bench.found.add(Check::Lines, Severity::Incomplete, Some(place), &what, UNFINISHED);
@@ -125,6 +137,7 @@ impl<'a> Scan<'a> {
                 }
                 self.chain.push(bytes, line.time);
                 self.closed = matches!(line.event, Event::LogClosed(_));
+                self.of_the_run(place, &line);
                 self.records.line(&mut self.bench, place, &line)?;
                 self.runs.line(&mut self.bench, place, &line)?;
             }
@@ -279,6 +292,7 @@ impl<'a> Scan<'a> {
             self.bench.found.add(Check::Anchors, Severity::Note, None, what, CAN_BE_TAKEN_AWAY);
         }
         self.runs.end(&mut self.bench);
+        self.shows_its_run();
         if !self.closed {
             let what = "the last line is not log.closed: a writer is still at work, or died";
             self.bench.found.add(Check::Lines, Severity::Incomplete, None, what, UNFINISHED);
@@ -325,6 +339,7 @@ impl<'a> Scan<'a> {
         let facts = Facts {
             anchored: self.anchored,
             anchors: self.rows.into_vec(),
+            excerpt: self.part,
             root,
             runs: self.runs.begun(),
             signed: self.signed,
