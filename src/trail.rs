@@ -12,7 +12,7 @@
 //!
 //! The chain of `prev` hashes makes the log checkable while it streams; the Merkle tree over the
 //! same hashes (RFC 6962) makes a head small enough to sign and to keep elsewhere. Read in this
-//! order: [`merkle`], [`note`] and [`checkpoint`] (the formats), [`lines`] and [`chain`] (reading),
+//! order: [`merkle`], [`note`], [`checkpoint`] and [`countersign`] (the formats), [`lines`] and [`chain`] (reading),
 //! [`journal`] (the one writer), [`mirror`] (the second place it writes to), [`reader`] (everybody else),
 //! [`anchors`] (what others say), [`verify`] (the judge), [`export`] (what an auditor receives) and [`excerpt`]
 //! (when other runs must stay private).
@@ -20,6 +20,7 @@
 pub mod anchors;
 pub mod chain;
 pub mod checkpoint;
+pub mod countersign;
 pub mod excerpt;
 pub mod export;
 pub mod home;

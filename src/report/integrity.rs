@@ -21,8 +21,19 @@ pub(super) fn of(
     report: &Report,
     record: &Record,
 ) -> Result<Integrity, ReportError> {
-    let Report { anchored: _, anchors, checks, excerpt, findings, root, runs: _, signed, size, verdict } =
-        report;
+    let Report {
+        anchored: _,
+        anchors,
+        checks,
+        countersigned,
+        excerpt,
+        findings,
+        root,
+        runs: _,
+        signed,
+        size,
+        verdict,
+    } = report;
     let files = files(disk, folder, record)?;
     let tone = match verdict {
         Verdict::Intact => Tone::Good,
@@ -32,6 +43,7 @@ pub(super) fn of(
     Ok(Integrity {
         verdict: report.sentence(),
         excerpt: excerpt.clone(),
+        countersigned: countersigned.clone(),
         tone,
         origin: trust.key.name().to_owned(),
         vkey: trust.key.to_string(),

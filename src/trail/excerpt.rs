@@ -138,7 +138,13 @@ fn pick(disk: &dyn Disk, folder: &Folder, run: &RunId) -> Result<Picked, DiskErr
                 waiting.drain(..).chain([entry]).for_each(|e| picked.show(e));
             }
             (Some(_), _) | (None, Event::LogTornTail(_)) => {}
-            (None, Event::LogOpened(_) | Event::LogMirrored(_) | Event::LogClosed(_)) if at > 0 && !ours => {
+            (
+                None,
+                Event::LogOpened(_)
+                | Event::LogMirrored(_)
+                | Event::LogCountersigned(_)
+                | Event::LogClosed(_),
+            ) if at > 0 && !ours => {
                 waiting.push(entry);
             }
             (None, _) => picked.show(entry),

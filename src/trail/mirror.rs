@@ -1,8 +1,8 @@
 //! A mirror: a second place, outside this machine, that an append waits for. When the machine dies,
 //! another operator goes on from there (`docs/adr/0006`).
 //!
-//! A mirror holds the same files as the log's folder, without the inbox. `events.jsonl` grows, all
-//! others are written once. What is there already is left as it is, so that a piece may be sent again;
+//! A mirror holds the same files as the log's folder, without the inbox. `events.jsonl` grows, a
+//! checkpoint may get another signature line, all others are written once. What is there already is left as it is, so that a piece may be sent again;
 //! other bytes at its place mean that somebody else writes here.
 
 mod folder;
@@ -75,9 +75,18 @@ pub(super) fn is_part(name: &str) -> bool {
     }
 }
 
-/// What of a piece is still to be written, where the file holds `there` from the piece's place on.
+/// What of a piece is still to be written, where the file holds `there` from the piece's place on. A
+/// checkpoint that has got another signature line since is there already.
 pub(super) fn missing<'a>(piece: &'a Piece, there: &[u8]) -> Option<&'a [u8]> {
-    piece.bytes.strip_prefix(there)
+    match piece.bytes.strip_prefix(there) {
+        None if grows(&piece.file) && there.starts_with(&piece.bytes) => Some(&[]),
+        rest => rest,
+    }
+}
+
+/// Whether something may be added to the end of this file.
+pub(super) fn grows(file: &str) -> bool {
+    file == EVENTS || file.starts_with("checkpoints/")
 }
 
 #[cfg(test)]

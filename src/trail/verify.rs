@@ -15,6 +15,7 @@
 
 mod anchors;
 mod approvals;
+mod countersigned;
 mod files;
 mod heads;
 mod keys;
@@ -24,6 +25,7 @@ mod runs;
 mod scan;
 
 pub use anchors::Keepers;
+pub use countersigned::Countersigned;
 pub use heads::Anchor;
 pub(super) use records::objects_of;
 pub use report::{

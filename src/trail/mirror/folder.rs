@@ -57,15 +57,20 @@ impl FolderMirror {
         if let Some(folder) = path.parent() {
             self.disk.make_folder(folder).map_err(|e| self.unusable(&e))?;
         }
-        if piece.file == EVENTS { self.grow(&path, piece) } else { self.put_once(&path, piece) }
+        if piece.file == EVENTS || piece.at > 0 {
+            self.grow(&path, piece)
+        } else {
+            self.put_once(&path, piece)
+        }
     }
 
     fn put_once(&self, path: &Path, piece: &Piece) -> Result<(), MirrorError> {
         match self.disk.write_new(path, &piece.bytes) {
             Err(e) if e.kind == ErrorKind::AlreadyExists => {
-                match self.disk.read(path, FILE_BYTES_MAX).map_err(|e| self.unusable(&e))? == piece.bytes {
-                    true => Ok(()),
-                    false => Err(MirrorError::taken(&self.place(), &piece.file)),
+                let there = self.disk.read(path, FILE_BYTES_MAX).map_err(|e| self.unusable(&e))?;
+                match missing(piece, &there) {
+                    Some([]) => Ok(()),
+                    _ => Err(MirrorError::taken(&self.place(), &piece.file)),
                 }
             }
             other => other.map_err(|e| self.unusable(&e)),

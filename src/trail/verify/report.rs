@@ -2,6 +2,7 @@
 
 use super::super::anchors::Kind;
 use super::super::lines::Place;
+use super::countersigned::Countersigned;
 use crate::domain::id::RunId;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -122,6 +123,11 @@ pub(super) const UNFOUND: Advice = Advice(
     "A repository that is behind lacks it, and so does one whose history was rewritten.",
     "Fetch the branch and verify again; if the commit is still not there, compare with other clones.",
 );
+/// A vault that did not sign.
+pub(super) const SILENT: Advice = Advice(
+    "A vault that does not answer is not waited for; somebody who takes the line away leaves the same.",
+    "Lines after the newest checkpoint that has it rest on the log's own key; compare with the vault's own log.",
+);
 /// A head that an excerpt gives no hash for.
 pub(super) const NOT_COMPARED: Advice = Advice(
     "An excerpt holds the hashes for the heads that were known when it was made.",
@@ -193,9 +199,21 @@ impl Findings {
             };
             CheckResult { check, findings, outcome }
         });
-        let Facts { anchored, anchors, excerpt, root, runs, signed, size } = facts;
+        let Facts { anchored, anchors, countersigned, excerpt, root, runs, signed, size } = facts;
         let (checks, findings) = (checks.to_vec(), self.found);
-        Report { anchored, anchors, checks, excerpt, findings, root, runs, signed, size, verdict }
+        Report {
+            anchored,
+            anchors,
+            checks,
+            countersigned,
+            excerpt,
+            findings,
+            root,
+            runs,
+            signed,
+            size,
+            verdict,
+        }
     }
 }
 
@@ -209,6 +227,7 @@ pub struct Part {
 
 /// What is known of the log in the end.
 pub(super) struct Facts {
+    pub(super) countersigned: Option<Countersigned>,
     pub(super) excerpt: Option<Part>,
     pub(super) anchored: Option<u64>,
     pub(super) anchors: Vec<AnchorRow>,
@@ -307,6 +326,9 @@ pub struct Report {
     /// One row per kind, so that a missing one is named.
     pub anchors: Vec<AnchorRow>,
     pub checks: Vec<CheckResult>,
+    /// Who else signs checkpoints, if somebody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub countersigned: Option<Countersigned>,
     /// If this is not the whole log but one run of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<Part>,

@@ -18,7 +18,7 @@ use super::report::{
     CAN_BE_TAKEN_AWAY, CHANGED, Check, Facts, Findings, NOT_OURS, Part, Report, Severity, UNFINISHED,
 };
 use super::runs::Runs;
-use super::{Trust, VerifyError};
+use super::{Trust, VerifyError, countersigned};
 use crate::domain::event::{Event, Line};
 use crate::domain::id::hex;
 use crate::domain::time::Timestamp;
@@ -48,6 +48,7 @@ pub(super) struct Scan<'a> {
     elsewhere: Option<u64>,
     bench: Bench<'a>,
     chain: Chain,
+    countersigned: countersigned::Judge,
     due: usize,
     heads: Heads,
     /// What an excerpt shows, once it has said so.
@@ -78,6 +79,7 @@ impl<'a> Scan<'a> {
             elsewhere: None,
             bench,
             chain: Chain::default(),
+            countersigned: countersigned::Judge::new(&trust.keepers.countersigners),
             due: 0,
             heads,
             part: None,
@@ -138,6 +140,7 @@ impl<'a> Scan<'a> {
                 self.chain.push(bytes, line.time);
                 self.closed = matches!(line.event, Event::LogClosed(_));
                 self.of_the_run(place, &line);
+                self.countersigned.line(place, &line.event, &mut self.bench.found);
                 self.records.line(&mut self.bench, place, &line)?;
                 self.runs.line(&mut self.bench, place, &line)?;
             }
@@ -228,12 +231,17 @@ impl<'a> Scan<'a> {
             return Ok(None);
         }
         let read = match self.bench.disk.read(&path, NOTE_BYTES_MAX) {
-            Ok(bytes) => self.open(&bytes, size).map_err(|e| e.to_string()),
+            Ok(bytes) => self.open(&bytes, size).map(|read| (read, bytes)).map_err(|e| e.to_string()),
             Err(e) => Err(e.to_string()),
         };
         match read {
-            Ok(read) if size.is_none_or(|s| s == read.size) => Ok(Some(read)),
-            Ok(read) => {
+            Ok((read, note)) if size.is_none_or(|s| s == read.size) => {
+                if size.is_some() {
+                    self.countersigned.checkpoint(read.size, &note, &mut self.bench.found);
+                }
+                Ok(Some(read))
+            }
+            Ok((read, _)) => {
                 let what =
                     format!("the checkpoint {name} is of size {}, not of the size it is named by", read.size);
                 self.bench.found.tampered(Check::Checkpoints, None, &what, CHANGED);
@@ -334,11 +342,13 @@ impl<'a> Scan<'a> {
         !checkpoints.contains(&size) && disk.exists(&kept)
     }
 
-    pub(super) fn conclude(self) -> Report {
+    pub(super) fn conclude(mut self) -> Report {
+        let countersigned = self.countersigned.end(&mut self.bench.found);
         let root = hex(&self.chain.tree().root());
         let facts = Facts {
             anchored: self.anchored,
             anchors: self.rows.into_vec(),
+            countersigned,
             excerpt: self.part,
             root,
             runs: self.runs.begun(),
