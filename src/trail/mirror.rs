@@ -11,6 +11,7 @@ mod tape;
 pub use folder::FolderMirror;
 pub use tape::{Reel, Tape};
 
+use super::anchors::Kind;
 use super::{Checkpoint, Objects};
 use crate::domain::text::Text;
 use async_trait::async_trait;
@@ -71,6 +72,7 @@ pub(super) fn is_part(name: &str) -> bool {
         None => name == EVENTS || name == VKEY,
         Some(("checkpoints", rest)) => Checkpoint::size_of_name(rest).is_some(),
         Some(("objects", rest)) => Objects::digest_of(rest).is_some(),
+        Some(("anchors", rest)) => Kind::of_name(rest).is_some(),
         Some(_) => false,
     }
 }
@@ -96,10 +98,20 @@ mod tests {
     #[test]
     fn only_parts_of_a_log_are_taken() {
         let object = format!("objects/sha256-{}", "0".repeat(64));
-        for good in ["events.jsonl", "log.vkey", "checkpoints/000000000009", &object] {
+        let anchor = "anchors/000000000009.tsr";
+        for good in ["events.jsonl", "log.vkey", "checkpoints/000000000009", anchor, &object] {
             assert!(is_part(good), "{good}");
         }
-        for bad in ["log.key", "checkpoints/checkpoint", "../events.jsonl", "objects/x", "inbox/a", "", "/"] {
+        for bad in [
+            "log.key",
+            "checkpoints/checkpoint",
+            "anchors/9.tsr",
+            "../events.jsonl",
+            "objects/x",
+            "inbox/a",
+            "",
+            "/",
+        ] {
             assert!(!is_part(bad), "{bad}");
         }
     }

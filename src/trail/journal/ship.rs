@@ -116,6 +116,8 @@ impl Writer {
             pieces.push(Piece { file: EVENTS.into(), at: there.len() as u64, bytes: rest.to_vec() });
         }
         pieces.extend(lacking("checkpoints", &folder.checkpoints())?);
+        // What was obtained since the last run; one that grew meanwhile stays as the mirror has it.
+        pieces.extend(lacking("anchors", &folder.anchors())?);
         pieces.extend(lines_since(&*disk, &folder.checkpoints(), held)?);
         let objects = disk.list(&folder.objects())?.iter().filter_map(|f| Objects::digest_of(f)).collect();
         let at = events.len() as u64;

@@ -43,7 +43,7 @@ impl FolderMirror {
     fn held(&self) -> Result<Files, MirrorError> {
         let failed = |e: DiskError| self.unusable(&e);
         let mut names: Vec<String> = self.disk.list(&self.root).map_err(failed)?;
-        for folder in ["checkpoints", "objects"] {
+        for folder in ["anchors", "checkpoints", "objects"] {
             let inside = self.disk.list(&self.root.join(folder)).map_err(failed)?;
             names.extend(inside.into_iter().map(|name| format!("{folder}/{name}")));
         }
