@@ -245,7 +245,8 @@ pub async fn apply_guarded(
         stop: heard,
     };
     let run = board.run_id();
-    let running = guard::run(held, order.stop, stop, executor.execute(&approved, board));
+    // On the heap: the run of a plan is large, and is held by whatever goes on beside it.
+    let running = Box::pin(guard::run(held, order.stop, stop, executor.execute(&approved, board)));
     let outcome = guard::beside(&mut countersigning, running).await;
     if let Some(lease) = &lease {
         lease.release().await;
