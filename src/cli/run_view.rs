@@ -51,6 +51,7 @@ fn of_run(event: &Event) -> Option<String> {
         }
         Event::RunResumed(e) => format!("run resumed by {}", e.operator),
         Event::LogMirrored(e) => format!("mirrored to {}", e.to),
+        Event::LogCountersigned(e) => format!("checkpoints countersigned by {}", e.vkey),
         Event::LogHandedOver(e) => format!("log HANDED OVER by {} to {}", e.by, e.operator),
         Event::RunPaused(e) => format!("PAUSED by {}: {}", e.by, e.reason),
         Event::RunContinued(e) => format!("continued by {}", e.by),

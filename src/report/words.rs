@@ -54,6 +54,7 @@ fn of_log(event: &Event) -> Option<String> {
         }
         Event::LogClosed(e) => format!("the log was closed after {}", count(e.events, "line", "lines")),
         Event::LogMirrored(e) => format!("every line goes to {} too, before anything is done", e.to),
+        Event::LogCountersigned(e) => format!("checkpoints are countersigned by {} from here on", e.vkey),
         Event::LogHandedOver(e) => format!(
             "{} hands the log over to {}, under the key {}: signed, and endorsed from here on",
             e.by, e.operator, e.to
