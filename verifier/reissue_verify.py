@@ -132,6 +132,29 @@ def sshsig(armor, message, namespace):
     if sure and not ed25519(fields(key)[1], signed, fields(signature)[1]):
         raise ValueError("the SSH signature does not match")
     return base64.b64encode(key).decode(), sure
+# ---- Who may decide: roster.yaml, as far as judging needs it --------------------------------------------------------
+class Roster:
+    def __init__(self, data):
+        text = re.sub(r"(?m)(?:^|[ \t])#.*$", "", data.decode("utf-8"))
+        head, *people = re.split(r"(?:-[ \t]+|\{\s*)(?=(?:name|roles?|keys|break_glass)\s*:)", text)
+        least = re.search(r"quorum_at_least:\s*(\d+)", head)
+        self.digest, self.least = "sha256:" + sha(data).hex(), int(least[1]) if least else 0
+        seats = re.search(r"roles_at_least:\s*\{?((?:[ \t\n]*[^\n{}:,]+:\s*\d+,?)+)", head)
+        pairs = re.findall(r"([^\n{}:,]+):\s*(\d+)", seats[1]) if seats else []
+        self.seats, self.owners, self.roles = {self.word(role): int(n) for role, n in pairs}, {}, {}
+        for text in people:
+            name = re.search(r"\bname:\s*[\"']?([^\s\"',}]+)", text)[1]
+            for key in re.findall(r"[a-z0-9@.-]+\s+(AAAA[A-Za-z0-9+/=]+)", text):
+                self.owners[key] = name
+            many = re.search(r"\broles:\s*(?:\[([^\]]*)\]|((?:\n\s*-[^\n]*)+))", text)
+            one = re.search(r"\brole:\s*(\"[^\"]*\"|'[^']*'|[^\n,}]+)", text)
+            roles = re.split(",", many[1]) if many and many[1] else re.findall(r"-([^\n]*)", many[2]) if many else [one[1]]
+            self.roles[name.lower()] = [self.word(role) for role in roles]
+    def word(self, text):
+        return text.strip().strip("\"'")
+def seated(seats, people):
+    """Whether every seat, named by its role, can have a person of its own; people are lists of roles."""
+    return not seats or any(seats[0] in p and seated(seats[1:], people[:i] + people[i + 1:]) for i, p in enumerate(people))
 def ms(text):
     at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
     return int(at.timestamp()) * 1000 + at.microsecond // 1000
@@ -164,7 +187,7 @@ def opened(note, keys):
 class Judge:
     def __init__(self, files, vkey):
         self.files, self.vkey, self.tampered, self.incomplete, self.notes = files, vkey, [], [], []
-        self.opened, self.roster, self.plans, self.decisions, self.runs = None, {}, {}, {}, {}
+        self.opened, self.roster, self.plans, self.decisions, self.runs = None, None, {}, {}, {}
         self.at, self.checked, self.roots, self.times, self.held = None, set(), [sha(b"")], [0], []
         self.keys = chain(files.get("events.jsonl", b""), vkey)
     def key(self, size):
@@ -260,10 +283,7 @@ class Judge:
             same = ("tenant", "roster", "environment", "install")
             if w["vkey"] != self.key(self.at).text or any(w[k] != self.opened[k] for k in same):
                 self.bad("the log was opened as another log, or with another key")
-            text, person = (self.object(w["roster"]) or b"").decode("utf-8", "replace"), None
-            for who, key in re.findall(r"name:\s*[\"']?([^\s\"',}]+)|[a-z0-9@.-]+\s+(AAAA[A-Za-z0-9+/=]+)", text):
-                person = who or person
-                self.roster[key] = person  # a name without a key goes to the empty key, which signs nothing
+            self.roster = self.roster or Roster(self.object(w["roster"]) or b"")
         elif name == "log.handed_over":
             self.handover(w)
         elif name == "log.closed" and w["events"] != line["seq"]:
@@ -279,7 +299,7 @@ class Judge:
         said = canonical(data)
         owner, sure = sshsig(armor, data, "log-handover@reissue.v1")
         self.notes += [] if sure else ["line %d: check this signature with ssh-keygen -Y verify" % (self.at + 1)]
-        person = self.roster.get(owner, "").lower()
+        person = self.roster.owners.get(owner, "").lower()
         if not person or person != said["approver"].lower() or person == said["operator"].lower():
             self.bad("the handover is not signed by somebody of the roster other than the operator")
         pairs = (("approver", "by"), ("from", "from"), ("operator", "operator"), ("run", "run"), ("to", "to"))
@@ -299,8 +319,10 @@ class Judge:
         space = "break-glass@reissue.v1" if p.get("break_glass") else "plan-approval@reissue.v1"
         owner, sure = sshsig(armor, data, space)
         self.notes += [] if sure else ["line %d: check this signature with ssh-keygen -Y verify" % (self.at + 1)]
-        if self.roster.get(owner, "").lower() != p["approver"].lower():
+        if self.roster.owners.get(owner, "").lower() != p["approver"].lower():
             self.bad("the key is not one of %s in the roster" % p["approver"])
+        elif ", ".join(self.roster.roles[p["approver"].lower()]) != p["role"]:
+            self.bad("the roster does not give %s the role %s" % (p["approver"], p["role"]))
         about = "sha256:" + said["subject"][0]["digest"]["sha256"]
         if about != w["plan"] or any(p[k] != w[k] for k in ("approver", "decision", "phase", "expires")):
             self.bad("the line says something else than what was signed")
@@ -334,7 +356,10 @@ class Judge:
                 people.pop(person, None)
             elif covers and at < ms(p["expires"]) and (p.get("break_glass") or person != header["author"].lower()):
                 (alone if p.get("break_glass") else people).setdefault(person, set()).add(statement)
-        enough = len(people) >= max(1, header["approval"]["quorum"])
+        asked, least = header["approval"].get("roles", {}), self.roster.seats
+        seats = [r for r in sorted({**asked, **least}) for _ in range(max(asked.get(r, 0), least.get(r, 0)))]
+        enough = len(people) >= max(1, header["approval"]["quorum"], self.roster.least, len(seats))
+        enough = enough and seated(seats, [self.roster.roles[person] for person in people])
         enough = enough or (alone and all(t["contain"] for t in targets.values()))
         return enough and not rejects, set().union(*people.values(), *alone.values())
     def run_event(self, name, line, w, id):
@@ -352,7 +377,8 @@ class Judge:
                 self.bad("%s comes before run.started" % name)
         elif name == "phase.opened":
             good, statements = self.quorum(run["plan"], w["phase"], ms(line["time"]))
-            if not good or not set(w["approvals"]) <= statements:
+            lasts = good and self.quorum(run["plan"], w["phase"], ms(w["expires"]) - 1)[0]
+            if not lasts or not set(w["approvals"]) <= statements:
                 self.bad("the %s phase was opened without its quorum" % w["phase"])
             run["phases"][w["phase"]] = ms(w["expires"])
         elif name == "approval.recorded" and w["decision"] == "reject":

@@ -81,6 +81,12 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     if plan.header.cloud != home.install.cloud {
         return Err(refused("the plan is for another cloud than this installation".into()));
     }
+    if let Some(why) =
+        read.out_of_reach().filter(|_| !(arguments.reject || arguments.withdraw || arguments.break_glass))
+    {
+        let next = "change the roster, or have somebody of another role make the plan";
+        return Err(Failure::new(codes::NOT_APPROVED, why, next).at(&arguments.plan));
+    }
     if !arguments.show {
         need_key(arguments.key.as_ref(), session)?;
         in_time(&arguments, &home, (&plan, digest))?;
@@ -178,7 +184,7 @@ fn statement(
         log_head: home.head().map_err(|e| home_failure(home.root(), &e))?,
         nonce: Statement::nonce(session.env.random.stream("nonces").bytes()),
         phase,
-        role: person.role.clone(),
+        role: person.role(),
         until: now.after(read.facts.valid_for),
     }))
 }

@@ -2,7 +2,7 @@
 
 use super::approval::{
     Approval, ApprovalRefusal, LogHead, PlanFacts, Quorum, QuorumMet, QuorumShort, Recorded, Roster,
-    SignedApproval, Statement, Summary,
+    SignedApproval, Statement, Summary, same_person,
 };
 use super::event::{Decision, Environment};
 use super::id::{Digest, TenantId};
@@ -115,6 +115,21 @@ impl ReadPlan {
         Ok(Self { plan, facts, here })
     }
 
+    /// Why this roster can never approve the plan, if so: too few people beside the author, or a seat
+    /// that none of them may take.
+    pub fn out_of_reach(&self) -> Option<String> {
+        let others = self.here.roster.people().iter().filter(|p| !same_person(&p.name, &self.facts.author));
+        let roles: Vec<&[Text<64>]> = others.map(|p| p.roles.as_slice()).collect();
+        if roles.len() < usize::from(self.facts.quorum) {
+            let (found, want) = (roles.len(), self.facts.quorum);
+            return Some(format!(
+                "the plan wants {want} people, and the roster has {found} beside its author"
+            ));
+        }
+        let role = self.facts.seats.unfilled(&roles).into_iter().next()?;
+        Some(format!("nobody of the roster but the plan's author can fill the seat of {role}"))
+    }
+
     /// Judges one signed decision about this plan, as of `at`.
     pub fn judge(&self, signed: &SignedApproval, at: Timestamp) -> Result<Approval, ApprovalRefusal> {
         signed.verify(&self.here.roster, &self.facts, at)
@@ -185,6 +200,7 @@ impl ApprovedPlan {
 /// What approvals of a plan are held against.
 fn facts(plan: &Plan, digest: Digest, here: &Here) -> PlanFacts {
     let header = &plan.header;
+    let seats = header.approval.roles.at_least(here.roster.roles_at_least());
     PlanFacts {
         plan: digest,
         playbook: header.playbook,
@@ -192,7 +208,12 @@ fn facts(plan: &Plan, digest: Digest, here: &Here) -> PlanFacts {
         tenant: here.tenant.clone(),
         environment: here.environment,
         author: header.author.clone(),
-        quorum: header.approval.quorum.max(here.roster.quorum_at_least()),
+        quorum: header
+            .approval
+            .quorum
+            .max(here.roster.quorum_at_least())
+            .max(seats.count().try_into().unwrap_or(u8::MAX)),
+        seats,
         valid_for: header.approval.valid_for,
         retire_separately: header.approval.retire_separately,
         contain_only: plan.changes().all(|t| t.contain),

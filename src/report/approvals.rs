@@ -7,7 +7,7 @@ use super::record::Record;
 use crate::domain::approval::roster::same_person;
 use crate::domain::approval::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE, SIGNATURE_BYTES_MAX};
 use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
-use crate::domain::approval::{Approval, Roster, SignedApproval};
+use crate::domain::approval::{Approval, PlanFacts, Roster, Seats, SignedApproval};
 use crate::domain::approved::{Here, ReadPlan};
 use crate::domain::event::{ApprovalRecorded, Decision, Event, Line};
 use crate::domain::plan::file;
@@ -15,7 +15,7 @@ use crate::domain::text::{Text, count};
 use crate::env::Disk;
 use crate::trail::verify::Trust;
 use crate::trail::{Folder, Objects};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const ROSTER_BYTES_MAX: u64 = 256 << 10;
@@ -52,13 +52,15 @@ pub(super) fn report(
         decisions.push(row(line, event, &approval));
     }
     let policy = &record.plan.header.approval;
+    let PlanFacts { quorum, seats, .. } = plan.facts.clone();
     let mut approvals = Approvals {
-        quorum: policy.quorum,
+        quorum,
         retire_separately: policy.retire_separately,
         author: record.plan.header.author.to_string(),
         operator: record.started.operator.to_string(),
         break_glass: decisions.iter().any(|d| d.break_glass),
-        phases: phases(record, &decisions),
+        phases: phases(record, &decisions, &seats),
+        seats,
         separation: Vec::new(),
         decisions,
     };
@@ -71,6 +73,7 @@ fn row(line: &Line, event: &ApprovalRecorded, approval: &Approval) -> DecisionRo
     DecisionRow {
         person: approval.person().to_string(),
         role: statement.role.to_string(),
+        roles: approval.roles().to_vec(),
         decision: match statement.decision {
             Decision::Approve => "approve",
             Decision::Reject => "REJECT",
@@ -90,13 +93,15 @@ fn row(line: &Line, event: &ApprovalRecorded, approval: &Approval) -> DecisionRo
     }
 }
 
-fn phases(record: &Record, decisions: &[DecisionRow]) -> Vec<PhaseRow> {
+fn phases(record: &Record, decisions: &[DecisionRow], seats: &Seats) -> Vec<PhaseRow> {
     let opened = |line: &Line| match &line.event {
         Event::PhaseOpened(e) => {
             let used = decisions.iter().filter(|d| e.approvals.contains(&d.statement));
-            let people: BTreeSet<String> = used.map(|d| d.person.clone()).collect();
-            let people = people.into_iter().collect();
-            Some(PhaseRow { phase: e.phase, at: line.time, expires: e.expires, people, seq: line.seq })
+            let people: BTreeMap<String, &[Text<64>]> =
+                used.map(|d| (d.person.clone(), d.roles.as_slice())).collect();
+            let unfilled = seats.unfilled(&people.values().copied().collect::<Vec<_>>());
+            let (people, expires) = (people.into_keys().collect(), e.expires);
+            Some(PhaseRow { phase: e.phase, at: line.time, expires, people, unfilled, seq: line.seq })
         }
         _ => None,
     };
@@ -108,7 +113,7 @@ fn separation(approvals: &Approvals) -> Vec<(bool, String)> {
     let used: BTreeSet<&str> =
         approvals.phases.iter().flat_map(|p| p.people.iter().map(String::as_str)).collect();
     let is_among = |name: &str| used.iter().any(|p| same_person(p, name));
-    let Approvals { quorum, author, operator, break_glass, phases, .. } = approvals;
+    let Approvals { quorum, seats, author, operator, break_glass, phases, .. } = approvals;
     let said = |b: bool, yes: String, no: String| (b, if b { yes } else { no });
     let mut all = vec![
         said(
@@ -131,6 +136,14 @@ fn separation(approvals: &Approvals) -> Vec<(bool, String)> {
         let people = phase.people.len();
         let enough = people >= usize::from(*quorum);
         let name = phase.phase;
+        if !seats.is_empty() {
+            let empty: Vec<&str> = phase.unfilled.iter().map(Text::as_str).collect();
+            all.push(said(
+                empty.is_empty(),
+                format!("The {name} phase had its seats filled: {seats}."),
+                format!("The {name} phase was released with nobody in the seat of {}.", empty.join(", ")),
+            ));
+        }
         all.push(said(
             enough,
             format!(

@@ -4,7 +4,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use super::approvals::{ORIGIN, PEOPLE, TENANT, at, noon, roster, roster_yaml, signed};
-use reissue::domain::approval::{PlanFacts, SignedApproval, Statement};
+use reissue::domain::approval::{PlanFacts, Seats, SignedApproval, Statement};
 use reissue::domain::approved::{Here, ReadPlan};
 use reissue::domain::event::*;
 use reissue::domain::id::{Digest, RunId, TargetId};
@@ -62,10 +62,15 @@ fn target() -> PlannedTarget {
 
 /// The exact bytes of the plan's file.
 pub fn plan_bytes() -> Vec<u8> {
+    plan_for(&Story::default())
+}
+
+fn plan_for(story: &Story) -> Vec<u8> {
     let targets = vec![Planned::Change(Box::new(target()))];
     let header = PlanHeader {
         approval: ApprovalPolicy {
             quorum: 2,
+            roles: story.roles.clone(),
             valid_for: parse_span("48h").unwrap(),
             retire_separately: true,
         },
@@ -89,14 +94,14 @@ pub fn plan_bytes() -> Vec<u8> {
     file::write(&Plan { header, targets }).unwrap()
 }
 
-pub fn facts() -> PlanFacts {
+fn facts(story: &Story) -> PlanFacts {
     let here = Here {
         environment: Environment::Production,
         log_origin: Text::lossy(ORIGIN),
         roster: roster(),
         tenant: TENANT.parse().unwrap(),
     };
-    ReadPlan::new(&plan_bytes(), here).unwrap().facts
+    ReadPlan::new(&plan_for(story), here).unwrap().facts
 }
 
 pub fn run() -> RunId {
@@ -109,6 +114,8 @@ pub type Approving = (usize, fn(&mut Statement));
 /// What the writer does, where it can differ.
 pub struct Story {
     pub approvals: Vec<Approving>,
+    /// The seats that the plan asks for.
+    pub roles: Seats,
     /// From the last approval to the opening of the phase, and from there to the work.
     pub opens_after: Duration,
     pub works_after: Duration,
@@ -125,6 +132,7 @@ impl Default for Story {
     fn default() -> Self {
         Self {
             approvals: vec![(1, |_| ()), (2, |_| ())],
+            roles: Seats::default(),
             opens_after: Duration::ZERO,
             works_after: Duration::ZERO,
             opens_phase: true,
@@ -191,7 +199,7 @@ impl<D: Disk + Clone + 'static> Log<D> {
     pub async fn write(&self, story: &Story) {
         let journal = Journal::create(self.settings(), &opening(roster().digest())).unwrap();
         journal.objects().put(roster_yaml(&[]).as_bytes()).unwrap();
-        journal.objects().put(&plan_bytes()).unwrap();
+        journal.objects().put(&plan_for(story)).unwrap();
         tell(&journal, story).await;
         if story.closes {
             journal.close().await.unwrap();
@@ -271,7 +279,7 @@ async fn done(journal: &Journal, step_no: u16, effect: Effect) {
 
 /// The approvals of the story, whose signers see the log as it is now.
 pub fn sign_all(journal: &Journal, story: &Story) -> Vec<SignedApproval> {
-    let (facts, head) = (facts(), journal.head());
+    let (facts, head) = (facts(story), journal.head());
     let one = |(i, (person, change)): (usize, &Approving)| {
         signed(&facts, *person, u8::try_from(i).unwrap(), |s| {
             (s.log_head.size, s.log_head.root) = (head.size, Digest(head.root));
@@ -315,7 +323,7 @@ pub async fn tell(journal: &Journal, story: &Story) {
     let started = RunStarted {
         identity: Text::lossy("o"),
         operator: Text::lossy("op"),
-        plan: Digest::of(&plan_bytes()),
+        plan: Digest::of(&plan_for(story)),
         playbook: Digest::of(b"playbook"),
         targets: 1,
     };
@@ -348,18 +356,9 @@ pub async fn tell(journal: &Journal, story: &Story) {
     journal.checkpoint_now().await.unwrap();
 }
 
+#[rustfmt::skip]
 pub fn finished() -> RunFinished {
-    RunFinished {
-        partial: 0,
-        checkpoints: 0,
-        done: 1,
-        events: 0,
-        excepted: 0,
-        steps: 4,
-        stuck: 0,
-        undone: 0,
-        unresolved: 0,
-    }
+    RunFinished { partial: 0, checkpoints: 0, done: 1, events: 0, excepted: 0, steps: 4, stuck: 0, undone: 0, unresolved: 0 }
 }
 
 /// A log in memory with this story in it.

@@ -39,6 +39,7 @@ pub struct Approval {
     digest: Digest,
     fingerprint: Text<64>,
     person: Text<128>,
+    roles: Vec<Text<64>>,
     statement: Statement,
 }
 
@@ -54,6 +55,10 @@ impl Approval {
     /// The person, as the roster spells the name.
     pub fn person(&self) -> &Text<128> {
         &self.person
+    }
+    /// What the roster says that the person is.
+    pub fn roles(&self) -> &[Text<64>] {
+        &self.roles
     }
     pub fn statement(&self) -> &Statement {
         &self.statement
@@ -111,15 +116,15 @@ impl SignedApproval {
         let statement = Statement::from_bytes(&self.statement_bytes)?;
         let want = if statement.break_glass { BREAK_GLASS_NAMESPACE } else { NAMESPACE };
         let (owner, fingerprint) = signer(self, want, &statement.approver, roster)?;
-        if statement.role != owner.role {
-            let (found, want) = (statement.role.clone(), owner.role.clone());
+        if statement.role != owner.role() {
+            let (found, want) = (statement.role.clone(), owner.role());
             return Err(ApprovalRefusal::Role { person: statement.approver, found, want });
         }
         if statement.break_glass && !owner.break_glass {
             return Err(ApprovalRefusal::NotBreakGlass(owner.name.clone()));
         }
         let (digest, person) = (Digest::of(&self.statement_bytes), owner.name.clone());
-        Ok(Approval { digest, fingerprint, person, statement })
+        Ok(Approval { digest, fingerprint, person, roles: owner.roles.clone(), statement })
     }
 }
 

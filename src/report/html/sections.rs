@@ -169,7 +169,7 @@ pub(super) fn approvals(model: &Model) -> Markup {
                 }
             }
             table {
-                caption { "Phases, as they were opened. A quorum of " (a.quorum) " is required" @if a.retire_separately { "; removing old credentials needs its own" } "." }
+                caption { "Phases, as they were opened. A quorum of " (a.quorum) @if !a.seats.is_empty() { " (" (a.seats) " among them)" } " is required" @if a.retire_separately { "; removing old credentials needs its own" } "." }
                 thead { tr { th scope="col" { "Phase" } th scope="col" { "Opened" } th scope="col" { "Until" } th scope="col" { "Released by" } } }
                 tbody { @for p in &a.phases { tr { th scope="row" { (p.phase) } td { (time(p.at)) " " a href=(format!("#line-{}", p.seq)) { "line " (p.seq) } } td { (time(p.expires)) } td { (p.people.join(", ")) } } } }
             }
