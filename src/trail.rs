@@ -31,6 +31,7 @@ pub mod note;
 pub mod objects;
 pub mod proof;
 pub mod reader;
+pub mod rosters;
 pub mod verify;
 
 pub use crate::domain::merkle;

@@ -10,8 +10,12 @@
 mod anchors;
 #[path = "support/approvals.rs"]
 mod approvals;
+#[path = "support/judges.rs"]
+mod judges;
 #[path = "support/log.rs"]
 mod log;
+#[path = "tamper/rosters.rs"]
+mod rosters;
 #[path = "support/tsa.rs"]
 mod tsa;
 

@@ -42,6 +42,12 @@ impl<'a> Recovery<'a> {
         if self.illegal.is_some() {
             return;
         }
+        if let (Event::RosterChanged(_), Some(run)) = (&line.event, &mut self.run) {
+            run.roster_changed();
+            if let Err(illegal) = self.fold_targets(line) {
+                self.illegal = Some((line.seq, illegal));
+            }
+        }
         let Some(run) = &line.run else { return };
         if let Event::RunStarted(started) = &line.event {
             if started.plan == self.digest {

@@ -2,23 +2,21 @@
 //! again here: the report never repeats what the log merely says.
 
 use super::ReportError;
-use super::model::{Approvals, DecisionRow, PhaseRow};
+use super::model::{Approvals, DecisionRow, PhaseRow, RosterRow};
 use super::record::Record;
 use crate::domain::approval::roster::same_person;
 use crate::domain::approval::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE, SIGNATURE_BYTES_MAX};
 use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
-use crate::domain::approval::{Approval, PlanFacts, Roster, Seats, SignedApproval};
+use crate::domain::approval::{Approval, PlanFacts, Rosters, Seats, SignedApproval};
 use crate::domain::approved::{Here, ReadPlan};
-use crate::domain::event::{ApprovalRecorded, Decision, Event, Line};
+use crate::domain::event::{ApprovalRecorded, Decision, Event, Line, RosterChanged};
 use crate::domain::plan::file;
 use crate::domain::text::{Text, count};
 use crate::env::Disk;
 use crate::trail::verify::Trust;
-use crate::trail::{Folder, Objects};
+use crate::trail::{Folder, Objects, rosters};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-const ROSTER_BYTES_MAX: u64 = 256 << 10;
 
 pub(super) fn report(
     disk: &Arc<dyn Disk>,
@@ -28,19 +26,37 @@ pub(super) fn report(
 ) -> Result<Approvals, ReportError> {
     let objects = Objects::new(disk.clone(), folder);
     let unreadable = |what, why: String| ReportError::Unreadable { what, why };
-    let roster = objects.get(&record.opened.roster, ROSTER_BYTES_MAX)?;
-    let roster = Roster::from_yaml(&roster).map_err(|e| unreadable("roster", e.to_string()))?;
-    let here = Here {
-        environment: record.opened.environment,
-        log_origin: Text::lossy(trust.key.name()),
-        roster: roster.clone(),
-        tenant: record.opened.tenant.clone(),
-    };
+    let mut rosters =
+        rosters::pinned(&objects, &record.opened.roster).map_err(|why| unreadable("roster", why))?;
+    let ground = rosters::ground(&record.opened, trust.key.name());
     let bytes = objects.get(&record.started.plan, file::MAX_BYTES)?;
-    let plan = ReadPlan::new(&bytes, here).map_err(|e| unreadable("plan", e.to_string()))?;
-    let mut decisions = Vec::new();
-    for line in record.of_run() {
+    // The plan is judged as by the roster in force.
+    let plan_under = |rosters: &Rosters| {
+        let here = Here {
+            environment: record.opened.environment,
+            log_origin: Text::lossy(trust.key.name()),
+            rosters: rosters.clone(),
+            tenant: record.opened.tenant.clone(),
+        };
+        ReadPlan::new(&bytes, here).map_err(|e| unreadable("plan", e.to_string()))
+    };
+    let mut plan = plan_under(&rosters)?;
+    let (mut decisions, mut changes) = (Vec::new(), Vec::new());
+    for line in record.lines.iter().map(|read| &read.line) {
+        if let Event::RosterChanged(event) = &line.event {
+            rosters::follow(&mut rosters, &ground, &objects, line, event)
+                .map_err(|why| unreadable("roster", why))?;
+            plan = plan_under(&rosters)?;
+            changes.push(change(line, event));
+        }
+        let is_ours = line.run.as_ref() == Some(&record.run);
+        if is_ours && matches!(line.event, Event::RunFinished(_)) {
+            break;
+        }
         let Event::ApprovalRecorded(event) = &line.event else { continue };
+        if !is_ours {
+            continue;
+        }
         let signed = SignedApproval {
             statement_bytes: objects.get(&event.statement, STATEMENT_BYTES_MAX as u64)?,
             sshsig_armored: String::from_utf8_lossy(
@@ -61,6 +77,7 @@ pub(super) fn report(
         break_glass: decisions.iter().any(|d| d.break_glass),
         phases: phases(record, &decisions, &seats),
         seats,
+        rosters: changes,
         separation: Vec::new(),
         decisions,
     };
@@ -91,6 +108,11 @@ fn row(line: &Line, event: &ApprovalRecorded, approval: &Approval) -> DecisionRo
         head: (statement.log_head.size, statement.log_head.root),
         seq: line.seq,
     }
+}
+
+fn change(line: &Line, event: &RosterChanged) -> RosterRow {
+    let RosterChanged { by, previous, roster, version, .. } = event.clone();
+    RosterRow { at: line.time, by, previous, roster, seq: line.seq, version }
 }
 
 fn phases(record: &Record, decisions: &[DecisionRow], seats: &Seats) -> Vec<PhaseRow> {

@@ -196,6 +196,8 @@ pub struct Approvals {
     pub break_glass: bool,
     pub decisions: Vec<DecisionRow>,
     pub phases: Vec<PhaseRow>,
+    /// Every change of the roster until the run ended.
+    pub rosters: Vec<RosterRow>,
     /// What can be said about the separation of duties.
     pub separation: Vec<(bool, String)>,
 }
@@ -220,6 +222,17 @@ pub struct DecisionRow {
     /// The head of the log that the signer saw.
     pub head: (u64, Digest),
     pub seq: u64,
+}
+
+/// Another roster took the place of the one before.
+#[derive(Clone, Debug, Serialize)]
+pub struct RosterRow {
+    pub at: Timestamp,
+    pub by: Vec<Text<128>>,
+    pub previous: Digest,
+    pub roster: Digest,
+    pub seq: u64,
+    pub version: u32,
 }
 
 /// A phase that was opened by a quorum.

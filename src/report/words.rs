@@ -54,6 +54,11 @@ fn of_log(event: &Event) -> Option<String> {
         }
         Event::LogClosed(e) => format!("the log was closed after {}", count(e.events, "line", "lines")),
         Event::LogMirrored(e) => format!("every line goes to {} too, before anything is done", e.to),
+        Event::RosterChanged(e) => format!(
+            "roster number {} is in force: signed by {}; approvals given before count no more",
+            e.version,
+            e.by.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", ")
+        ),
         Event::LogHandedOver(e) => format!(
             "{} hands the log over to {}, under the key {}: signed, and endorsed from here on",
             e.by, e.operator, e.to

@@ -4,7 +4,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use super::approvals::{ORIGIN, PEOPLE, TENANT, at, noon, roster, roster_yaml, signed};
-use reissue::domain::approval::{PlanFacts, Seats, SignedApproval, Statement};
+use reissue::domain::approval::{PlanFacts, Rosters, Seats, SignedApproval, Statement};
 use reissue::domain::approved::{Here, ReadPlan};
 use reissue::domain::event::*;
 use reissue::domain::id::{Digest, RunId, TargetId};
@@ -98,7 +98,7 @@ fn facts(story: &Story) -> PlanFacts {
     let here = Here {
         environment: Environment::Production,
         log_origin: Text::lossy(ORIGIN),
-        roster: roster(),
+        rosters: Rosters::pinned(roster()),
         tenant: TENANT.parse().unwrap(),
     };
     ReadPlan::new(&plan_for(story), here).unwrap().facts

@@ -87,11 +87,22 @@ fn bundle(case: &Case, model: &Model) -> Result<Vec<u8>, Failure> {
     bundle.to_tar().map_err(wrong)
 }
 
-/// The roster as `ssh-keygen -Y verify` reads it.
+/// Everybody who could sign until the run ended, as `ssh-keygen -Y verify` reads it: each statement names
+/// the roster that it counts under.
 fn signers(case: &Case, model: &Model) -> Result<String, Failure> {
     let next = "run `reissue audit verify`: it says which file of the log is missing";
     let wrong = |e: String| Failure::new(codes::LOG, e, next).at(case.folder.root());
     let objects = Objects::new(case.disk.clone(), &case.folder);
-    let bytes = objects.get(&model.head.roster, ROSTER_BYTES_MAX).map_err(|e| wrong(e.to_string()))?;
-    Ok(Roster::from_yaml(&bytes).map_err(|e| wrong(e.to_string()))?.allowed_signers())
+    let rosters = [model.head.roster].into_iter().chain(model.approvals.rosters.iter().map(|r| r.roster));
+    let mut lines: Vec<String> = Vec::new();
+    for digest in rosters {
+        let bytes = objects.get(&digest, ROSTER_BYTES_MAX).map_err(|e| wrong(e.to_string()))?;
+        let roster = Roster::from_yaml(&bytes).map_err(|e| wrong(e.to_string()))?;
+        for line in roster.allowed_signers().lines().filter(|l| !l.is_empty()) {
+            if !lines.iter().any(|l| l == line) {
+                lines.push(line.to_owned());
+            }
+        }
+    }
+    Ok(lines.iter().map(|line| format!("{line}\n")).collect())
 }

@@ -19,6 +19,7 @@ use super::super::id::Digest;
 use super::super::text::Text;
 use super::keys::{self, KeyRefusal};
 use super::seats::Seats;
+use super::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE};
 use serde::Deserialize;
 use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
@@ -198,10 +199,11 @@ impl Roster {
     pub fn allowed_signers(&self) -> String {
         let mut out = String::new();
         for Person { name, roles: _, keys, break_glass } in &self.people {
-            let mut namespaces =
-                format!("{},{}", super::signed::NAMESPACE, super::handover::HANDOVER_NAMESPACE);
+            let ordinary =
+                [NAMESPACE, super::handover::HANDOVER_NAMESPACE, super::roster_change::ROSTER_NAMESPACE];
+            let mut namespaces = ordinary.join(",");
             if *break_glass {
-                namespaces = format!("{namespaces},{}", super::signed::BREAK_GLASS_NAMESPACE);
+                namespaces = format!("{namespaces},{}", BREAK_GLASS_NAMESPACE);
             }
             for key in keys {
                 let bare = PublicKey::new(key.key_data().clone(), "").to_openssh().unwrap_or_default();

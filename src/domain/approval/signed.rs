@@ -9,6 +9,7 @@ use super::facts::PlanFacts;
 use super::keys;
 use super::refusal::ApprovalRefusal;
 use super::roster::{Person, Roster, same_person};
+use super::rosters::Rosters;
 use super::statement::Statement;
 use ssh_key::public::KeyData;
 use ssh_key::{PublicKey, SshSig};
@@ -104,10 +105,35 @@ impl SignedApproval {
         at: Timestamp,
     ) -> Result<Approval, ApprovalRefusal> {
         let approval = self.verify_signature(roster)?;
-        if roster.digest() != facts.roster {
-            return Err(ApprovalRefusal::OtherRoster { found: roster.digest(), want: facts.roster });
+        for found in [roster.digest(), approval.statement.roster] {
+            if found != facts.roster {
+                return Err(ApprovalRefusal::OtherRoster { found, want: facts.roster });
+            }
         }
         approval.check(facts, at)?;
+        Ok(approval)
+    }
+
+    /// The same for a decision that was recorded earlier, under any of these rosters: what approves
+    /// counts under the one in force only, what stops for as long as its person is on that.
+    pub fn verify_recorded(
+        &self,
+        rosters: &Rosters,
+        facts: &PlanFacts,
+        at: Timestamp,
+    ) -> Result<Approval, ApprovalRefusal> {
+        let statement = Statement::from_bytes(&self.statement_bytes)?;
+        let now = rosters.in_force();
+        let other = || ApprovalRefusal::OtherRoster { found: statement.roster, want: facts.roster };
+        let then = rosters.by_digest(&statement.roster).ok_or_else(other)?;
+        if then.digest() == now.digest() {
+            return self.verify(now, facts, at);
+        }
+        let approval = self.verify_signature(then)?;
+        approval.check(facts, at)?;
+        if now.person(&approval.person).is_none() {
+            return Err(ApprovalRefusal::UnknownPerson { claimed: approval.person });
+        }
         Ok(approval)
     }
 
@@ -197,7 +223,8 @@ fn same_plan(s: &Statement, facts: &PlanFacts) -> Result<(), ApprovalRefusal> {
     if s.playbook != facts.playbook {
         return Err(ApprovalRefusal::OtherPlaybook { found: s.playbook, want: facts.playbook });
     }
-    if s.roster != facts.roster {
+    // What stops outlives its roster: the caller knows whether its person is still on it.
+    if s.decision == Decision::Approve && s.roster != facts.roster {
         return Err(ApprovalRefusal::OtherRoster { found: s.roster, want: facts.roster });
     }
     if s.environment != facts.environment {
