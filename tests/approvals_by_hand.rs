@@ -137,3 +137,62 @@ fn a_key_that_only_an_agent_has() {
     assert_eq!(said.matches("Signed and handed in").count(), 1, "only while the agent has the key: {said}");
     assert!(said.contains("ssh-keygen did not sign"), "{said}");
 }
+
+/// A card's certificate gives the line for a roster; its key, held by an agent, signs. Without openssl
+/// nothing of it can be tried.
+#[test]
+fn the_key_of_a_certificate_is_a_key_of_the_roster() {
+    if Command::new("openssl").arg("version").output().is_err() {
+        eprintln!("SKIPPED: openssl cannot be run here; keys of certificates were not tested");
+        return;
+    }
+    for (kind, make) in [
+        ("ecdsa-sha2-nistp256", "-newkey ec -pkeyopt ec_paramgen_curve:P-256"),
+        ("ecdsa-sha2-nistp384", "-newkey ec -pkeyopt ec_paramgen_curve:P-384"),
+        ("ssh-rsa", "-newkey rsa:2048"),
+    ] {
+        let mut team = Team::sit_down(PLAYBOOK);
+        let lines = format!(
+            "openssl req -x509 {make} -nodes -keyout card -out cert.pem -days 9 -subj /CN=ann 2>/dev/null
+             openssl x509 -in cert.pem -outform DER -out cert.der
+             openssl x509 -in cert.pem -pubkey -noout > spki.pem
+             ssh-keygen -i -m PKCS8 -f spki.pem > theirs
+             reissue roster key cert.pem > card.pub
+             reissue roster key cert.der | cmp - card.pub
+             cmp theirs card.pub
+             ! reissue roster key card"
+        );
+        let (code, said) = shell(&team, &lines);
+        assert_eq!(code, 0, "{kind}: {said}");
+        let line = std::fs::read_to_string(team.path("card.pub")).unwrap();
+        assert!(line.starts_with(kind), "{line}");
+        if kind != "ecdsa-sha2-nistp256" {
+            continue;
+        }
+        let roster = std::fs::read_to_string(team.path("roster.yaml")).unwrap();
+        let ann = std::fs::read_to_string(team.path("ann.pub")).unwrap();
+        std::fs::write(team.path("roster.yaml"), roster.replace(ann.trim(), line.trim())).unwrap();
+        serve_a_plan(&mut team);
+        let lines = "
+            eval \"$(ssh-agent -s -a socket)\" >/dev/null
+            trap 'ssh-agent -k >/dev/null' EXIT
+            chmod 600 card
+            ssh-add -q card
+            rm card
+            reissue approve plan.jsonl --by ann@agency.example --key card.pub";
+        let (code, said) = shell(&team, lines);
+        assert!(code == 0 && said.contains("Signed and handed in"), "{said}");
+    }
+    let team = Team::sit_down(PLAYBOOK);
+    let weak = "openssl req -x509 -newkey rsa:1024 -nodes -keyout k -out c.pem -subj /CN=x 2>/dev/null; reissue roster key c.pem";
+    let (code, said) = shell(&team, weak);
+    assert!(code != 0 && said.contains("RSA key of 1024 bits is too short"), "{said}");
+}
+
+/// A lab for as long as it takes to make the plan.
+fn serve_a_plan(team: &mut Team) {
+    team.open_a_lab(&["--fast"]);
+    team.init();
+    team.plan();
+    team.send_the_lab_home();
+}

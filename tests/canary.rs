@@ -103,6 +103,8 @@ fn roster_changes(desk: &mut Desk) {
     let roster = std::fs::read_to_string(desk.team.path("roster.yaml")).unwrap();
     std::fs::write(desk.team.path("second.yaml"), roster + "# the second\n").unwrap();
     desk.must(0, &["roster", "show"]);
+    desk.must(0, &["roster", "key", "lab/ca.pem"]);
+    desk.must(1, &["roster", "key", "lab/operator.json", "--json"]);
     desk.must(0, &["roster", "sign", "second.yaml", "--by", "ann@agency.example", "--show", "--json"]);
     desk.must(0, &["roster", "sign", "second.yaml", "--by", "ann@agency.example", "--key", "ann"]);
     desk.must(4, &["roster", "adopt", "second.yaml"]);

@@ -141,7 +141,7 @@ class Roster:
         self.digest, self.least, self.version = "sha256:" + sha(data).hex(), int(least[1]) if least else 0, 1
         seats = re.search(r"roles_at_least:\s*\{?((?:[ \t\n]*[^\n{}:,]+:\s*\d+,?)+)", head)
         pairs = re.findall(r"([^\n{}:,]+):\s*(\d+)", seats[1]) if seats else []
-        self.seats, self.owners, self.roles = {self.word(role): int(n) for role, n in pairs}, {}, {}
+        self.seats, self.owners, self.roles, self.alone = {self.word(role): int(n) for role, n in pairs}, {}, {}, set()
         for text in people:
             name = re.search(r"\bname:\s*[\"']?([^\s\"',}]+)", text)[1]
             for key in re.findall(r"[a-z0-9@.-]+\s+(AAAA[A-Za-z0-9+/=]+)", text):
@@ -149,6 +149,7 @@ class Roster:
             many = re.search(r"\broles:\s*(?:\[([^\]]*)\]|((?:\n\s*-[^\n]*)+))", text)
             one = re.search(r"\brole:\s*(\"[^\"]*\"|'[^']*'|[^\n,}]+)", text)
             roles = re.split(",", many[1]) if many and many[1] else re.findall(r"-([^\n]*)", many[2]) if many else [one[1]]
+            self.alone |= {name.lower()} if re.search(r"\bbreak_glass:\s*true\b", text) else set()
             self.roles[name.lower()] = [self.word(role) for role in roles]
     def filled(self, asked, least, people):
         """Whether these people are so many, and fill the seats that are asked for beside the roster's own."""
@@ -362,8 +363,10 @@ class Judge:
             self.bad("the key is not one of %s in the roster" % p["approver"])
         elif ", ".join(self.roster.roles[p["approver"].lower()]) != p["role"]:
             self.bad("the roster does not give %s the role %s" % (p["approver"], p["role"]))
+        elif p.get("break_glass") and p["approver"].lower() not in self.roster.alone:
+            self.bad("%s may not break glass" % p["approver"])
         about = "sha256:" + said["subject"][0]["digest"]["sha256"]
-        if about != w["plan"] or any(p[k] != w[k] for k in ("approver", "decision", "phase", "expires")):
+        if about != w["plan"] or any(p[k] != w[k] for k in ("approver", "decision", "phase", "expires")) or p.get("break_glass") != w.get("break_glass"):
             self.bad("the line says something else than what was signed")
         here = (p["tenant_id"], p["environment"], "sha256:" + p["roster_sha256"], head["origin"])
         if here != (self.opened["tenant"], self.opened["environment"], self.roster.digest, self.vkey.name):

@@ -1,6 +1,7 @@
 //! `reissue roster`: who may approve, and how its own people change that.
 
 mod adopt;
+mod key;
 mod show;
 mod sign;
 mod view;
@@ -22,6 +23,8 @@ pub(super) struct Arguments {
 enum Command {
     /// Show who may approve now, and the rosters before
     Show(show::Arguments),
+    /// Print the key of an X.509 certificate (a PIV or CAC card's) as the line for a roster
+    Key(key::Arguments),
     /// Sign a new roster, as somebody of the one in force
     Sign(sign::Arguments),
     /// Put a new roster in force that enough people have signed
@@ -31,6 +34,7 @@ enum Command {
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Show(arguments) => show::run(&arguments, session),
+        Command::Key(arguments) => key::run(&arguments, session),
         Command::Sign(arguments) => sign::run(&arguments, session),
         Command::Adopt(arguments) => adopt::run(&arguments, session),
     }

@@ -37,6 +37,7 @@ fn of_run(event: &Event) -> Option<String> {
         }
         Event::ApprovalRecorded(e) => {
             let does = match e.decision {
+                Decision::Approve if e.break_glass => "BREAKS GLASS, and alone approves",
                 Decision::Approve => "approves",
                 Decision::Reject => "REJECTS",
                 Decision::Withdraw => "withdraws the reject of",

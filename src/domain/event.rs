@@ -100,6 +100,9 @@ events! {
     /// People's signed decision about a plan, as it arrived.
     "approval.recorded" "APP010I" ApprovalRecorded {
         approver: Text<128>,
+        /// One signer, alone: to be said loudly wherever this line is shown.
+        #[serde(default, skip_serializing_if = "is_false")]
+        break_glass: bool,
         decision: Decision,
         expires: Timestamp,
         phase: Phase,

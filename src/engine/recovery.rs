@@ -1,6 +1,6 @@
 //! Recovery: the log is read line by line and folded; nothing else is kept.
 
-use crate::domain::event::{ApprovalRecorded, Event, Line};
+use crate::domain::event::{ApprovalRecorded, Decision, Event, Line};
 use crate::domain::id::{Digest, RunId, TargetId};
 use crate::domain::plan::Plan;
 use crate::domain::run::RunState;
@@ -44,6 +44,7 @@ impl<'a> Recovery<'a> {
         }
         if let (Event::RosterChanged(_), Some(run)) = (&line.event, &mut self.run) {
             run.roster_changed();
+            self.approvals.retain(|(said, _)| said.decision != Decision::Approve);
             if let Err(illegal) = self.fold_targets(line) {
                 self.illegal = Some((line.seq, illegal));
             }

@@ -25,9 +25,32 @@ pub(super) fn report(
     record: &Record,
 ) -> Result<Approvals, ReportError> {
     let objects = Objects::new(disk.clone(), folder);
+    let (facts, decisions, changes) = judged(&objects, trust, record)?;
+    let policy = &record.plan.header.approval;
+    let PlanFacts { quorum, seats, .. } = facts;
+    let mut approvals = Approvals {
+        quorum,
+        retire_separately: policy.retire_separately,
+        author: record.plan.header.author.to_string(),
+        operator: record.started.operator.to_string(),
+        break_glass: decisions.iter().any(|d| d.break_glass),
+        phases: phases(record, &decisions, &seats),
+        seats,
+        rosters: changes,
+        separation: Vec::new(),
+        decisions,
+    };
+    approvals.separation = separation(&approvals);
+    Ok(approvals)
+}
+
+/// What the plan asks for, who decided, and how the roster was changed, until the run ended.
+type Judged = (PlanFacts, Vec<DecisionRow>, Vec<RosterRow>);
+
+fn judged(objects: &Objects, trust: &Trust, record: &Record) -> Result<Judged, ReportError> {
     let unreadable = |what, why: String| ReportError::Unreadable { what, why };
     let mut rosters =
-        rosters::pinned(&objects, &record.opened.roster).map_err(|why| unreadable("roster", why))?;
+        rosters::pinned(objects, &record.opened.roster).map_err(|why| unreadable("roster", why))?;
     let ground = rosters::ground(&record.opened, trust.key.name());
     let bytes = objects.get(&record.started.plan, file::MAX_BYTES)?;
     // The plan is judged as by the roster in force.
@@ -44,7 +67,7 @@ pub(super) fn report(
     let (mut decisions, mut changes) = (Vec::new(), Vec::new());
     for line in record.lines.iter().map(|read| &read.line) {
         if let Event::RosterChanged(event) = &line.event {
-            rosters::follow(&mut rosters, &ground, &objects, line, event)
+            rosters::follow(&mut rosters, &ground, objects, line, event)
                 .map_err(|why| unreadable("roster", why))?;
             plan = plan_under(&rosters)?;
             changes.push(change(line, event));
@@ -67,22 +90,7 @@ pub(super) fn report(
         let approval = plan.judge(&signed, line.time).map_err(|e| unreadable("approvals", e.to_string()))?;
         decisions.push(row(line, event, &approval));
     }
-    let policy = &record.plan.header.approval;
-    let PlanFacts { quorum, seats, .. } = plan.facts.clone();
-    let mut approvals = Approvals {
-        quorum,
-        retire_separately: policy.retire_separately,
-        author: record.plan.header.author.to_string(),
-        operator: record.started.operator.to_string(),
-        break_glass: decisions.iter().any(|d| d.break_glass),
-        phases: phases(record, &decisions, &seats),
-        seats,
-        rosters: changes,
-        separation: Vec::new(),
-        decisions,
-    };
-    approvals.separation = separation(&approvals);
-    Ok(approvals)
+    Ok((plan.facts, decisions, changes))
 }
 
 fn row(line: &Line, event: &ApprovalRecorded, approval: &Approval) -> DecisionRow {

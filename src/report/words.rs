@@ -66,6 +66,7 @@ fn of_log(event: &Event) -> Option<String> {
         Event::RunClaimed(e) => format!("the lease in {} is ours until {}", e.place, e.until.short()),
         Event::ApprovalRecorded(e) => {
             let does = match e.decision {
+                Decision::Approve if e.break_glass => "BREAKS GLASS, and alone approves",
                 Decision::Approve => "approves",
                 Decision::Reject => "REJECTS",
                 Decision::Withdraw => "withdraws the reject of",

@@ -297,6 +297,7 @@ async fn approve(journal: &Journal, story: &Story) {
         let digest = journal.objects().put(&approval.statement_bytes).unwrap();
         let signature = journal.objects().put(approval.sshsig_armored.as_bytes()).unwrap();
         let event = ApprovalRecorded {
+            break_glass: statement.break_glass,
             approver: statement.approver,
             decision: statement.decision,
             expires: statement.expires,

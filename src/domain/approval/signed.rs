@@ -69,6 +69,7 @@ impl Approval {
     pub fn event(&self, signature: Digest) -> ApprovalRecorded {
         ApprovalRecorded {
             approver: self.person.clone(),
+            break_glass: self.statement.break_glass,
             decision: self.statement.decision,
             expires: self.statement.expires,
             phase: self.statement.phase,
