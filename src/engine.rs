@@ -1,10 +1,10 @@
 //! The executor: carries out an approved plan, and nothing else.
 //!
-//! One future per target asks [`TargetState::next`](crate::domain::target::TargetState::next),
-//! does what it says, and records what came of it:
+//! A target's task asks [`TargetState::next`](crate::domain::target::TargetState::next), does what
+//! it says, and records what came of it:
 //!
 //! 1. [`board`]: the log and every state, in one order.
-//! 2. [`driver`]: one target's loop, from the first event to the last.
+//! 2. [`schedule`] and [`driver`]: who works and who rests; one target's loop while it works.
 //! 3. [`segment`]: one step: permit → clearance → drift → intent → one send → outcome.
 //! 4. [`reconcile`]: a step in doubt is looked for, never guessed.
 //! 5. [`lanes`]: one writer per directory object.
@@ -26,6 +26,7 @@ mod probe;
 mod reconcile;
 pub mod recovery;
 pub mod run;
+mod schedule;
 mod segment;
 mod shared;
 mod signal;

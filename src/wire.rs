@@ -10,6 +10,7 @@ pub mod in_process;
 pub mod metered;
 pub mod net;
 mod pace;
+mod queue;
 
 use crate::domain::text::Text;
 use async_trait::async_trait;

@@ -17,7 +17,7 @@ use super::session::Azure;
 use crate::domain::event::FaultClass;
 use at::BlobAt;
 use bytes::Bytes;
-use http::{Method, Response};
+use http::Method;
 use std::time::Duration;
 
 const BLOCK_BYTES: usize = 4 << 20;
@@ -54,13 +54,14 @@ impl AppendBlob {
 
     /// The whole text; empty if there is no such blob yet.
     pub async fn read(&self) -> Result<String, BlobError> {
-        match self.at.send(Method::GET, "", &[], Bytes::new(), None).await.map(Response::into_body) {
-            Ok(body) if body.len() <= BLOB_BYTES_MAX => {
-                String::from_utf8(body.into()).map_err(|_| BlobError::NotText)
-            }
-            Ok(_) => Err(BlobError::NotText),
-            Err(e) if e.is_not_found() => Ok(String::new()),
-            Err(e) => Err(e.into()),
+        let body = match self.at.get().await {
+            Ok(body) => body,
+            Err(e) if e.is_not_found() => return Ok(String::new()),
+            Err(e) => return Err(e.into()),
+        };
+        match body.len() <= BLOB_BYTES_MAX {
+            true => String::from_utf8(body.into()).map_err(|_| BlobError::NotText),
+            false => Err(BlobError::NotText),
         }
     }
 

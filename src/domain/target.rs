@@ -71,10 +71,12 @@ struct StepState {
 struct Course {
     attempts: u16,
     first_at: Option<Timestamp>,
+    /// When the newest attempt began.
+    last_at: Option<Timestamp>,
     status: Status,
-    /// Nobody knew once whether it had happened. A later look that does not see it may be of a
-    /// replica that lags.
-    was_in_doubt: bool,
+    /// When the newest attempt began of which nobody knew once whether it had happened. A later look
+    /// that does not see it may be of a replica that lags.
+    doubted_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -257,8 +259,14 @@ impl TargetState {
     /// True once something was done, or may have been, that no undo takes back: restoring what
     /// consumers used before would give them a credential that is perhaps dead.
     pub fn past_no_return(&self) -> bool {
-        let may_be_done = |no| self.is_done(no) || self.course(no).is_some_and(|c| c.forward.was_in_doubt);
+        let may_be_done =
+            |no| self.is_done(no) || self.course(no).is_some_and(|c| c.forward.doubted_at.is_some());
         self.plan.steps.iter().any(|s| !s.verb.can_be_undone() && may_be_done(s.no))
+    }
+    /// When a credential was last made of which nobody knew whether it was: it may show itself later.
+    pub fn doubted_mint_at(&self) -> Option<Timestamp> {
+        let makes = self.plan.steps.iter().filter(|s| matches!(s.verb, Verb::Mint | Verb::Attach));
+        makes.filter_map(|s| self.course(s.no)?.forward.doubted_at).max()
     }
     /// True while a value lives only in memory: stopping now would lose it.
     pub fn value_in_memory(&self) -> bool {

@@ -107,9 +107,11 @@ impl Cast {
         let mut waiting = Waiting::new();
         let mut signed_retire = false;
         let (mut retire_due, mut tend_due) = (None, BTreeMap::new());
+        let mut look_at = env.clock.now().after(LOOK_EVERY);
         loop {
             tokio::select! {
                 biased;
+                () = env.clock.sleep_until(look_at) => {}
                 line = events.recv() => match line {
                     None => std::future::pending::<()>().await,
                     Some(line) => {
@@ -121,10 +123,11 @@ impl Cast {
                         if held && !signed_retire {
                             retire_due.get_or_insert(env.clock.now().after(READING));
                         }
+                        continue;
                     }
                 },
-                () = env.clock.sleep(LOOK_EVERY) => {}
             }
+            look_at = env.clock.now().after(LOOK_EVERY);
             if retire_due.is_some_and(|due| due <= env.clock.now()) && !signed_retire {
                 signed_retire = true;
                 self.sign(env, home, plan, Phase::Retire)?;
@@ -146,8 +149,7 @@ fn confirm_who_moved(inbox: &Inbox, scene: &Scene, waiting: &mut Waiting) -> Res
     if waiting.is_empty() {
         return Ok(());
     }
-    let ledger = scene.lab.ledger();
-    let moved = waiting.iter().filter(|(_, target, who)| scene.has_moved(*target, who, &ledger));
+    let moved = waiting.iter().filter(|(_, target, who)| scene.has_moved(*target, who));
     let moved: Vec<_> = moved.cloned().collect();
     for (run, target, consumer) in moved {
         let by = Text::lossy(&format!("{consumer}@drill.example"));

@@ -192,6 +192,6 @@ fn move_in(
             refresh: refresh.clone(),
             confirmed_by: target.hold.confirmed_by.iter().map(ToString::to_string).collect(),
         };
-        scene.consumers.insert(in_lab, held);
+        scene.holds(in_lab, held);
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::id::{ClientId, TargetId, TenantId};
 use crate::domain::playbook::model::{Refresh, ValidPlaybook};
 use crate::domain::text::Text;
 use crate::env::Env;
-use crate::lab::{Lab, LabOptions, Ledger, NewApplication, NewUser, SecretSpec, VaultRole};
+use crate::lab::{Lab, LabOptions, NewApplication, NewUser, SecretSpec, VaultRole};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The identity that acts in every drill.
@@ -45,6 +45,7 @@ pub struct Scene {
     /// What each consumer held at first, by its name in the lab: consumers of two targets may have
     /// one name.
     pub consumers: BTreeMap<String, Held>,
+    consumers_of: BTreeMap<TargetId, BTreeSet<String>>,
     /// What leaked, by the name of its subject: known to the scene and the judge alone.
     pub leaked: Vec<(String, String)>,
     /// Users who are mastered on premises, and whether they shall be disabled there.
@@ -105,6 +106,7 @@ pub fn build_with(env: &Env, playbook: &ValidPlaybook, options: LabOptions) -> S
         operator_secret,
         attackers: Vec::new(),
         consumers: BTreeMap::new(),
+        consumers_of: BTreeMap::new(),
         leaked: Vec::new(),
         on_premises: BTreeMap::new(),
         switched_off: BTreeSet::new(),
@@ -132,9 +134,9 @@ fn bystanders(lab: &Lab, tenant: &TenantId) {
 
 impl Held {
     /// Whether it signs in with another credential than the leaked one, as the lab saw it.
-    fn has_moved(&self, in_lab: &str, ledger: &Ledger) -> bool {
-        let used = ledger.consumers.get(in_lab).and_then(|c| c.last_key_id.as_ref());
-        used.is_some_and(|used| *used != self.leaked_key_id)
+    fn has_moved(&self, in_lab: &str, lab: &Lab) -> bool {
+        let used = lab.consumer_record(in_lab).and_then(|c| c.last_key_id);
+        used.is_some_and(|used| used != self.leaked_key_id)
     }
     /// Somebody waits for this consumer by its own name.
     fn is_waited_for(&self) -> bool {
@@ -148,21 +150,27 @@ impl Scene {
         self.switched_off.clone()
     }
     fn of(&self, target: TargetId) -> impl Iterator<Item = (&String, &Held)> {
-        self.consumers.iter().filter(move |(_, held)| held.target == target)
+        let names = self.consumers_of.get(&target).into_iter().flatten();
+        names.filter_map(|name| self.consumers.get_key_value(name))
+    }
+    /// A consumer moves in.
+    pub(super) fn holds(&mut self, in_lab: String, held: Held) {
+        self.consumers_of.entry(held.target).or_default().insert(in_lab.clone());
+        self.consumers.insert(in_lab, held);
     }
 
     /// Whether those for whom somebody speaks have moved: the target's consumer of that name, or
     /// every consumer of the target that follows by itself or after a restart.
-    pub fn has_moved(&self, target: TargetId, who: &str, ledger: &Ledger) -> bool {
+    pub fn has_moved(&self, target: TargetId, who: &str) -> bool {
         if let Some((in_lab, held)) = self.of(target).find(|(_, held)| held.name == who) {
-            return held.has_moved(in_lab, ledger);
+            return held.has_moved(in_lab, &self.lab);
         }
         if let Some((upn, _)) = self.on_premises.get(&target) {
             let leaked = self.leaked.iter().find(|(subject, _)| subject == upn);
             return leaked.is_some_and(|(_, password)| self.lab.user_signs_in(upn, password).is_err());
         }
         let mut waits = self.of(target).filter(|(_, held)| held.refresh != Refresh::Pinned);
-        waits.all(|(in_lab, held)| held.has_moved(in_lab, ledger))
+        waits.all(|(in_lab, held)| held.has_moved(in_lab, &self.lab))
     }
 
     /// Somebody does what the plan's warnings ask for: restarts what follows only a restart, and

@@ -9,7 +9,7 @@ use crate::bent::{self, Bend};
 use crate::domain::event::{Event, Line};
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::run::RunState;
-use crate::domain::target::{Next, Pause, TargetState};
+use crate::domain::target::{Next, TargetState};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::env::Clock;
@@ -19,14 +19,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::RwLock;
 
-/// Why a target does nothing at the moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Idle {
-    Pause(Pause),
-    /// The first targets go alone through publish.
-    BehindPilots,
-    /// Until a person resolves it.
-    Stuck,
+/// Whom somebody has told something that they decide by.
+#[derive(Default)]
+pub(super) struct Calls {
+    pub(super) all: bool,
+    pub(super) ids: Vec<TargetId>,
 }
 
 struct Slot {
@@ -43,12 +40,12 @@ pub struct Board {
     slots: BTreeMap<TargetId, Slot>,
     /// Targets about one subject, where there are several.
     kin: BTreeMap<Text<128>, Vec<TargetId>>,
-    idle: Mutex<BTreeMap<TargetId, Idle>>,
+    calls: Mutex<Calls>,
     /// Read-held by events of one target, write-held by events of the whole run.
     order: RwLock<()>,
-    /// Moves with what concerns every target, and with what people say.
+    /// Moves when somebody is called.
     spoken: Signal,
-    /// Moves with every event, and when a target goes idle.
+    /// Moves with every event.
     progress: Signal,
 }
 
@@ -76,7 +73,7 @@ impl Board {
             run: Mutex::new(run),
             kin,
             slots: states.into_iter().map(|(id, state)| (id, slot(state))).collect(),
-            idle: Mutex::default(),
+            calls: Mutex::default(),
             order: RwLock::new(()),
             spoken: Signal::default(),
             progress: Signal::default(),
@@ -103,14 +100,16 @@ impl Board {
         let Some(slot) = self.slots.get(&id) else { return Ok(false) };
         let _order = self.order.read().await;
         let _turn = slot.turn.lock().await;
-        let run = self.run();
-        if !wanted(&locked(&slot.state), &run) {
-            return Ok(false);
-        }
-        // What could not be folded must not be written.
-        locked(&slot.state).clone().apply(&event, self.clock.now())?;
-        let before = allowed_until(&locked(&slot.state), &run, &event);
-        let entry = Entry::of_target(&run.id, id, event).before(before);
+        let entry = {
+            let (run, state) = (locked(&self.run), locked(&slot.state));
+            if !wanted(&state, &run) {
+                return Ok(false);
+            }
+            // What could not be folded must not be written.
+            state.clone().apply(&event, self.clock.now())?;
+            let before = allowed_until(&state, &run, &event);
+            Entry::of_target(&run.id, id, event).before(before)
+        };
         let Some(line) = self.append_in_time(entry).await? else { return Ok(false) };
         locked(&slot.state).apply(&line.event, line.time)?;
         locked(&self.run).apply(&line.event);
@@ -199,28 +198,26 @@ impl Board {
 
     /// Makes every waiting target decide again.
     pub fn announce(&self) {
+        locked(&self.calls).all = true;
         self.spoken.raise();
         self.progress.raise();
     }
-    /// Wakes on what concerns every target.
+    /// Makes one target decide again, if it waits.
+    pub(super) fn call(&self, id: TargetId) {
+        locked(&self.calls).ids.push(id);
+        self.spoken.raise();
+    }
+    /// Who was called since the last time.
+    pub(super) fn take_calls(&self) -> Calls {
+        std::mem::take(&mut locked(&self.calls))
+    }
+    /// Wakes when somebody is called.
     pub(super) fn spoken(&self) -> Listener {
         self.spoken.listen()
     }
-    /// Wakes whenever anything is recorded or a target goes idle.
+    /// Wakes whenever anything is recorded.
     pub(super) fn progress(&self) -> Listener {
         self.progress.listen()
-    }
-    pub fn rest(&self, id: TargetId, why: Idle) {
-        let before = locked(&self.idle).insert(id, why.clone());
-        if before != Some(why) {
-            self.progress.raise();
-        }
-    }
-    pub fn wake(&self, id: TargetId) {
-        locked(&self.idle).remove(&id);
-    }
-    pub fn idle(&self) -> BTreeMap<TargetId, Idle> {
-        locked(&self.idle).clone()
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::connector::Hand;
 use crate::domain::event::Fault;
 use crate::domain::id::TargetId;
+use crate::domain::target::Pause;
 use crate::domain::time::Timestamp;
 
 /// What one target's task keeps besides the recorded state.
@@ -25,4 +26,14 @@ pub(super) enum Went {
     On,
     /// What has to be read first cannot be read.
     Unreadable(Fault),
+}
+
+/// Why a target gave its place back.
+pub(super) enum Rest {
+    Over,
+    Pause(Pause),
+    /// Until a person resolves it.
+    Stuck,
+    /// The run was asked to leave.
+    Left,
 }

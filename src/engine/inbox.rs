@@ -14,6 +14,7 @@ use crate::domain::note::Note;
 use crate::domain::step::Phase;
 use crate::domain::text::Text;
 use crate::trail::inbox::{Inbox, Item};
+use std::convert::Infallible;
 use std::time::Duration;
 
 /// How often the inbox is looked into.
@@ -32,7 +33,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Looks into the inbox for as long as the run is on.
-    pub(super) async fn serve(&mut self, shared: &Shared) -> Result<(), Halt> {
+    pub(super) async fn serve(&mut self, shared: &Shared) -> Result<Infallible, Halt> {
         loop {
             self.look(shared).await?;
             shared.env.clock.sleep(EVERY).await;
@@ -175,7 +176,7 @@ async fn record(
         Err(Halt::Illegal(why)) => return Ok(Err(Text::lossy(why.why))),
         other => other?,
     }
-    shared.board.announce();
+    shared.board.call(id);
     Ok(Ok(()))
 }
 

@@ -13,34 +13,31 @@ const PILOTS: usize = 3;
 /// So many stuck targets pause a run whose playbook does not say.
 const STUCK_AT_MOST: u32 = 3;
 
-/// Whether the target may begin: it is a pilot, or every pilot is through.
-pub(super) fn may_go(shared: &Shared, id: TargetId) -> bool {
-    if shared.board.with(id, TargetState::is_started) == Some(true) {
-        return true;
+/// The order of beginning, whose first go alone.
+pub(super) struct Pilots(Vec<TargetId>);
+
+impl Pilots {
+    pub(super) fn new(shared: &Shared) -> Self {
+        let mut ids = in_order(shared);
+        ids.retain(|id| shared.board.with(*id, |s| s.plan.last) != Some(true));
+        ids.truncate(PILOTS);
+        Self(ids)
     }
-    if shared.board.with(id, |s| s.plan.last) == Some(true) {
-        return others_are_over(shared);
+    /// Whether a target that has not begun may: it is a pilot, or every pilot is through.
+    pub(super) fn may_begin(&self, shared: &Shared, id: TargetId) -> bool {
+        let through = |p: &TargetId| shared.board.with(*p, is_through).unwrap_or(true);
+        self.0.contains(&id) || self.0.iter().all(through)
     }
-    let pilots = pilots(shared);
-    pilots.contains(&id) || pilots.iter().all(|p| shared.board.with(*p, is_through).unwrap_or(true))
 }
 
-/// Nothing is left that our own sign-in is needed for, but its own replacement.
-fn others_are_over(shared: &Shared) -> bool {
-    shared.board.count(|s| !s.plan.last && s.ending().is_none() && s.stuck().is_none()) == 0
-}
-
-/// The first in the playbook's order, those first that stop the leaked value at once.
-fn pilots(shared: &Shared) -> Vec<TargetId> {
+/// Those first that stop the leaked value at once, then as the playbook has them.
+pub(super) fn in_order(shared: &Shared) -> Vec<TargetId> {
     let stops_at_once = |id: &TargetId| {
         let first = shared.board.with(*id, |s| s.plan.steps.first().map(|s| s.verb)).flatten();
         matches!(first, Some(Verb::Block | Verb::Snapshot))
     };
-    let is_last = |id: &TargetId| shared.board.with(*id, |s| s.plan.last) == Some(true);
-    let (mut ids, others): (Vec<_>, Vec<_>) =
-        shared.board.ids().filter(|id| !is_last(id)).partition(stops_at_once);
+    let (mut ids, others): (Vec<_>, Vec<_>) = shared.board.ids().partition(stops_at_once);
     ids.extend(others);
-    ids.truncate(PILOTS);
     ids
 }
 

@@ -1,20 +1,19 @@
 //! The run: begins or resumes, drives every target, listens to people, and knows when to leave.
 
-use super::board::{Board, Idle};
+use super::board::Board;
+use super::schedule::Schedule;
 use super::shared::Shared;
-use super::{Halt, driver, inbox, pilots, probe, sweep};
+use super::{Halt, inbox, probe, sweep};
 use crate::connector::{Effects, Stores};
 use crate::domain::approved::ApprovedPlan;
 use crate::domain::event::{Ending, LaneTaken, RunFinished, TargetExcepted};
 use crate::domain::id::TargetId;
 use crate::domain::step::Phase;
-use crate::domain::target::{Pause, TargetState};
+use crate::domain::target::TargetState;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::env::Env;
 use crate::trail::inbox::Inbox;
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,64 +110,12 @@ async fn drive_all(
     desk: &mut inbox::Desk<'_>,
     patience: Option<Duration>,
 ) -> Result<Left, Halt> {
-    let mut targets: FuturesUnordered<_> = shared.board.ids().map(|id| driver::drive(shared, id)).collect();
-    let mut progress = shared.board.progress();
-    let mut serving = std::pin::pin!(desk.serve(shared));
-    loop {
-        if all_over(shared) {
-            return Ok(Left::Finished);
-        }
-        if let Some(left) = leave(shared, patience) {
-            return Ok(left);
-        }
-        progress.catch_up();
-        tokio::select! {
-            biased;
-            over = targets.next() => match over {
-                Some(result) => result?,
-                None => return Ok(if all_over(shared) { Left::Finished } else { Left::Interrupted }),
-            },
-            result = &mut serving => result?,
-            () = progress.heard() => {}
-        }
+    let mut schedule = Schedule::new(shared);
+    tokio::select! {
+        biased;
+        left = schedule.run(patience) => left,
+        never = desk.serve(shared) => match never? {},
     }
-}
-
-fn all_over(shared: &Shared) -> bool {
-    shared.board.count(|s| s.ending().is_none() && s.stuck().is_none()) == 0
-}
-
-/// Leaves when every target that is not over waits for people or for a long time.
-fn leave(shared: &Shared, patience: Option<Duration>) -> Option<Left> {
-    let idle = shared.board.idle();
-    let live = shared.board.count(|s| s.ending().is_none() && s.stuck().is_none());
-    let resting = idle.values().filter(|i| **i != Idle::Stuck).count();
-    if live == 0 || u32::try_from(resting) != Ok(live) {
-        return None;
-    }
-    let soon = shared.env.clock.now().after(patience?);
-    let (mut confirm, mut until, mut approval, mut paused) = (Vec::new(), None::<Timestamp>, None, false);
-    for (id, idle) in idle {
-        match idle {
-            // The pilots are through, and this one has not noticed yet.
-            Idle::BehindPilots if pilots::may_go(shared, id) => return None,
-            Idle::BehindPilots | Idle::Stuck => {}
-            Idle::Pause(Pause::Paused) => paused = true,
-            Idle::Pause(Pause::Approval(phase)) => approval = Some(phase),
-            Idle::Pause(Pause::Confirmation { missing }) => {
-                confirm.extend(missing.into_iter().map(|c| (id, c)))
-            }
-            Idle::Pause(Pause::Until { holding: true, when }) if when > soon => {
-                until = Some(until.map_or(when, |u| u.min(when)));
-            }
-            Idle::Pause(Pause::Until { .. }) => return None,
-        }
-    }
-    Some(match approval {
-        _ if paused => Left::Paused,
-        Some(phase) => Left::Approval(phase),
-        None => Left::Holding { until, confirm },
-    })
 }
 
 /// The sweep, then the counts: after `run.finished` no event of this run is valid. False if the

@@ -2,6 +2,7 @@
 
 use super::board::Board;
 use super::lanes::Lanes;
+use super::signal::Signal;
 use crate::connector::Effects;
 use crate::domain::drift::Difference;
 use crate::domain::id::{StepNo, TargetId};
@@ -21,6 +22,7 @@ pub(super) struct Shared {
     pub(super) board: Board,
     pub(super) lanes: Lanes,
     stop: watch::Receiver<bool>,
+    leaving: Signal,
     pub(super) pause_when_stuck: Option<u32>,
     effects: BTreeMap<String, Arc<dyn Effects>>,
     known: Mutex<BTreeSet<(TargetId, Difference)>>,
@@ -40,6 +42,7 @@ impl Shared {
             board,
             lanes: Lanes::default(),
             stop,
+            leaving: Signal::default(),
             pause_when_stuck,
             effects,
             known: Mutex::default(),
@@ -61,19 +64,20 @@ impl Shared {
     pub(super) fn is_leaving(&self) -> bool {
         *self.stop.borrow()
     }
-    /// Makes everything that waits look up when the run is asked to leave. It wakes in the order of
-    /// waiting, as for all other news: a `watch` wakes in an order drawn at random.
+    /// Makes everything that works or waits look up when the run is asked to leave. It wakes in the
+    /// order of waiting, as for all other news: a `watch` wakes in an order drawn at random.
     pub(super) async fn ring_when_asked_to_leave(&self) -> Infallible {
         let mut stop = self.stop.clone();
         if stop.wait_for(|asked| *asked).await.is_ok() {
+            self.leaving.raise();
             self.board.announce();
         }
         std::future::pending().await
     }
     async fn asked_to_leave(&self) {
-        let mut spoken = self.board.spoken();
+        let mut leaving = self.leaving.listen();
         while !self.is_leaving() {
-            spoken.heard().await;
+            leaving.heard().await;
         }
     }
     /// Work that may be cut off when the run is asked to leave: what only reads or waits begins

@@ -7,6 +7,7 @@ use crate::domain::credential::CredentialRef;
 use crate::domain::event::{FaultClass, RunSwept};
 use crate::domain::id::{StepNo, TargetId};
 use crate::domain::step::Verb;
+use crate::domain::target::TargetState;
 use std::time::Duration;
 
 /// A credential that bears the run's mark, and the mint that it must have come from.
@@ -16,12 +17,18 @@ type Orphan = (TargetId, StepNo, CredentialRef);
 const SWEEPS_MOST: u32 = 20;
 /// … and this far apart: longer than reads usually lag.
 const APART: Duration = Duration::from_secs(20);
+/// A credential whose making was in doubt has shown itself by then, if there is one: lags of minutes are
+/// reported, and Terraform's provider waits for twelve; no figure is published (unconfirmed).
+const SHOWS_WITHIN: Duration = Duration::from_secs(900);
 /// What was seen once is gone when so many rounds in a row do not see it: replicas disagree.
 const EMPTY_ROUNDS: u32 = 3;
 
 /// Sweeps until nothing is left; false if something is, or cannot be looked at. Then the run stays
 /// open: whoever resumes it sweeps again.
 pub(super) async fn sweep(shared: &Shared) -> Result<bool, Halt> {
+    if shared.while_staying(until_shown(shared)).await.is_none() {
+        return Ok(false);
+    }
     let (mut before, mut empty) = (Vec::new(), 0);
     for round in 1..=SWEEPS_MOST {
         let (orphans, clean) = sweep_once(shared, &before).await?;
@@ -36,6 +43,16 @@ pub(super) async fn sweep(shared: &Shared) -> Result<bool, Halt> {
         }
     }
     Ok(false)
+}
+
+/// Waits until what was made in doubt has shown itself.
+async fn until_shown(shared: &Shared) {
+    let board = &shared.board;
+    let newest = board.ids().filter_map(|id| board.with(id, TargetState::doubted_mint_at)?).max();
+    if let Some(at) = newest {
+        let clock = shared.env.clock;
+        clock.sleep_until(at.after(clock.as_lag(SHOWS_WITHIN))).await;
+    }
 }
 
 /// Looks at every target's objects: what it found, and whether it saw everything. What a round

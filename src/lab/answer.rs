@@ -19,6 +19,9 @@ pub(super) enum Body {
     Bytes(Vec<u8>),
 }
 
+/// The type of bytes that say nothing of their own end: their length is told.
+const OCTETS: &str = "application/octet-stream";
+
 /// A route's result: a reply, or a reply that says why not.
 pub(super) type Outcome = Result<Answer, Answer>;
 
@@ -48,12 +51,16 @@ impl Answer {
             Body::Json(v) => (Some("application/json; charset=utf-8"), Bytes::from(v.to_string())),
             Body::Html(s) => (Some("text/html"), Bytes::from_static(s.as_bytes())),
             Body::Xml(s) => (Some("application/xml"), Bytes::from(s)),
-            Body::Bytes(b) => (Some("application/octet-stream"), Bytes::from(b)),
+            Body::Bytes(b) => (Some(OCTETS), Bytes::from(b)),
         };
         let mut response = http::Response::new(bytes);
+        let length = kind.filter(|k| *k == OCTETS).map(|_| response.body().len());
         *response.status_mut() =
             http::StatusCode::from_u16(self.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
+        if let Some(length) = length {
+            headers.insert(http::header::CONTENT_LENGTH, length.into());
+        }
         if let Some(kind) = kind {
             headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
         }

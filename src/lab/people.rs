@@ -82,11 +82,21 @@ enum Person {
 #[derive(Default)]
 pub(super) struct People {
     members: Vec<Person>,
+    /// Consumers by name.
+    named: BTreeMap<String, Vec<usize>>,
     /// When who acts next. The number keeps equal times in the order of joining.
     due: BTreeMap<(Timestamp, usize), ()>,
 }
 
 impl People {
+    /// The consumers of that name, and when each has read its source.
+    fn consumers(&mut self, name: &str, mut change: impl FnMut(&mut ConsumerSpec, &mut Option<Timestamp>)) {
+        for who in self.named.get(name).into_iter().flatten() {
+            if let Some(Person::Consumer { spec, read_at, .. }) = self.members.get_mut(*who) {
+                change(spec, read_at);
+            }
+        }
+    }
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.due.keys().next().map(|(at, _)| *at)
     }
@@ -129,6 +139,9 @@ fn new_attacker(state: &mut State) -> String {
 
 fn join(state: &mut State, person: Person, first: Timestamp) {
     let who = state.people.members.len();
+    if let Person::Consumer { spec, .. } = &person {
+        state.people.named.entry(spec.name.clone()).or_default().push(who);
+    }
     state.people.members.push(person);
     state.people.due.insert((first, who), ());
 }
@@ -140,29 +153,19 @@ fn first_time(state: &State, every: Duration) -> Timestamp {
 
 /// Makes a consumer read its source again at its next sign-in, as a restart does.
 pub(super) fn restart(state: &mut State, name: &str) {
-    for person in &mut state.people.members {
-        if let Person::Consumer { spec, read_at, .. } = person
-            && spec.name == name
-        {
-            *read_at = None;
-        }
-    }
+    state.people.consumers(name, |_, read_at| *read_at = None);
 }
 
 /// Makes a consumer that names one version name the newest one, and start again.
 pub(super) fn repoint(state: &mut State, name: &str) {
     let now = state.now();
     let State { people, vaults, .. } = state;
-    for person in &mut people.members {
-        if let Person::Consumer { spec, read_at, .. } = person
-            && spec.name == name
-        {
-            let vault = vaults.get(vault_name(&spec.source.vault));
-            let newest = vault.and_then(|v| v.readable(&spec.source.name, None, now));
-            spec.source.pinned_version = newest.map(|found| found.id.clone());
-            *read_at = None;
-        }
-    }
+    people.consumers(name, |spec, read_at| {
+        let vault = vaults.get(vault_name(&spec.source.vault));
+        let newest = vault.and_then(|v| v.readable(&spec.source.name, None, now));
+        spec.source.pinned_version = newest.map(|found| found.id.clone());
+        *read_at = None;
+    });
 }
 
 /// Lets everyone act who is due; the answer is when the next one is.

@@ -9,10 +9,11 @@
 //! `Retry-After`, RFC 9110 10.2.3, is believed up to five minutes; without one the pause grows),
 //! and `x-ms-throttle-limit-percentage` from 1.0 on slows them for a while.
 
-use super::pace::{CRUMB, Pace, time_for};
+use super::pace::{Pace, time_for};
+use super::queue::Queue;
 use crate::env::{Clock, Env, random::Stream};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -150,14 +151,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     buckets: BTreeMap<Bucket, Pace>,
-    waiting: VecDeque<Waiter>,
-    next_id: u64,
-}
-
-struct Waiter {
-    id: u64,
-    draws: Vec<Draw>,
-    granted: oneshot::Sender<()>,
+    queue: Queue,
 }
 
 /// What a bucket looks like now, for progress displays and `doctor`.
@@ -191,9 +185,10 @@ impl Budget {
         if draws.is_empty() {
             return permit;
         }
-        let (id, mut granted) = self.enqueue(draws);
-        let _leave = Leave { budget: self, id };
-        while let Some(wait) = self.serve(id) {
+        let (grant, mut granted) = oneshot::channel();
+        let number = self.state().queue.join(draws, grant);
+        let _leave = Leave { budget: self, draws, number };
+        while let Some(wait) = self.serve(draws, number) {
             tokio::select! {
                 biased;
                 _ = &mut granted => break,
@@ -263,80 +258,34 @@ impl Budget {
     }
 
     fn bucket<'a>(&self, state: &'a mut State, name: &Bucket, now: Duration) -> &'a mut Pace {
-        let make = || {
-            let quota = self.0.quotas.get(name.sort()).copied().unwrap_or(UNDESCRIBED);
-            Pace::new(quota, self.0.pace, self.0.start == Start::Full, now)
-        };
-        state.buckets.entry(name.clone()).or_insert_with(make)
+        state.buckets.entry(name.clone()).or_insert_with(|| self.pace_of(name, now))
     }
 
-    fn enqueue(&self, draws: &[Draw]) -> (u64, oneshot::Receiver<()>) {
-        let (granted, receiver) = oneshot::channel();
-        let mut state = self.state();
-        let id = state.next_id;
-        state.next_id += 1;
-        state.waiting.push_back(Waiter { id, draws: draws.to_vec(), granted });
-        (id, receiver)
+    /// A bucket that is used for the first time.
+    fn pace_of(&self, name: &Bucket, now: Duration) -> Pace {
+        let quota = self.0.quotas.get(name.sort()).copied().unwrap_or(UNDESCRIBED);
+        Pace::new(quota, self.0.pace, self.0.start == Start::Full, now)
     }
 
-    /// Serves whoever can be served, in order. `None` if `id` was; else how long it should wait.
-    fn serve(&self, id: u64) -> Option<Duration> {
+    /// Serves whoever can be served. `None` if this one was; else how long it should wait.
+    fn serve(&self, draws: &[Draw], number: u64) -> Option<Duration> {
         let now = self.now();
         let mut state = self.state();
-        for name in
-            state.waiting.iter().flat_map(|w| w.draws.iter().map(|d| d.bucket.clone())).collect::<Vec<_>>()
-        {
-            self.bucket(&mut state, &name, now).refill(now);
+        let State { buckets, queue } = &mut *state;
+        for bucket in queue.buckets() {
+            match buckets.get_mut(bucket) {
+                Some(pace) => pace.refill(now),
+                None => drop(buckets.insert(bucket.clone(), self.pace_of(bucket, now))),
+            }
         }
-        // What waiters further ahead have reserved, by bucket.
-        let mut ahead: BTreeMap<Bucket, f64> = BTreeMap::new();
-        let mut wait = None;
-        for waiter in std::mem::take(&mut state.waiting) {
-            let needs = waiter.draws.iter().map(|d| time_until(&state.buckets, &ahead, d, now)).max();
-            if needs.unwrap_or_default().is_zero() {
-                take(&mut state.buckets, &waiter.draws);
-                // A waiter that has gone away meanwhile has still taken its share: never too fast.
-                let _ = waiter.granted.send(());
-                continue;
-            }
-            if waiter.id == id {
-                wait = needs;
-            }
-            for draw in &waiter.draws {
-                *ahead.entry(draw.bucket.clone()).or_default() += f64::from(draw.amount);
-            }
-            state.waiting.push_back(waiter);
-        }
-        wait
+        queue.serve(buckets, now);
+        queue.wait(draws, number, buckets, now)
     }
 }
 
 impl fmt::Debug for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Budget").field("pace", &self.0.pace).finish_non_exhaustive()
-    }
-}
-
-/// How long until `draw` can be served behind those ahead; zero if now.
-fn time_until(
-    buckets: &BTreeMap<Bucket, Pace>,
-    ahead: &BTreeMap<Bucket, f64>,
-    draw: &Draw,
-    now: Duration,
-) -> Duration {
-    let Some(pace) = buckets.get(&draw.bucket) else { return Duration::ZERO };
-    // More than the bucket holds is served from a full bucket and owed afterwards.
-    let amount = f64::from(draw.amount).min(pace.capacity);
-    let short = ahead.get(&draw.bucket).copied().unwrap_or(0.0) + amount - pace.level;
-    let filling = if short > CRUMB { Duration::from_secs_f64(short / pace.rate()) } else { Duration::ZERO };
-    filling.max(pace.pause_left(now))
-}
-
-fn take(buckets: &mut BTreeMap<Bucket, Pace>, draws: &[Draw]) {
-    for draw in draws {
-        if let Some(pace) = buckets.get_mut(&draw.bucket) {
-            pace.level -= f64::from(draw.amount);
-        }
     }
 }
 
@@ -349,11 +298,12 @@ pub(super) fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
 /// Takes a waiter out of the queue when its caller has gone.
 struct Leave<'a> {
     budget: &'a Budget,
-    id: u64,
+    draws: &'a [Draw],
+    number: u64,
 }
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
-        self.budget.state().waiting.retain(|w| w.id != self.id);
+        self.budget.state().queue.leave(self.draws, self.number);
     }
 }

@@ -108,3 +108,17 @@ async fn the_same_seed_gives_the_same_run() {
     let (a, b) = (storm(3, &mut seen).await, storm(3, &mut seen).await);
     assert_eq!(a, b);
 }
+
+/// A handover read half of the mirror, and began to write in its middle.
+#[tokio::test(start_paused = true)]
+async fn half_a_blob_is_not_a_blob() {
+    let faults = Faults { cut_body: 400, ..Faults::default() };
+    let scene = Scene::seeded(3, LabOptions { faults, ..LabOptions::default() });
+    let blob = scene.azure.blob("https://mirrors.blob.core.usgovcloudapi.net/incidents/log").unwrap();
+    let text = "a line\n".repeat(100);
+    blob.append(0, &text).await.unwrap();
+    for _ in 0..50 {
+        assert!(blob.read().await.is_ok_and(|read| read == text), "whole or not at all");
+    }
+    assert!(scene.lab.ledger().faults["cut_body"] >= 10);
+}

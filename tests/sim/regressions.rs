@@ -181,3 +181,41 @@ fn what_others_took_and_we_put_back_is_not_too_many() {
     let put_back: u64 = played.map(|p| times(&p, "what others took was put back")).sum();
     assert!(put_back > 0);
 }
+
+/// The answer to a mint was lost, no replica listed it for minutes, the run was aborted, and the sweep
+/// looked while they still lagged: the run ended, and its secret stayed.
+#[test]
+fn a_secret_that_shows_itself_after_the_abort_is_swept() {
+    let mut swept = 0;
+    for at in [4, 30, 90] {
+        let played = holds(|s| {
+            (s.lags.replica, s.lost_replies) = (Between::seconds(500, 520), vec![2]);
+            s.people.abort = Some(seconds(at));
+        });
+        swept += times(&played, "sweep found something");
+    }
+    assert!(swept > 0, "the secret was found");
+}
+
+/// The process died twice with a new value in memory. The second one's removal was met by a replica that
+/// did not know it yet; the patience of the first removal had long run out, so that was believed.
+#[test]
+fn a_second_lost_value_has_a_patience_of_its_own() {
+    let mut discarded = 0;
+    for at in (8..40).step_by(4) {
+        let played = holds(|s| {
+            s.lags.replica = Between::seconds(60, 80);
+            let life = |after, restart| Life {
+                death: Some(Death::After(seconds(after))),
+                disk: None,
+                power: false,
+                restart: seconds(restart),
+                patience: None,
+            };
+            s.people.pause = None;
+            s.lives = vec![life(at, 1_000), life(at, 9)];
+        });
+        discarded += times(&played, "value.lost");
+    }
+    assert!(discarded > 1, "{discarded}");
+}

@@ -8,11 +8,21 @@ use crate::wire::budget::Permit;
 use crate::wire::{Class, Wire};
 use bytes::Bytes;
 use http::{HeaderValue, Method, header};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// The resource of tokens for every storage account, in every cloud.
 const SCOPE: &str = "https://storage.azure.com/.default";
 const VERSION: &str = "2021-12-02";
+
+/// So often an answer may be cut.
+const CUT_MOST: u32 = 5;
+
+/// Whether the body is as long as the answer says (RFC 9110, 8.6).
+fn is_whole(answer: &http::Response<Bytes>) -> bool {
+    let told = answer.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+    told.is_none_or(|told: usize| told == answer.body().len())
+}
 
 /// A blob of a storage account.
 pub(super) struct BlobAt {
@@ -90,6 +100,19 @@ impl BlobAt {
             request = request.extension(permit.clone());
         }
         request.body(body).map_err(|_| refused("bad_request"))
+    }
+
+    /// All its bytes. A part of a text is a text too: only its length shows that the rest is missing, so
+    /// an answer that was cut is asked for again.
+    pub(super) async fn get(&self) -> Result<Bytes, ApiError> {
+        for tries in 1..=CUT_MOST {
+            let answer = self.send(Method::GET, "", &[], Bytes::new(), None).await?;
+            if is_whole(&answer) {
+                return Ok(answer.into_body());
+            }
+            self.door.env.clock.sleep(Duration::from_secs(1 << tries)).await;
+        }
+        Err(ApiError::unexpected(Service::Storage, "unreadable_answer", false))
     }
 
     pub(super) async fn send(

@@ -13,7 +13,7 @@ use super::BlobError;
 use super::at::BlobAt;
 use crate::domain::time::Timestamp;
 use bytes::Bytes;
-use http::{Method, Response};
+use http::Method;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
@@ -60,7 +60,7 @@ impl KeptBlob {
     }
 
     pub async fn read(&self) -> Result<Bytes, ApiError> {
-        self.at.send(Method::GET, "", &[], Bytes::new(), None).await.map(Response::into_body)
+        self.at.get().await
     }
 
     /// Locks it until then (`Set Blob Immutability Policy`).

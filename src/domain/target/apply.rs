@@ -7,6 +7,12 @@ use crate::domain::event::{
 
 type Applied = Result<(), &'static str>;
 
+impl Course {
+    fn doubt(&mut self) {
+        self.doubted_at = self.last_at;
+    }
+}
+
 impl TargetState {
     /// Folds one event, recorded at `at`, into the state. Events of other targets must not be
     /// given; events of the whole run must be.
@@ -76,7 +82,9 @@ impl TargetState {
         self.epoch = epoch;
         for (step, state) in self.plan.steps.iter().zip(&mut self.steps) {
             if state.forward.status == Status::Intended {
-                state.forward.was_in_doubt |= step.verb.writes();
+                if step.verb.writes() {
+                    state.forward.doubt();
+                }
                 state.forward.status = if step.verb.writes() { Status::InDoubt } else { Status::Idle };
             }
             // Reading begins again, and so does the patience with it: the time between was not ours.
@@ -109,6 +117,7 @@ impl TargetState {
         }
         course.attempts = e.attempt;
         course.first_at.get_or_insert(at);
+        course.last_at = Some(at);
         course.status = Status::Intended;
         Ok(())
     }
@@ -219,6 +228,8 @@ impl TargetState {
         }
         let index = usize::from(no) - 1;
         self.steps[index].undo.status = Status::Idle;
+        // The next one to be undone here is another credential, whose patience begins anew.
+        self.steps[index].undo.first_at = None;
         if !discarded_lost {
             self.steps[index].forward.status = Status::Idle;
             if matches!(effect, Effect::Discarded { .. }) {
@@ -233,7 +244,9 @@ impl TargetState {
         if course.status != Status::Intended || course.attempts != e.attempt {
             return Err("there is no such attempt under way");
         }
-        course.was_in_doubt |= e.fault.happened == Happened::Unknown;
+        if e.fault.happened == Happened::Unknown {
+            course.doubt();
+        }
         course.status = match (e.fault.happened, e.retry_at) {
             (Happened::Unknown, _) => Status::InDoubt,
             (Happened::No, Some(at)) => Status::RetryAt(at),
@@ -290,6 +303,7 @@ impl TargetState {
             for (step, state) in self.plan.steps.iter().zip(&mut self.steps) {
                 if step.verb == verb && step.no >= minted.step {
                     state.forward.status = Status::Idle;
+                    state.forward.first_at = None;
                 }
             }
         }

@@ -375,3 +375,26 @@ fn a_release_is_by_time_or_by_confirmation() {
         Next::Record(Event::StepDone(StepDone { effect: Effect::Held { how: Release::Confirmed }, .. }))
     ));
 }
+
+/// The removal of a first lost value began long ago: that says nothing of the second one's.
+#[test]
+fn the_patience_of_an_undo_begins_anew_with_each_credential() {
+    let mut world = World::new(false);
+    for _ in 0..2 {
+        while world.state.minted().is_none() {
+            world.turn(7);
+        }
+        world.take_lane();
+        let Next::Record(lost) = world.state.next(world.now) else { panic!("the value is lost") };
+        world.record(lost);
+        let Next::Act(act) = world.state.next(world.now) else { panic!("it is discarded") };
+        let Deed::Discard(credential) = act.deed else { panic!("{act:?}") };
+        let (attempt, step) = (act.attempt, act.step);
+        world.now = world.now.after(Duration::from_secs(3600));
+        world.record(StepIntent { attempt, request: Text::lossy("r"), step, undo: true }.into());
+        assert_eq!(world.state.first_attempt_at(step, true), Some(world.now));
+        let effect = Effect::Discarded { credential };
+        world.record(StepDone { attempt, effect, step, undo: true }.into());
+        assert_eq!(world.state.first_attempt_at(step, true), None, "it is gone");
+    }
+}

@@ -1,0 +1,138 @@
+//! Who waits for permits.
+//!
+//! Those who want the same stand in one line, for what stops its first stops the rest: serving costs
+//! by the number of lines, of which there are as many as sorts of requests, and not by the number of
+//! those who wait. Between lines the order of coming decides: who came earlier has their amounts
+//! reserved in every bucket.
+
+use super::budget::{Bucket, Draw};
+use super::pace::{CRUMB, Pace};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+#[derive(Default)]
+pub(super) struct Queue {
+    lines: Vec<Line>,
+    /// How many have come so far.
+    came: u64,
+}
+
+/// Those who want the same, in the order of coming. Never empty.
+struct Line {
+    draws: Vec<Draw>,
+    waiting: VecDeque<Waiter>,
+}
+
+struct Waiter {
+    number: u64,
+    granted: oneshot::Sender<()>,
+}
+
+impl Line {
+    fn amount(&self, bucket: &Bucket) -> Option<u32> {
+        self.draws.iter().find(|d| d.bucket == *bucket).map(|d| d.amount)
+    }
+    fn place_of(&self, number: u64) -> Result<usize, usize> {
+        self.waiting.binary_search_by_key(&number, |w| w.number)
+    }
+}
+
+impl Queue {
+    /// Joins; the answer is the waiter's number.
+    pub(super) fn join(&mut self, draws: &[Draw], granted: oneshot::Sender<()>) -> u64 {
+        self.came += 1;
+        let waiter = Waiter { number: self.came, granted };
+        match self.lines.iter_mut().find(|l| l.draws == draws) {
+            Some(line) => line.waiting.push_back(waiter),
+            None => self.lines.push(Line { draws: draws.to_vec(), waiting: VecDeque::from([waiter]) }),
+        }
+        self.came
+    }
+
+    /// Leaves, served or not.
+    pub(super) fn leave(&mut self, draws: &[Draw], number: u64) {
+        let Some(i) = self.lines.iter().position(|l| l.draws == draws) else { return };
+        if let Ok(place) = self.lines[i].place_of(number) {
+            self.remove(i, place);
+        }
+    }
+
+    fn remove(&mut self, line: usize, place: usize) -> Option<Waiter> {
+        let waiter = self.lines[line].waiting.remove(place);
+        if self.lines[line].waiting.is_empty() {
+            self.lines.swap_remove(line);
+        }
+        waiter
+    }
+
+    /// What is waited for.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = &Bucket> {
+        self.lines.iter().flat_map(|l| l.draws.iter().map(|d| &d.bucket))
+    }
+
+    /// Serves whoever can be served, in the order of coming.
+    pub(super) fn serve(&mut self, buckets: &mut BTreeMap<Bucket, Pace>, now: Duration) {
+        // Lines whose first has to wait: all up to that number were looked at.
+        let mut after = 0;
+        loop {
+            let first = |l: &Line| l.waiting.front().map_or(u64::MAX, |w| w.number);
+            let next = (0..self.lines.len()).filter(|i| first(&self.lines[*i]) > after);
+            let Some(i) = next.min_by_key(|i| first(&self.lines[*i])) else { return };
+            let number = first(&self.lines[i]);
+            if !self.wait_of(i, number, buckets, now).is_zero() {
+                after = number;
+                continue;
+            }
+            for draw in &self.lines[i].draws {
+                if let Some(pace) = buckets.get_mut(&draw.bucket) {
+                    pace.level -= f64::from(draw.amount);
+                }
+            }
+            // A waiter that has gone away meanwhile has still taken its share: never too fast.
+            if let Some(waiter) = self.remove(i, 0) {
+                let _ = waiter.granted.send(());
+            }
+        }
+    }
+
+    /// How long a waiter has to wait yet; none if it is not in the queue.
+    pub(super) fn wait(
+        &self,
+        draws: &[Draw],
+        number: u64,
+        buckets: &BTreeMap<Bucket, Pace>,
+        now: Duration,
+    ) -> Option<Duration> {
+        let i = self.lines.iter().position(|l| l.draws == draws)?;
+        self.lines[i].place_of(number).ok()?;
+        Some(self.wait_of(i, number, buckets, now))
+    }
+
+    fn wait_of(&self, line: usize, number: u64, buckets: &BTreeMap<Bucket, Pace>, now: Duration) -> Duration {
+        let needs = self.lines[line].draws.iter().filter_map(|draw| {
+            let pace = buckets.get(&draw.bucket)?;
+            Some(time_until(pace, self.reserved(&draw.bucket, number), draw.amount, now))
+        });
+        needs.max().unwrap_or_default()
+    }
+
+    /// What those who came earlier will take from a bucket.
+    fn reserved(&self, bucket: &Bucket, number: u64) -> f64 {
+        let of_line = |line: &Line| {
+            let earlier = line.place_of(number).unwrap_or_else(|place| place);
+            #[allow(clippy::cast_precision_loss)]
+            line.amount(bucket).map_or(0.0, |amount| f64::from(amount) * earlier as f64)
+        };
+        self.lines.iter().map(of_line).sum()
+    }
+}
+
+/// How long until `amount` can be served behind what is reserved; zero if now.
+fn time_until(pace: &Pace, reserved: f64, amount: u32, now: Duration) -> Duration {
+    // More than the bucket holds is served from a full bucket and owed afterwards.
+    let amount = f64::from(amount).min(pace.capacity);
+    let short = reserved + amount - pace.level;
+    let filling = if short > CRUMB { Duration::from_secs_f64(short / pace.rate()) } else { Duration::ZERO };
+    filling.max(pace.pause_left(now))
+}
