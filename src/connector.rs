@@ -6,6 +6,7 @@
 
 pub mod app_certificate;
 pub mod app_disable;
+mod app_reads;
 mod app_rules;
 pub mod app_secret;
 mod by_hand;
@@ -53,6 +54,8 @@ pub enum Depth {
     Plan,
     /// What the drift check compares: it is read before every write.
     Drift,
+    /// Every credential, when everything is over.
+    End,
 }
 
 /// One step to perform, undo or look for.
@@ -140,6 +143,8 @@ impl From<Fault> for Trouble {
 /// The half of a connector that meets the world. Each method that writes sends one write.
 #[async_trait]
 pub trait Effects: Send + Sync {
+    /// Many are about to be observed in full: what can be read together is.
+    async fn prepare(&self, _subjects: &[&str]) {}
     /// Everything about a target, read now.
     async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault>;
     /// Performs the step.
@@ -150,8 +155,6 @@ pub trait Effects: Send + Sync {
     async fn discard(&self, call: &Call<'_>, credential: &CredentialRef) -> Result<Effect, Trouble>;
     /// Finds out whether a step in doubt has happened (or, with `undo`, its undo).
     async fn look(&self, call: &Call<'_>, hand: &mut Hand, undo: bool) -> Result<Sighting, Trouble>;
-    /// Credentials on the target's objects that bear the run's mark.
-    async fn marked(&self, run: &RunId, sight: Sight<'_>) -> Result<Vec<CredentialRef>, Fault>;
     /// Waits for the budget of the step's write (promise 6), before its intent.
     async fn reserve(&self, plan: &PlannedTarget, step: &Step, errand: Errand) -> Permit;
 }

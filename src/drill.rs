@@ -24,10 +24,10 @@ use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::engine::Outcome;
 use crate::env::{Clock, Env};
-use crate::lab::{Lab, LabDisconnect};
+use crate::lab::{Lab, LabDisconnect, LabOptions};
 use crate::pipeline::{self, ApplyFailure, ApplyOrder, PlanFailure, PlanOrder};
 use crate::trail::home::{Home, HomeError, Install};
-use crate::wire::budget::Start;
+use crate::wire::budget::{Budget, Start};
 use crate::wire::in_process::InProcess;
 use scene::Scene;
 use std::path::Path;
@@ -79,12 +79,38 @@ pub fn environment(seed: u64) -> Env {
     Env::simulated(Clock::starting_at(start), seed)
 }
 
+/// What a drill is held under.
+#[derive(Clone, Debug)]
+pub struct Conditions {
+    pub lab: LabOptions,
+    /// The share of the quotas, in percent.
+    pub pace: u8,
+    /// How long consumers and attackers are watched after the run.
+    pub aftermath: Duration,
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        Self { lab: LabOptions::default(), pace: Budget::PACE_DEFAULT, aftermath: AFTERMATH }
+    }
+}
+
 /// Holds the drill.
 pub async fn hold(env: &Env, text: &str, audience: &mut dyn Audience) -> Result<DrillResult, DrillFailure> {
+    hold_under(env, text, Conditions::default(), audience).await
+}
+
+/// The same, under other conditions than the usual ones.
+pub async fn hold_under(
+    env: &Env,
+    text: &str,
+    conditions: Conditions,
+    audience: &mut dyn Audience,
+) -> Result<DrillResult, DrillFailure> {
     let playbook = check(text, &registry::syntaxes()).map_err(DrillFailure::Playbook)?;
-    let scene = scene::build(env, &playbook);
+    let scene = scene::build_with(env, &playbook, conditions.lab);
     audience.furnished(&scene.lab);
-    let azure = session(env, &playbook, &scene);
+    let azure = session(env, &playbook, &scene, conditions.pace);
     let cast = cast::Cast::new(&playbook).map_err(DrillFailure::Cast)?;
     let home = found(env, &playbook, &cast).await?;
     let order = PlanOrder {
@@ -100,7 +126,7 @@ pub async fn hold(env: &Env, text: &str, audience: &mut dyn Audience) -> Result<
         audience.planned(&plan, &Digest::of(&bytes));
         cast.sign_start(env, &home, &bytes).map_err(DrillFailure::Cast)?;
         let outcome = run(env, &home, &azure, &cast, &scene, bytes, audience).await?;
-        env.clock.sleep(AFTERMATH).await;
+        env.clock.sleep(conditions.aftermath).await;
         Ok::<_, DrillFailure>((plan, outcome))
     };
     let (plan, outcome) = tokio::select! {
@@ -111,9 +137,9 @@ pub async fn hold(env: &Env, text: &str, audience: &mut dyn Audience) -> Result<
     Ok(DrillResult::new(&scene, &playbook, plan, outcome, (began, env.clock.now()), home))
 }
 
-fn session(env: &Env, playbook: &ValidPlaybook, scene: &Scene) -> Azure {
+fn session(env: &Env, playbook: &ValidPlaybook, scene: &Scene, pace: u8) -> Azure {
     let wire = InProcess::new(scene.lab.service(), |e: &LabDisconnect| e.may_have_reached);
-    let budget = Azure::budget_for(env, 70, Start::Full);
+    let budget = Azure::budget_for(env, pace, Start::Full);
     let identity = Identity::Secret {
         client_id: scene.operator.clone(),
         secret: Secret::new(scene.operator_secret.clone()),

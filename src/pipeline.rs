@@ -5,11 +5,13 @@
 //! 3. People sign (`reissue approve`, [`crate::domain::approval`]).
 //! 4. [`apply`]: → [`ApprovedPlan`](crate::domain::approved::ApprovedPlan) → the engine → [`Outcome`].
 
+mod countersigner;
 mod guard;
 pub mod handover;
 pub mod mirror;
 mod open;
 
+pub use countersigner::{VaultKey, VaultKeyError};
 pub use guard::Guard;
 
 use crate::azure::Azure;
@@ -202,12 +204,7 @@ pub async fn apply_guarded(
 ) -> Result<(RunId, Outcome), ApplyFailure> {
     let here = here(home)?;
     let read = ReadPlan::new(&order.plan, here)?;
-    let header = &read.plan.header;
-    let acting = Acting::of(azure).await.map_err(ApplyFailure::SignIn)?.identity;
-    if acting.object != header.identity.object {
-        let want = header.identity.object.clone();
-        return Err(ApplyFailure::Identity { found: acting.object, want });
-    }
+    acts_as(azure, &read.plan.header.identity.object).await?;
     let lease = guard.lease(home, azure, &read, &order).await?;
     let plan = read.plan.clone();
     let (mut recovery, mut mirrored) = (Recovery::new(&plan, read.facts.plan), Mirrored::default());
@@ -221,11 +218,12 @@ pub async fn apply_guarded(
     let inbox = Inbox::new(env.disk.clone(), &home.log());
     let opened = async {
         guard.attach(&journal, &order, mirrored).await?;
+        let countersigning = guard.countersign(&journal).await?;
         let (approved, board) = open::open_run(env, read, recovery, &journal, &inbox, &order).await?;
         let held = guard::claim(lease.as_ref(), &board).await?;
-        Ok((approved, board, held))
+        Ok((approved, board, held, countersigning))
     };
-    let (approved, board, held) = match opened.await {
+    let (approved, board, held, mut countersigning) = match opened.await {
         Ok(opened) => opened,
         Err(e) => {
             // What it could not begin with matters more than how it ends.
@@ -244,13 +242,22 @@ pub async fn apply_guarded(
         stop: heard,
     };
     let run = board.run_id();
-    let outcome = guard::run(held, order.stop, stop, executor.execute(&approved, board)).await;
+    // On the heap: the run of a plan is large, and is held by whatever goes on beside it.
+    let running = Box::pin(guard::run(held, order.stop, stop, executor.execute(&approved, board)));
+    let outcome = guard::beside(&mut countersigning, running).await;
     if let Some(lease) = &lease {
         lease.release().await;
     }
     let outcome = outcome?;
     journal.close().await?;
+    guard::finish(countersigning).await;
     Ok((run, outcome))
+}
+
+/// Whether this is the identity that the plan was made for.
+async fn acts_as(azure: &Azure, want: &Text<128>) -> Result<(), ApplyFailure> {
+    let found = Acting::of(azure).await.map_err(ApplyFailure::SignIn)?.identity.object;
+    if found == *want { Ok(()) } else { Err(ApplyFailure::Identity { found, want: want.clone() }) }
 }
 
 /// A disk that does not take the log is a trouble of its own; the rest is about the installation.

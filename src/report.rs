@@ -74,30 +74,67 @@ pub fn read(
     trust: &Trust,
     run: Option<&RunId>,
 ) -> Result<Judged, ReportError> {
+    Ok(match judged(disk, folder, trust, run)? {
+        Ok((report, record)) => Judged::Sound(Box::new(model(disk, folder, trust, &report, &record)?)),
+        Err(refusal) => Judged::Tampered(Box::new(refusal)),
+    })
+}
+
+/// What a bundle holds for people and for a SIEM, from one judgement: the model, and OCSF events.
+pub fn for_bundle(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    trust: &Trust,
+    run: Option<&RunId>,
+) -> Result<Result<(Model, String), Refusal>, ReportError> {
+    let (report, record) = match judged(disk, folder, trust, run)? {
+        Ok(both) => both,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let events = harmless(ocsf::lines(&record, trust.key.name(), ocsf::Schema::V1_8));
+    Ok(Ok((model(disk, folder, trust, &report, &record)?, events)))
+}
+
+/// Judges the log; only one that is what was written is read.
+fn judged(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    trust: &Trust,
+    run: Option<&RunId>,
+) -> Result<Result<(Report, Record), Refusal>, ReportError> {
     let report = verify(disk, folder, trust)?;
     if report.verdict == Verdict::Tampered {
-        return Ok(Judged::Tampered(Box::new(Refusal { report, key: trust.key.clone() })));
+        return Ok(Err(Refusal { report, key: trust.key.clone() }));
     }
-    let record = Record::read(disk, folder, run)?;
-    let integrity = integrity::of(disk, folder, trust, &report, &record)?;
-    let targets: Vec<_> = record.plan.changes().filter_map(|t| target::report(&record, t)).collect();
+    Ok(Ok((report, Record::read(disk, folder, run)?)))
+}
+
+fn model(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    trust: &Trust,
+    report: &Report,
+    record: &Record,
+) -> Result<Model, ReportError> {
+    let integrity = integrity::of(disk, folder, trust, report, record)?;
+    let targets: Vec<_> = record.plan.changes().filter_map(|t| target::report(record, t)).collect();
     let excepted: Vec<_> = record.plan.exceptions().map(target::excepted).collect();
-    let approvals = approvals::report(disk, folder, trust, &record)?;
-    let open = trouble::open(&record, &targets, &excepted);
-    Ok(Judged::Sound(Box::new(Model {
+    let approvals = approvals::report(disk, folder, trust, record)?;
+    let open = trouble::open(record, &targets, &excepted);
+    Ok(Model {
         version: model::VERSION,
-        head: summary::head(&record),
-        summary: summary::of(&record, &targets, &excepted),
+        head: summary::head(record),
+        summary: summary::of(record, &targets, &excepted),
         status: status::table(&targets, &excepted),
-        troubles: trouble::list(&record),
+        troubles: trouble::list(record),
         events: record.lines.iter().map(words::row).collect(),
-        not_proved: integrity::not_proved(&report),
+        not_proved: integrity::not_proved(report),
         approvals,
         excepted,
         integrity,
         open,
         targets,
-    })))
+    })
 }
 
 /// Judges the log and tells one run of it as OCSF events, one a line.
@@ -108,12 +145,8 @@ pub fn siem(
     run: Option<&RunId>,
     schema: ocsf::Schema,
 ) -> Result<Result<String, Refusal>, ReportError> {
-    let report = verify(disk, folder, trust)?;
-    if report.verdict == Verdict::Tampered {
-        return Ok(Err(Refusal { report, key: trust.key.clone() }));
-    }
-    let record = Record::read(disk, folder, run)?;
-    Ok(Ok(harmless(ocsf::lines(&record, trust.key.name(), schema))))
+    let judged = judged(disk, folder, trust, run)?;
+    Ok(judged.map(|(_, record)| harmless(ocsf::lines(&record, trust.key.name(), schema))))
 }
 
 /// Judges the log and gathers what one run, and every other, changed in the directory.
@@ -123,11 +156,10 @@ pub fn deeds(
     trust: &Trust,
     run: Option<&RunId>,
 ) -> Result<Result<Deeds, Refusal>, ReportError> {
-    let report = verify(disk, folder, trust)?;
-    if report.verdict == Verdict::Tampered {
-        return Ok(Err(Refusal { report, key: trust.key.clone() }));
+    match judged(disk, folder, trust, run)? {
+        Ok((_, record)) => Ok(Ok(Deeds::of(disk, folder, &record)?)),
+        Err(refusal) => Ok(Err(refusal)),
     }
-    Ok(Ok(Deeds::of(disk, folder, &Record::read(disk, folder, run)?)?))
 }
 
 /// What is shown is free of characters that change how text is read: controls, and those that

@@ -12,13 +12,16 @@
 //!
 //! The chain of `prev` hashes makes the log checkable while it streams; the Merkle tree over the
 //! same hashes (RFC 6962) makes a head small enough to sign and to keep elsewhere. Read in this
-//! order: [`merkle`], [`note`] and [`checkpoint`] (the formats), [`lines`] and [`chain`] (reading),
+//! order: [`merkle`], [`note`], [`checkpoint`] and [`countersign`] (the formats), [`lines`] and [`chain`] (reading),
 //! [`journal`] (the one writer), [`mirror`] (the second place it writes to), [`reader`] (everybody else),
-//! [`anchors`] (what others say), [`verify`] (the judge), [`export`] (what an auditor receives).
+//! [`anchors`] (what others say), [`verify`] (the judge), [`export`] (what an auditor receives) and [`excerpt`]
+//! (when other runs must stay private).
 
 pub mod anchors;
 pub mod chain;
 pub mod checkpoint;
+pub mod countersign;
+pub mod excerpt;
 pub mod export;
 pub mod home;
 pub mod inbox;
@@ -43,28 +46,45 @@ pub use mirror::{FolderMirror, Mirror, MirrorError};
 pub use objects::Objects;
 pub use reader::Reader;
 
+use crate::env::Disk;
 use std::path::{Path, PathBuf};
 
 /// Where the parts of a log are.
 #[derive(Clone, Debug)]
-pub struct Folder(PathBuf);
+pub struct Folder {
+    root: PathBuf,
+    excerpt: bool,
+}
 
 impl Folder {
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self(root.into())
+        Self { root: root.into(), excerpt: false }
+    }
+    /// A folder with one run of a log ([`excerpt`]), to be judged and reported, not to be written.
+    pub fn of_excerpt(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), excerpt: true }
+    }
+    /// A folder that holds a log or an excerpt of one: where there are lines, there is a log.
+    pub fn found(disk: &dyn Disk, root: impl Into<PathBuf>) -> Self {
+        let log = Self::new(root);
+        let excerpt = Self::of_excerpt(log.root());
+        if !disk.exists(&log.events()) && disk.exists(&excerpt.events()) { excerpt } else { log }
     }
     pub fn root(&self) -> &Path {
-        &self.0
+        &self.root
+    }
+    pub fn is_excerpt(&self) -> bool {
+        self.excerpt
     }
     pub fn events(&self) -> PathBuf {
-        self.0.join("events.jsonl")
+        self.root.join(if self.excerpt { excerpt::FILE } else { "events.jsonl" })
     }
     /// The public key of the log, as written when it was begun.
     pub fn vkey(&self) -> PathBuf {
-        self.0.join("log.vkey")
+        self.root.join("log.vkey")
     }
     pub fn checkpoints(&self) -> PathBuf {
-        self.0.join("checkpoints")
+        self.root.join("checkpoints")
     }
     /// The newest checkpoint.
     pub fn checkpoint(&self) -> PathBuf {
@@ -72,16 +92,16 @@ impl Folder {
     }
     /// What witnesses, time stamping authorities and others gave for checkpoints.
     pub fn anchors(&self) -> PathBuf {
-        self.0.join("anchors")
+        self.root.join("anchors")
     }
     pub fn objects(&self) -> PathBuf {
-        self.0.join("objects")
+        self.root.join("objects")
     }
     pub fn inbox(&self) -> PathBuf {
-        self.0.join("inbox")
+        self.root.join("inbox")
     }
     /// Torn tails that were cut off and are not yet in the log; missing when there are none.
     pub fn torn(&self) -> PathBuf {
-        self.0.join("torn")
+        self.root.join("torn")
     }
 }

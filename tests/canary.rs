@@ -17,7 +17,9 @@ use std::process::Stdio;
 use team::TENANT;
 
 const PLAYBOOK: &str = include_str!("canary/playbook.yaml");
-const RESUME: [&str; 8] = ["apply", "--resume", "--operator", "kim", "--lab", "lab", "--patience", "5s"];
+const KEY: &str = "vault:kv-ir.vault.usgovcloudapi.net/reissue-log";
+const RESUME: [&str; 10] =
+    ["apply", "--resume", "--operator", "kim", "--lab", "lab", "--patience", "5s", "--countersign", KEY];
 
 #[test]
 fn no_secret_escapes() {
@@ -75,7 +77,8 @@ fn wrong_secret(desk: &mut Desk) {
 }
 
 fn killed_and_resumed(desk: &mut Desk) {
-    let mut apply = desk.team.start(&["apply", "plan.jsonl", "--operator", "op", "--lab", "lab"]);
+    let begin = ["apply", "plan.jsonl", "--operator", "op", "--lab", "lab", "--countersign", KEY];
+    let mut apply = desk.team.start(&begin);
     desk.team.wait_for("the mint", || desk.team.log().contains("\"minted\""));
     for file in ["cmdline", "environ"] {
         let bytes = std::fs::read(format!("/proc/{}/{file}", apply.id())).unwrap_or_default();
@@ -125,6 +128,8 @@ fn after_the_run(desk: &mut Desk) {
         &["report", "--out", "reports"],
         &["report", "--out", "reports-again", "--json"],
         &["audit", "export", "--out", "bundle.tar"],
+        &["audit", "export", "--only", "--out", "private.tar"],
+        &["audit", "export", "--only", "--out", "private-again.tar", "--json"],
         &["audit", "verify", "--bundle", "bundle.tar"],
         &["audit", "corroborate", "--lab", "lab"],
         &["audit", "corroborate", "latest", "--lab", "lab", "--json"],

@@ -10,6 +10,8 @@
 mod anchors;
 #[path = "support/approvals.rs"]
 mod approvals;
+#[path = "tamper/countersigned.rs"]
+mod countersigned;
 #[path = "support/judges.rs"]
 mod judges;
 #[path = "support/log.rs"]

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Judges a reissue log, or a bundle of one, without reissue. Python 3.8+, standard library only.
 
-    python3 reissue_verify.py FOLDER_OR_TAR VKEY [ANCHOR_FILE | WITNESS_VKEY ...]
+    python3 reissue_verify.py FOLDER_OR_TAR VKEY [ANCHOR_FILE | WITNESS_VKEY | VAULT_VKEY ...]
 
 VKEY is the log's public key, from where it was kept when the log was begun or handed over: never from the bundle. An
 ANCHOR_FILE is a checkpoint of this log that somebody kept elsewhere; a WITNESS_VKEY is the key of a witness (C2SP
-tlog-cosignature) whose cosignatures in the folder `anchors` count. For time stamps there, the openssl command is
-printed. Nothing is written and no network is asked.
+tlog-cosignature) whose cosignatures in the folder `anchors` count; a VAULT_VKEY is the key that countersigns checkpoints.
+For time stamps, the openssl command is printed. Nothing is written and no network is asked.
 
 Exit codes: 0 intact, anchored and complete; 1 tampered; 2 wrong usage or unreadable; 3 consistent, but NOT anchored;
 4 intact as far as it goes, but not complete. It was written apart from reissue, so that the two can disagree."""
@@ -33,8 +33,7 @@ def add(p, q):
     c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
     e, f, g, h = b - a, d - c, d + c, b + a
     return (e * f % P, g * h % P, f * g % P, e * h % P)
-def times(n, p):
-    q = (0, 1, 1, 0)
+def times(n, p, add=add, q=(0, 1, 1, 0)):
     while n:
         q, p, n = (add(q, p) if n & 1 else q), add(p, p), n >> 1
     return q
@@ -46,6 +45,35 @@ def ed25519(key, message, signature):
     p, q = times(s, recover((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))), add(r, times(k, a))
     return (p[0] * q[2] - q[0] * p[2]) % P == 0 and (p[1] * q[2] - q[1] * p[2]) % P == 0
 
+# ---- ECDSA on P-256 (FIPS 186-5; the curve by SP 800-186), verification only ---------------------------------------
+P2, N2 = 2**256 - 2**224 + 2**192 + 2**96 - 1, 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+G2 = (0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+      0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5)
+B2 = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+def add2(p, q):
+    """The sum of two points; None is the point at infinity."""
+    if p is None or q is None:
+        return p or q
+    if p[0] == q[0] and (p[1] + q[1]) % P2 == 0:
+        return None
+    up, down = (3 * p[0] * p[0] - 3, 2 * p[1]) if p == q else (q[1] - p[1], q[0] - p[0])
+    m = up * pow(down, -1, P2) % P2
+    x = (m * m - p[0] - q[0]) % P2
+    return x, (m * (p[0] - x) - p[1]) % P2
+def p256(key, message, der):
+    """`key` is x and y, `der` the sequence of the two integers r and s."""
+    x, y = (int.from_bytes(part, "big") for part in (key[:32], key[32:]))
+    n = der[3] if len(der) > 8 else 0
+    form = list(der[:3]) == [48, len(der) - 2, 2] and list(der[4 + n:6 + n]) == [2, len(der) - n - 6]
+    if not form or (y * y - x * x * x + 3 * x - B2) % P2:
+        return False
+    r, s, z = (int.from_bytes(part, "big") for part in (der[4:4 + n], der[6 + n:], sha(message)))
+    if not (0 < r < N2 and 0 < s < N2):
+        return False
+    w = pow(s, -1, N2)
+    point = add2(times(z * w % N2, G2, add2, None), times(r * w % N2, (x, y), add2, None))
+    return point is not None and point[0] % N2 == r
+
 # ---- Merkle tree (RFC 6962, 2.1), canonical JSON (RFC 8785), checkpoints (C2SP) -----------------------------------
 sha = lambda data: hashlib.sha256(data).digest()
 leaf = lambda line: sha(b"\0" + line)
@@ -55,8 +83,11 @@ class Tree:
         self.size, self.edge = 0, []
         for hash in leaves:
             self.push(hash)
-    def push(self, hash):
-        n, self.size = self.size, self.size + 1
+    def push(self, hash, leaves=1):
+        """Adds the next leaf, or the root of a complete subtree of that many leaves."""
+        if leaves < 1 or leaves & leaves - 1 or self.size % leaves:
+            raise ValueError("no complete subtree of %d lines begins here" % leaves)
+        n, self.size = self.size // leaves, self.size + leaves
         while n & 1:
             hash, n = sha(b"\1" + self.edge.pop() + hash), n >> 1
         self.edge.append(hash)
@@ -73,39 +104,49 @@ def canonical(data):
     if json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8") != data:
         raise ValueError("not in canonical form (RFC 8785)")
     return value
+def signed(note):
+    """The text of a signed note, and of each signature line: the signer's name, the key's id, the signature."""
+    text, _, lines = note.decode("utf-8").rpartition("\n\n")
+    matches = [re.fullmatch("\u2014 ([^ +]+) ([A-Za-z0-9+/=]+)", line) for line in lines.split("\n")[:-1]]
+    if lines[-1:] != "\n" or not all(matches):
+        raise ValueError("not a signed note")
+    raws = [base64.b64decode(match[2], validate=True) for match in matches]
+    return text + "\n", [(match[1], raw[:4].hex(), raw[4:]) for match, raw in zip(matches, raws)]
 class Vkey:
-    def __init__(self, text, sort=1):
+    """A public key by its sort: 1 a log's, 2 a vault's (ECDSA), 4 a witness's. Lines of other keys are passed over."""
+    def __init__(self, text, *sorts):
         self.text = text.strip()
         self.name, self.id, key = self.text.split("+", 2)
         key = base64.b64decode(key, validate=True)
-        if len(key) != 33 or key[0] != sort or self.id != sha(self.name.encode() + b"\n" + key)[:4].hex():
-            raise ValueError("the key's id does not belong to its name and key")
-        self.key = key[1:]
+        self.sort, self.key = key[0], key[1:]
+        hashed = self.key if self.sort == 2 else self.name.encode() + b"\n" + key
+        if self.sort not in sorts or len(key) != (92 if self.sort == 2 else 33) or self.id != sha(hashed)[:4].hex():
+            raise ValueError("the key's id does not belong to its name and key, or it is of another sort")
+    def own(self, note):
+        text, lines = signed(note)
+        return text, [signature for name, id, signature in lines if (name, id) == (self.name, self.id)]
     def open(self, note):
-        """(size, root) of a checkpoint that this key signed; signatures of other keys are passed over."""
-        text, _, signatures = note.decode("utf-8").rpartition("\n\n")
-        text, signed = text + "\n", False
-        for line in signatures.split("\n")[:-1]:
-            match = re.fullmatch("\u2014 ([^ +]+) ([A-Za-z0-9+/=]+)", line)
-            raw = base64.b64decode(match[2], validate=True) if match else b""
-            if match and match[1] == self.name and raw[:4].hex() == self.id:
-                signed = ed25519(self.key, text.encode(), raw[4:])
+        """(size, root) of a checkpoint that this key signed."""
+        text, own = self.own(note)
+        good = own and all(ed25519(self.key, text.encode(), signature) for signature in own)
         lines = text.split("\n")
-        if not signed or signatures[-1:] != "\n" or lines[0] != self.name or str(int(lines[1])) != lines[1]:
+        if not good or lines[0] != self.name or str(int(lines[1])) != lines[1]:
             raise ValueError("not a checkpoint that the given key signed: changed, or signed by somebody else")
         return int(lines[1]), base64.b64decode(lines[2], validate=True)
-
     def cosigned(self, note):
         """When this witness cosigned a checkpoint (seconds since 1970); None if it did not."""
-        text, _, signatures = note.decode("utf-8").rpartition("\n\n")
-        for line in signatures.split("\n")[:-1]:
-            name, raw = line[2:].split(" ")[0], base64.b64decode(line.split(" ")[-1], validate=True)
-            if name == self.name and raw[:4].hex() == self.id:
-                time = int.from_bytes(raw[4:12], "big")
-                said = b"cosignature/v1\ntime %d\n%s\n" % (time, text.encode())
-                if not time or not ed25519(self.key, said, raw[12:]):
-                    raise ValueError("the cosignature of %s does not match the text" % name)
-                return time
+        text, own = self.own(note)
+        for raw in own:
+            time = int.from_bytes(raw[:8], "big")
+            if not time or not ed25519(self.key, b"cosignature/v1\ntime %d\n%s" % (time, text.encode()), raw[8:]):
+                raise ValueError("the cosignature of %s does not match the text" % self.name)
+            return time
+    def countersigned(self, note):
+        """Whether a checkpoint bears this vault's line."""
+        text, own = self.own(note)
+        if not all(p256(self.key[-64:], text.encode(), signature) for signature in own):
+            raise ValueError("the vault's line does not match the text: changed, or of another checkpoint")
+        return bool(own)
 
 # ---- SSH signatures (OpenSSH PROTOCOL.sshsig) ---------------------------------------------------------------------
 def fields(data):
@@ -173,7 +214,7 @@ def chain(events, trusted):
         if line.startswith(b'{"code":"LOG040W"'):
             try:
                 event = json.loads(line)
-                before, after = Vkey(event["with"]["from"]), Vkey(event["with"]["to"])
+                before, after = Vkey(event["with"]["from"], 1), Vkey(event["with"]["to"], 1)
             except (ValueError, KeyError, TypeError):
                 continue
             keys = keys or [(-1, before)]
@@ -194,8 +235,11 @@ class Judge:
     def __init__(self, files, vkey):
         self.files, self.vkey, self.tampered, self.incomplete, self.notes = files, vkey, [], [], []
         self.opened, self.roster, self.plans, self.decisions, self.runs = None, None, {}, {}, {}
-        self.at, self.checked, self.roots, self.times, self.held = None, set(), [sha(b"")], [0], []
-        self.keys = chain(files.get("events.jsonl", b""), vkey)
+        self.at, self.checked, self.tree, self.roots, self.times, self.held = None, set(), Tree(), {0: sha(b"")}, {0: 0}, []
+        self.only, self.hidden = "" if "excerpt.jsonl" in files else None, 0  # whose run an excerpt is of
+        self.log = files["events.jsonl" if self.only is None else "excerpt.jsonl"]
+        self.keys = chain(self.log, vkey)
+        self.due, self.expected, self.lacking, self.covers = [], 0, 0, 0  # whose second line is due from a line on
     def key(self, size):
         """The key that signs the head of so many lines, and is in force for the next one."""
         return [key for line, key in self.keys if line < size][-1]
@@ -208,17 +252,22 @@ class Judge:
             self.bad("the object %s is missing or was changed" % digest)
         self.checked.add(digest)
         return data if good else None
-    def judge(self, anchors, witnesses):
+    def judge(self, anchors, witnesses, vaults):
         copy = self.files.get("log.vkey", b"").decode("utf-8", "replace").strip()
         if all(copy != key.text for _, key in self.keys):
             self.bad("log.vkey is not the key that was given")
         self.points = {int(n[12:]): n for n in self.files if re.fullmatch(r"checkpoints/\d{12}", n)}
-        tree, prev, last, closed = Tree(), "0" * 64, 0, False
-        *lines, tail = self.files["events.jsonl"].split(b"\n")
+        tree, prev, last, closed = self.tree, "0" * 64, 0, False
+        *lines, tail = self.log.split(b"\n")
         self.incomplete += ["the last %d bytes are a line that was never finished" % len(tail)] if tail else []
-        for self.at, line in enumerate(lines):
+        for line in lines:
+            self.at = tree.size
             try:
                 event = canonical(line)
+                if self.only is not None and "seq" not in event:
+                    prev, closed = self.folded(event) or prev, True
+                    self.roots[tree.size], self.times[tree.size] = tree.root(), last
+                    continue
                 if event["seq"] != self.at or event["prev"] != prev or event["v"] != 1:
                     self.bad("it does not follow the line before it: lines were changed, removed, doubled or moved")
                 if ms(event["time"]) < last:
@@ -229,19 +278,28 @@ class Judge:
                 self.bad("not an event of this log: %s %s" % (type(e).__name__, e))
             tree.push(leaf(line))
             prev = leaf(line).hex()
-            self.roots.append(tree.root())
-            self.times.append(last)
+            self.roots[tree.size], self.times[tree.size] = tree.root(), last
         self.at, size = None, tree.size
+        if self.only is not None and self.only not in self.runs:
+            self.bad("the excerpt shows no line of the run that it says it is of")
         for name in sorted(self.points.values()) + ["checkpoints/checkpoint"]:
             try:
                 n, root = opened(self.files[name], self.keys)
-                if opened(self.files[name], [(0, self.key(n))]) != (n, root) or self.points.get(n) is None or name[12:] not in ("checkpoint", "%012d" % n):
+                good = opened(self.files[name], [(0, self.key(n))]) == (n, root) and n in self.points
+                if not good or name[12:] not in ("checkpoint", "%012d" % n):
                     self.bad("%s is of size %d: one was removed or renamed" % (name, n))
                 self.signs(name, n, root)
+                self.second(n, self.files[name], vaults) if name[12:] != "checkpoint" else None
             except KeyError:
                 self.bad("there is no newest checkpoint") if size > 1 and not self.points else None
             except (ValueError, UnicodeDecodeError) as e:
                 self.bad("%s: %s" % (name, e))
+        named = [key.text for _, key in self.due if key]
+        if vaults and (not self.covers or not set(named) <= {key.text for key in vaults}):
+            self.bad("checkpoints are not countersigned by the vault's key that was given")
+        if self.expected or self.covers:
+            self.notes.append("%d of %d checkpoints lack the vault's line; the newest that has it covers %d of %d lines"
+                              % (self.lacking, self.expected, self.covers, size))
         for name, n, root in anchors:
             self.signs("the anchor " + name, n, root)
         for name in sorted(n for n in self.files if n.startswith("anchors/")):
@@ -252,11 +310,34 @@ class Judge:
         self.incomplete += ["the last lines are not signed"] if max(self.points, default=0) < size else []
         self.incomplete += [] if closed else ["the last line is not log.closed"]
         self.incomplete += ["the run %s is not finished" % i for i, r in self.runs.items() if not r["finished"]]
+    def second(self, size, note, vaults):
+        """Whether a checkpoint bears a vault's line, and whether the log says that it does."""
+        due = [key for line, key in self.due if line < size][-1:]
+        by = [key.text for key in vaults + [key for _, key in self.due if key] if key.countersigned(note)]
+        self.expected += bool(due and due[0])
+        self.lacking += bool(due and due[0] and due[0].text not in by)
+        self.covers = size if by else self.covers
+    def folded(self, item):
+        """What only an excerpt has: whose run it is of, or the hash of a subtree of lines that are not shown."""
+        if set(item) == {"excerpt", "run"}:
+            if self.only or self.tree.size or item["excerpt"] != 1:
+                self.bad("the excerpt says twice, or too late, which run it is of")
+            self.only = self.only or item["run"]
+            return None
+        if set(item) != {"hash", "hidden"} or bytes.fromhex(item["hash"]).hex() != item["hash"]:
+            raise ValueError("neither a line of the log nor a hash of hidden ones")
+        if not self.tree.size:
+            self.bad("the first line of the log is not shown")
+        self.tree.push(bytes.fromhex(item["hash"]), item["hidden"])
+        self.hidden += item["hidden"]
+        return item["hash"]
     def kept(self, name, size, data, witnesses):
         """What lies in the folder `anchors`: it must fit the log, whoever made it; a known witness anchors it."""
         if name.endswith(".tsr"):
-            point = self.files.get("checkpoints/%012d" % size)
-            if point is None or not any(hashlib.new(h, point).digest() in data for h in ("sha256", "sha384", "sha512")):
+            point = self.files.get("checkpoints/%012d" % size, b"")
+            ends = [at + 1 for at, c in enumerate(point) if c == 10 and b"\n\n" in point[:at]]  # lines may be added later
+            hashes = [hashlib.new(h, point[:end]).digest() for h in ("sha256", "sha384", "sha512") for end in ends]
+            if not any(hash in data for hash in hashes):
                 return self.bad("the anchor %s is over no checkpoint that is kept (message imprint)" % name)
             return self.notes.append("not judged here: openssl ts -verify -data checkpoints/%012d -in %s -CAfile "
                                      "CA_OF_THE_AUTHORITY.pem" % (size, name))
@@ -271,26 +352,34 @@ class Judge:
         if n != size:
             self.bad("the anchor %s is of size %d" % (name, n))
         self.signs("the anchor " + name, n, root)
-        if any(self.times[min(n, len(self.times) - 1)] > time * 1000 + SKEW for time in times):
+        if any(self.times.get(n, 0) > time * 1000 + SKEW for time in times):
             self.bad("the anchor %s was there before the time of a line that it covers" % name)
         self.held += [n] if times else []
     def signs(self, who, size, root):
-        if size >= len(self.roots):
-            self.bad("%s signs %d lines, there are %d: the log was cut" % (who, size, len(self.roots) - 1))
+        if size > self.tree.size:
+            self.bad("%s signs %d lines, there are %d: the log was cut" % (who, size, self.tree.size))
+        elif size not in self.roots:
+            tell = self.bad if who.startswith("checkpoints/") else self.incomplete.append
+            tell("%s signs %d lines, which end amid hidden lines: it cannot be compared" % (who, size))
         elif root != self.roots[size]:
             self.bad("%s signs other first %d lines than these" % (who, size))
     def event(self, name, line, w):
-        for digest in [w[k] for k in ("roster", "object", "signature", "statement", "plan") if k in w]:
+        withheld = self.only is not None and name in ("approval.refused", "note.refused")
+        for digest in [w[k] for k in ("roster", "object", "signature", "statement", "plan") if k in w and not withheld]:
             self.object(digest)
         if self.at == 0 and name != "log.opened":
             self.bad("the log does not begin with log.opened")
         if name == "log.opened":
             self.opened = self.opened or w
+            self.due.append((self.at, None))
             same = ("tenant", "roster", "environment", "install")
             if w["vkey"] != self.key(self.at).text or any(w[k] != self.opened[k] for k in same):
                 self.bad("the log was opened as another log, or with another key")
             self.roster = self.roster or Roster(self.object(w["roster"]) or b"")
+        elif name == "log.countersigned":
+            self.due.append((self.at, Vkey(w["vkey"], 2)))
         elif name == "log.handed_over":
+            self.due.append((self.at, None))
             self.handover(w)
         elif name == "roster.changed":
             self.change(line, w)
@@ -402,6 +491,8 @@ class Judge:
         enough = enough or (alone and all(t["contain"] for t in targets.values()))
         return enough and not rejects, set().union(*people.values(), *alone.values())
     def run_event(self, name, line, w, id):
+        if self.only is not None and id != self.only:
+            self.bad("the line is of another run than the excerpt")
         run = self.runs.setdefault(id, dict(plan=None, finished=False, events=0, phases={}, open={}, held={}, ends=[]))
         if run["finished"]:
             self.bad("%s follows run.finished of the run %s" % (name, id))
@@ -461,7 +552,7 @@ class Judge:
 
 def load(path):
     """name -> bytes, of a folder or a tar file; only what belongs to a log, only regular files."""
-    ours, files = re.compile(r"(events\.jsonl|log\.vkey|checkpoints/[^/]+|objects/[^/]+|"
+    ours, files = re.compile(r"((events|excerpt)\.jsonl|log\.vkey|checkpoints/[^/]+|objects/[^/]+|"
                              r"anchors/\d{12}\.(cosig|tsr|git\.json|blob\.json))\Z"), {}
     if os.path.isfile(path):
         with tarfile.open(path) as tar:
@@ -469,7 +560,7 @@ def load(path):
                 if not member.isreg() or member.name in files or member.name.startswith("/") or ".." in member.name:
                     raise ValueError("%r has no place in a bundle" % member.name)
                 files[member.name] = tar.extractfile(member).read()
-        return {name: data for name, data in files.items() if ours.match(name)}
+        files = {name: data for name, data in files.items() if ours.match(name)}
     for folder in ("", "anchors", "checkpoints", "objects"):
         there = os.path.isdir(os.path.join(path, folder))
         for name in os.listdir(os.path.join(path, folder)) if there else []:
@@ -478,23 +569,28 @@ def load(path):
                 raise ValueError("%r is not a regular file" % name)
             if ours.match(name):
                 files[name] = open(full, "rb").read()
+    if {"events.jsonl", "excerpt.jsonl"} <= set(files):
+        raise ValueError("both a log and an excerpt of one")
     return files
 def main(arguments):
     try:
         if len(arguments) < 2:
             raise ValueError(__doc__)
-        vkey = Vkey(arguments[1])
+        vkey = Vkey(arguments[1], 1)
         judge = Judge(load(arguments[0]), vkey)
         is_key = re.compile(r"[^ +]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+").fullmatch
-        witnesses = [Vkey(text, 4) for text in arguments[2:] if is_key(text)]
+        others = [Vkey(text, 2, 4) for text in arguments[2:] if is_key(text)]
         kept = [name for name in arguments[2:] if not is_key(name)]
         anchors = [(name,) + opened(open(name, "rb").read(), judge.keys) for name in kept]
-        judge.judge(anchors, witnesses)
+        judge.judge(anchors, [key for key in others if key.sort == 4], [key for key in others if key.sort == 2])
     except (OSError, ValueError, KeyError, tarfile.TarError) as e:
         print("no judgement: %s %s" % (type(e).__name__, e))
         return 2
-    size = len(judge.roots) - 1
-    print("%d lines, root %s" % (size, judge.roots[-1].hex()))
+    size = judge.tree.size
+    print("%d lines, root %s" % (size, judge.tree.root().hex()))
+    if judge.only is not None:
+        print("An excerpt of the run %s. %d lines are not shown: what they say, and whose they are, is not proved."
+              % (judge.only, judge.hidden))
     for sort, found in (("TAMPERED", judge.tampered), ("incomplete", judge.incomplete), ("note", judge.notes)):
         for what in found[:40]:
             print("%s: %s" % (sort, what.encode("unicode_escape").decode("ascii")))
@@ -504,6 +600,8 @@ def main(arguments):
         (4, "intact as far as it goes, but NOT complete") if judge.incomplete else
         (0, "intact, anchored and complete") if anchored else
         (3, "consistent, NOT anchored: give a checkpoint that was kept elsewhere"))
+    if judge.only is not None and not judge.tampered:
+        verdict += "; lines of the run may be hidden" if judge.incomplete else "; no line of the run is hidden"
     print("Verdict: %s." % verdict)
     return code
 

@@ -14,10 +14,12 @@ use crate::domain::plan::Plan;
 use crate::domain::text::Text;
 use crate::domain::time::parse_span;
 use crate::engine::Left;
-use crate::pipeline::{self, ApplyOrder, Guard};
+use crate::pipeline::{self, ApplyOrder, Guard, VaultKey};
+use crate::trail::countersign::Countersigner;
 use crate::trail::{Home, Objects};
 use crate::wire::budget::Start;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::watch;
 use view::{Seen, View};
 
@@ -39,6 +41,10 @@ pub(super) struct Arguments {
     /// `vault:HOST/NAME` or `blob:URL`; a run that has a mirror goes on only with one
     #[arg(long, value_name = "PLACE")]
     mirror: Option<String>,
+    /// Have each checkpoint of the log signed by a key in a vault too (EC P-256): `vault:HOST/KEY`, or
+    /// `vault:HOST/KEY/VERSION`; a vault that does not answer later holds nothing up
+    #[arg(long, value_name = "KEY")]
+    countersign: Option<String>,
     #[command(flatten)]
     home: HomeArguments,
     #[command(flatten)]
@@ -55,7 +61,8 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let resume = arguments.resume.is_some();
     let start = if resume { Start::Empty } else { Start::Full };
     let azure = arguments.acting.session(session, read.header.cloud, &home.install.tenant, start)?;
-    let guard = guard(&arguments, session, &azure)?;
+    let mut guard = guard(&arguments, session, &azure)?;
+    guard.countersigner = countersigner(&arguments, session, &azure)?;
     #[cfg(feature = "leak")]
     super::leak::through(session, &home)?;
     #[cfg(feature = "leak")]
@@ -107,9 +114,36 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
 
 /// The lease always; the mirror if one is named.
 fn guard(arguments: &Arguments, session: &Session, azure: &Azure) -> Result<Guard, Failure> {
-    let Some(place) = &arguments.mirror else { return Ok(Guard { mirror: None, lease: true }) };
+    let Some(place) = &arguments.mirror else { return Ok(Guard { lease: true, ..Guard::default() }) };
     mirror::outside(place, &arguments.home.home)?;
-    Ok(Guard { mirror: Some(mirror::open(place, session, azure)?), lease: true })
+    Ok(Guard { mirror: Some(mirror::open(place, session, azure)?), lease: true, countersigner: None })
+}
+
+/// The key in a vault that signs checkpoints too, if one is named. Its public half is printed: who verifies
+/// gives it, and not the log's own word.
+fn countersigner(
+    arguments: &Arguments,
+    session: &mut Session,
+    azure: &Azure,
+) -> Result<Option<Arc<dyn Countersigner>>, Failure> {
+    let Some(place) = &arguments.countersign else { return Ok(None) };
+    let next = "write `vault:HOST/KEY` for an EC key on P-256 that is enabled, which the acting identity may read and sign \
+                with (the role Key Vault Crypto User), or apply without `--countersign`";
+    let wrong = |what: String| Failure::new(codes::ARGUMENT, format!("--countersign: {what}"), next);
+    let parts: Vec<&str> = place.strip_prefix("vault:").unwrap_or_default().split('/').collect();
+    let (host, name, version) = match parts[..] {
+        [host, name] => (host, name, None),
+        [host, name, version] => (host, name, Some(version)),
+        _ => return Err(wrong(format!("{place:?} is not a key in a vault"))),
+    };
+    let found = runtime()?.block_on(VaultKey::find(azure, host, name, version));
+    let key = found.map_err(|e| session.line.explain(wrong(e.to_string())))?;
+    session.out.object("countersign_key", &serde_json::json!({ "vkey": key.key().to_string() }));
+    session.out.line(&format!("Checkpoints are countersigned by {}", key.key()));
+    session
+        .out
+        .line("  keep this key where the log is not: `reissue audit verify --countersign-key` asks for it");
+    Ok(Some(Arc::new(key)))
 }
 
 /// After an interrupt that did not wait.

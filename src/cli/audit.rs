@@ -25,7 +25,8 @@ enum Command {
     /// Have somebody else remember the newest checkpoint: a witness, a time stamp, a repository
     #[command(after_help = anchor::AFTER_HELP)]
     Anchor(Box<anchor::Arguments>),
-    /// Put the log, its proofs and a report into one file for an auditor
+    /// Put the log, or one run of it, its proofs and a report into one file for an auditor
+    #[command(after_help = export::AFTER_HELP)]
     Export(export::Arguments),
     /// Read the log: what happened, when, by whom
     Show(show::Arguments),

@@ -44,6 +44,8 @@ pub(super) struct Arguments {
 
 /// How long the operator's certificate is good for: longer than a lab lives.
 const OPERATOR_LIFE: Duration = Duration::from_secs(90 * 86_400);
+/// The key of each store that can countersign checkpoints.
+const COUNTERSIGNS: &str = "reissue-log";
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let playbook = super::check::load(&arguments.file, session)?;
@@ -58,6 +60,9 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         if let Some(recording) = &recording {
             recording.follow(&scene.lab);
         }
+        for store in playbook.stores.values() {
+            scene.lab.create_vault_key(&store.key_vault, COUNTERSIGNS);
+        }
         equip(&env, &scene, &arguments.dir, haste(&arguments)).map_err(failed)?;
         write_ledger(&env, &arguments, &scene.lab)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
@@ -70,6 +75,12 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             "  use it with `--lab {}`; `operator.json` and `operator.pem` there sign in, in this lab only",
             arguments.dir.display()
         ));
+        if let Some(store) = playbook.stores.values().next() {
+            out.line(&format!(
+                "  `apply --countersign vault:{}/{COUNTERSIGNS}` has a key of this vault sign checkpoints too",
+                store.key_vault
+            ));
+        }
         out.line("  it lives in memory, and ends with Ctrl-C");
         out.flush();
         tokio::select! {

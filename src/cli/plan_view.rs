@@ -188,7 +188,7 @@ fn change(out: &mut String, target: &PlannedTarget) {
 }
 
 fn seen(out: &mut String, observation: &Observation, target: &PlannedTarget) {
-    let Observation { credentials, facts, objects, store, ways_in: _ } = observation;
+    let Observation { credentials, facts, objects, store, ways_in: _, without_certificates: _ } = observation;
     for ObjectSeen { enabled, id, name: _, role } in objects {
         let state = if *enabled { "on" } else { "OFF" };
         let _ = writeln!(out, "      {role} {id} ({state})");

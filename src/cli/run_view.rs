@@ -53,6 +53,7 @@ fn of_run(event: &Event) -> Option<String> {
         Event::RunResumed(e) => format!("run resumed by {}", e.operator),
         Event::LogMirrored(e) => format!("mirrored to {}", e.to),
         Event::RosterChanged(e) => format!("ROSTER number {} in force", e.version),
+        Event::LogCountersigned(e) => format!("checkpoints countersigned by {}", e.vkey),
         Event::LogHandedOver(e) => format!("log HANDED OVER by {} to {}", e.by, e.operator),
         Event::RunPaused(e) => format!("PAUSED by {}: {}", e.by, e.reason),
         Event::RunContinued(e) => format!("continued by {}", e.by),

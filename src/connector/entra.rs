@@ -1,6 +1,7 @@
 //! What is read of an application: its two objects here, every credential on both, and every
 //! other way in.
 
+use super::app_reads::{AppReads, Certificates, Pair};
 use super::{Depth, Sight};
 use crate::azure::Azure;
 use crate::azure::fault::ApiError;
@@ -38,19 +39,25 @@ pub(super) fn fault(class: FaultClass, code: &str) -> Fault {
 pub(super) struct Wish {
     /// Restrictions of app management policies that concern the kind, by their types.
     pub(super) restrictions: &'static [&'static str],
-    /// The public keys of certificates, so that a lost entry can be put back.
-    pub(super) public_keys: bool,
+    /// The kind replaces lists of certificates: it watches them, and wants their public keys, so that a
+    /// lost entry can be put back. To others they are shown in the plan and at the end.
+    pub(super) certificates: bool,
 }
 
 /// Reads an application by its client id.
-pub(super) async fn observe_app(azure: &Azure, sight: Sight<'_>, wish: Wish) -> Result<Observation, Fault> {
+pub(super) async fn observe_app(apps: &AppReads, sight: Sight<'_>, wish: Wish) -> Result<Observation, Fault> {
     let id: ClientId = sight.subject.parse().map_err(|_| fault(FaultClass::Refused, "not_a_client_id"))?;
-    let graph = azure.graph();
-    let (application, principal) =
-        futures::try_join!(graph.application_by_client_id(&id), graph.service_principal_by_client_id(&id))
-            .map_err(Fault::from)?;
-    let mut seen = Observation::default();
-    let with_keys = wish.public_keys && sight.depth == Depth::Plan;
+    let certificates = match sight.depth {
+        Depth::Plan if wish.certificates => Certificates::Whole,
+        Depth::Drift if !wish.certificates => Certificates::Left,
+        Depth::Plan | Depth::Drift | Depth::End => Certificates::Listed,
+    };
+    let Pair { application, principal } =
+        apps.pair(&id, certificates, sight.depth != Depth::Drift).await.map_err(Fault::from)?;
+    let without_certificates = certificates == Certificates::Left;
+    let mut seen = Observation { without_certificates, ..Observation::default() };
+    let with_keys = certificates == Certificates::Whole;
+    let azure = apps.azure();
     if let Some(application) = &application {
         add_application(&mut seen, application, with_keys);
     }

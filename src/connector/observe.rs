@@ -14,7 +14,7 @@ use crate::domain::text::Text;
 use futures::StreamExt;
 
 /// Targets that are read at the same time; the budget decides how fast.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
 
 /// An answer that cannot be read was cut on its way: it is asked for so often.
 const TRIES: u32 = 4;
@@ -43,18 +43,23 @@ pub async fn observe(
     }
     let population = again_if_cut(registry, || registry.population()).await;
     let population = population.map_err(|f| ObserveError::Directory { code: f.code })?;
+    registry.prepare(&playbook.targets.iter().map(subject).collect::<Vec<_>>()).await;
     let reads = playbook.targets.iter().cloned().map(|target| read(registry, target));
     let targets = futures::stream::iter(reads).buffered(AT_ONCE).collect().await;
     Ok(Observed { identity, population, targets, known })
 }
 
-async fn read(registry: &Registry, target: Target) -> ObservedTarget {
-    let subject = match &target.subject {
+/// Client id or user principal name.
+fn subject(target: &Target) -> &str {
+    match &target.subject {
         Subject::App { client_id, .. } => client_id.as_str(),
         Subject::User { upn } => upn.as_str(),
-    };
+    }
+}
+
+async fn read(registry: &Registry, target: Target) -> ObservedTarget {
     let place = target.publish.as_ref().map(|p| Place { name: p.name.clone(), store: p.store.clone() });
-    let sight = Sight { subject, place: place.as_ref(), depth: Depth::Plan };
+    let sight = Sight { subject: subject(&target), place: place.as_ref(), depth: Depth::Plan };
     let seen = match registry.effects_of(target.kind) {
         Some(effects) => {
             let seen = again_if_cut(registry, || effects.observe(sight)).await;

@@ -2,6 +2,7 @@
 
 use super::app_certificate::{AppCertificate, AppCertificateEffects};
 use super::app_disable::{AppDisable, AppDisableEffects};
+use super::app_reads::AppReads;
 use super::app_secret::{AppSecret, AppSecretEffects};
 use super::enable::{AppEnable, EnableEffects, UserEnable};
 use super::store::VaultStores;
@@ -28,6 +29,7 @@ struct Row {
 pub struct World {
     pub azure: Azure,
     pub stores: Arc<VaultStores>,
+    pub(super) apps: Arc<AppReads>,
 }
 
 static ROWS: &[Row] = &[
@@ -58,7 +60,8 @@ pub struct Registry {
 impl Registry {
     pub fn new(azure: Azure, stores: &BTreeMap<Text<64>, Store>) -> Self {
         let stores = Arc::new(VaultStores::new(azure.clone(), stores.clone()));
-        let world = World { azure, stores };
+        let apps = Arc::new(AppReads::new(azure.clone()));
+        let world = World { azure, stores, apps };
         let effects = ROWS.iter().map(|r| (r.kind.name().to_owned(), (r.effects)(&world))).collect();
         Self { world, effects }
     }
@@ -73,6 +76,10 @@ impl Registry {
     }
     pub fn stores(&self) -> Arc<dyn Stores> {
         self.world.stores.clone()
+    }
+    /// These are going to be observed in full.
+    pub(super) async fn prepare(&self, subjects: &[&str]) {
+        self.world.apps.prepare(subjects).await;
     }
     /// How many applications and users the tenant has.
     pub(super) fn clock(&self) -> crate::env::Clock {

@@ -4,7 +4,7 @@
 //! several reads agree on it (reads lag writes by seconds, and replicas disagree: reported), so
 //! [`lasting`] keeps what was in all of them.
 
-use super::credential::CredentialRef;
+use super::credential::{CredentialRef, Form};
 use super::event::Drift;
 use super::observation::{CredentialSeen, Fact, Observation};
 use super::plan::PlannedTarget;
@@ -85,6 +85,9 @@ pub fn compare(
     let in_list = |c: &CredentialRef| plan.whole_list && plan.retire.iter().any(|r| r.form == c.form);
     for planned in &plan.observation.credentials {
         let credential = &planned.credential;
+        if credential.form == Form::Certificate && seen.without_certificates {
+            continue;
+        }
         if !seen.has(credential) && !own.gone.contains(&credential) {
             let stops = in_list(credential) || plan.retire.contains(credential);
             note(&credential.object, Some(&credential.id), Drift::CredentialGone, stops);

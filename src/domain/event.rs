@@ -74,6 +74,9 @@ events! {
     "log.torn_tail" "LOG020W" LogTornTail { bytes: u64, object: Digest }
     /// From here on an append waits until this place has it too; until the log is opened again.
     "log.mirrored" "LOG030I" LogMirrored { to: Text<256> }
+    /// From here on checkpoints bear a second line by this key, which a vault keeps; until the log is
+    /// opened again.
+    "log.countersigned" "LOG035I" LogCountersigned { vkey: Text<320> }
     /// The log goes on on another machine, under another key. People endorse it: the statement that
     /// one of the roster signed, and the signature, are stored as objects.
     "log.handed_over" "LOG040W" LogHandedOver {

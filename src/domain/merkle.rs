@@ -42,15 +42,30 @@ impl Frontier {
 
     /// Adds the next leaf's hash.
     pub fn push(&mut self, leaf: Hash) {
-        let mut grown = leaf;
+        self.grow(leaf, 1);
+    }
+
+    /// Adds the next `leaves` leaves, of which only the root of their subtree is known. It is complete
+    /// (a power of two) and begins at a multiple of its size; `false`, and nothing is added, if not.
+    pub fn push_subtree(&mut self, root: Hash, leaves: u64) -> bool {
+        let fits = leaves.is_power_of_two() && self.size.is_multiple_of(leaves);
+        let fits = fits && self.size.checked_add(leaves).is_some();
+        if fits {
+            self.grow(root, leaves);
+        }
+        fits
+    }
+
+    fn grow(&mut self, root: Hash, leaves: u64) {
+        let mut grown = root;
         // Each trailing one of the old size is a complete subtree as large as the grown one.
-        for _ in 0..self.size.trailing_ones() {
+        for _ in 0..(self.size / leaves).trailing_ones() {
             if let Some(left) = self.peaks.pop() {
                 grown = node(&left, &grown);
             }
         }
         self.peaks.push(grown);
-        self.size += 1;
+        self.size += leaves;
     }
 
     /// Root of all leaves so far.
@@ -93,6 +108,25 @@ mod tests {
         for n in 0..=leaves.len() {
             assert_eq!(root(&leaves[..n]), defined(&leaves[..n]), "{n}");
         }
+    }
+
+    #[test]
+    fn a_tree_grows_by_whole_subtrees_too() {
+        let leaves: Vec<Hash> = (0..64u16).map(|i| leaf(&i.to_be_bytes())).collect();
+        for at in 0..64usize {
+            for size in [1usize, 2, 4, 8, 16, 32].into_iter().filter(|s| at + s <= 64) {
+                let mut tree = Frontier::default();
+                leaves[..at].iter().for_each(|l| tree.push(*l));
+                let before = tree.clone();
+                let fits = tree.push_subtree(root(&leaves[at..at + size]), size as u64);
+                assert_eq!(fits, at % size == 0, "{size} at {at}");
+                let want = if fits { root(&leaves[..at + size]) } else { before.root() };
+                assert_eq!(tree.root(), want, "{size} at {at}");
+            }
+        }
+        let mut tree = Frontier::default();
+        assert!(!tree.push_subtree([1; 32], 0) && !tree.push_subtree([1; 32], 3));
+        assert!(tree.push_subtree([1; 32], 1 << 63) && !tree.push_subtree([2; 32], 1 << 63), "no overflow");
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub struct Observation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreSeen>,
     pub ways_in: Vec<WayIn>,
+    /// Certificates were not read, so that none here says nothing.
+    #[serde(skip)]
+    pub without_certificates: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -144,7 +144,7 @@ fn application(scene: &mut Scene, target: &Target) -> Option<ClientId> {
         let new = NewApplication::new(client_id.clone(), name.to_string());
         let serves_others = target.settings.get("multi_tenant") == Some(&Setting::Flag(true));
         scene.lab.create_application(if serves_others { new.multi_tenant() } else { new });
-        scene.made.push(client_id.clone());
+        scene.made.insert(client_id.clone());
     }
     Some(client_id.clone())
 }

@@ -53,7 +53,7 @@ pub struct Scene {
     /// Objects that this installation is taken to have switched off.
     pub(super) switched_off: BTreeSet<Text<128>>,
     /// Applications that exist already.
-    pub(super) made: Vec<ClientId>,
+    pub(super) made: BTreeSet<ClientId>,
     /// How many times more often everybody signs in than in a drill.
     pub(super) haste: u32,
 }
@@ -110,7 +110,7 @@ pub fn build_with(env: &Env, playbook: &ValidPlaybook, options: LabOptions) -> S
         leaked: Vec::new(),
         on_premises: BTreeMap::new(),
         switched_off: BTreeSet::new(),
-        made: vec![operator.clone()],
+        made: BTreeSet::from([operator.clone()]),
         haste,
     };
     for target in &playbook.targets {

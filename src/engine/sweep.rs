@@ -2,17 +2,27 @@
 
 use super::Halt;
 use super::shared::Shared;
+use crate::bent::{self, Bend};
 use crate::connector::{Call, Depth, Errand, Sight};
-use crate::domain::credential::CredentialRef;
-use crate::domain::event::{FaultClass, RunSwept};
-use crate::domain::id::{StepNo, TargetId};
-use crate::domain::step::Verb;
+use crate::domain::credential::{CredentialRef, Form};
+use crate::domain::drift::{Difference, compare};
+use crate::domain::event::{Drift, DriftSeen, Fault, FaultClass, RunSwept};
+use crate::domain::id::{RunId, StepNo, TargetId};
+use crate::domain::observation::Observation;
+use crate::domain::plan::PlannedTarget;
+use crate::domain::step::{Protocol, Verb};
 use crate::domain::target::TargetState;
+use crate::domain::text::Text;
+use futures::StreamExt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A credential that bears the run's mark, and the mint that it must have come from.
 type Orphan = (TargetId, StepNo, CredentialRef);
 
+/// Targets that are looked at together.
+const AT_ONCE: usize = 64;
 /// What a sweep has found is removed and looked for again, so often …
 const SWEEPS_MOST: u32 = 20;
 /// … and this far apart: longer than reads usually lag.
@@ -60,31 +70,22 @@ async fn until_shown(shared: &Shared) {
 /// removing a certificate may mean replacing a list.
 async fn sweep_once(shared: &Shared, before: &[Orphan]) -> Result<(Vec<Orphan>, bool), Halt> {
     let run = shared.board.run();
+    let Some(seen) = shared.while_staying(look_at_all(shared)).await else {
+        return Ok((Vec::new(), false));
+    };
     let (mut looked_at, mut orphans, mut clean) = (0, Vec::<Orphan>::new(), true);
-    for id in shared.board.ids() {
+    for (id, seen) in seen {
         let Some(state) = shared.board.state(id) else { continue };
-        let Some(mint) = state.plan.steps.iter().find(|s| s.verb == Verb::Mint) else { continue };
-        let Some(effects) = shared.effects_of(&state.plan.kind) else { continue };
-        if !state.is_started() {
-            continue;
-        }
-        let sight = Sight { subject: &state.plan.subject, place: None, depth: Depth::Drift };
-        let Some(marked) = shared.while_staying(effects.marked(&run.id, sight)).await else {
-            return Ok((orphans, false));
-        };
-        let marked = match marked {
-            Ok(marked) => marked,
-            Err(fault) => {
-                // What is refused (the object is gone) will be refused again; the record shows
-                // that it was not looked at.
-                clean &= fault.class == FaultClass::Refused;
-                continue;
+        match seen {
+            Ok(seen) => {
+                looked_at += 1;
+                orphans.extend(orphans_of(&state, &run.id, &seen).map(|(no, c)| (id, no, c)));
+                record_strangers(shared, &state, &run.id, &seen).await?;
             }
-        };
-        looked_at += 1;
-        let ours = state.minted().map(|m| &m.credential);
-        let unknown = marked.into_iter().filter(|c| Some(c) != ours && !state.to_discard().any(|d| d == c));
-        orphans.extend(unknown.map(|c| (id, mint.no, c)));
+            // What is refused (the object is gone) will be refused again; the record shows
+            // that it was not looked at.
+            Err(fault) => clean &= fault.class == FaultClass::Refused,
+        }
     }
     let found = u32::try_from(orphans.len()).unwrap_or(u32::MAX);
     let twice: Vec<&Orphan> = orphans.iter().filter(|o| before.contains(o)).take(64).collect();
@@ -102,4 +103,79 @@ async fn sweep_once(shared: &Shared, before: &[Orphan]) -> Result<(Vec<Orphan>, 
         let _ = crate::wire::budget::with_permit(&permit, effects.discard(&call, credential)).await;
     }
     Ok((orphans, clean))
+}
+
+/// Every target that may have made something, as it is now.
+async fn look_at_all(shared: &Shared) -> Vec<(TargetId, Result<Observation, Fault>)> {
+    let makes = |s: &TargetState| s.is_started() && s.plan.steps.iter().any(|s| s.verb == Verb::Mint);
+    let plans = shared
+        .board
+        .ids()
+        .filter_map(|id| shared.board.with(id, |s| makes(s).then(|| (id, Arc::clone(&s.plan))))?);
+    let mut by_kind: BTreeMap<Text<32>, Vec<(TargetId, Arc<PlannedTarget>)>> = BTreeMap::new();
+    plans.for_each(|(id, plan)| by_kind.entry(plan.kind.clone()).or_default().push((id, plan)));
+    let mut seen = Vec::new();
+    for (kind, plans) in by_kind {
+        let Some(effects) = shared.effects_of(&kind) else { continue };
+        let subjects: Vec<&str> = plans.iter().map(|(_, plan)| plan.subject.as_str()).collect();
+        effects.prepare(&subjects).await;
+        let look = |(id, plan): &(TargetId, Arc<PlannedTarget>)| {
+            let (id, plan) = (*id, Arc::clone(plan));
+            async move {
+                let sight = Sight { subject: &plan.subject, place: None, depth: Depth::End };
+                (id, effects.observe(sight).await)
+            }
+        };
+        let looks = futures::stream::iter(plans.iter().map(look).collect::<Vec<_>>());
+        seen.extend(looks.buffered(AT_ONCE).collect::<Vec<_>>().await);
+    }
+    seen.sort_by_key(|(id, _)| *id);
+    seen
+}
+
+/// What bears the run's mark, and the log does not know.
+fn orphans_of<'a>(
+    state: &'a TargetState,
+    run: &RunId,
+    seen: &'a Observation,
+) -> impl Iterator<Item = (StepNo, CredentialRef)> + 'a {
+    let mark = if bent::is(Bend::SweepWrongName) { "nobody".to_owned() } else { run.mark() };
+    // Another target of the run may be at work on the other list of the same object.
+    let form = match state.plan.protocol {
+        Protocol::ReplaceList => Form::Certificate,
+        _ => Form::Secret,
+    };
+    let mint = state.plan.steps.iter().find(|s| s.verb == Verb::Mint).map_or(1, |s| s.no);
+    let marked = seen.credentials.iter().filter(move |c| c.name.as_deref() == Some(mark.as_str()));
+    let marked = marked.map(|c| &c.credential).filter(move |c| c.form == form);
+    let known = |c: &CredentialRef| {
+        state.minted().is_some_and(|m| m.credential == *c) || state.to_discard().any(|d| d == c)
+    };
+    marked.filter(move |c| !known(c)).map(move |c| (mint, c.clone()))
+}
+
+/// What somebody else has added since the plan, and no drift check has met: whoever reads the report
+/// shall know of it.
+async fn record_strangers(
+    shared: &Shared,
+    state: &TargetState,
+    run: &RunId,
+    seen: &Observation,
+) -> Result<(), Halt> {
+    let id = state.plan.id;
+    let kin = shared.board.kin(id, &state.plan.subject);
+    let own = kin.iter().fold(state.own_effects(), |own, k| own.and(k.own_effects()));
+    let mark = run.mark();
+    let ours = |c: &str| seen.credentials.iter().any(|s| *s.credential.id == *c && s.mark() == Some(&mark));
+    for difference in compare(&state.plan, &own, &mark, seen) {
+        let is_added = difference.change.drift() == Drift::CredentialAdded;
+        let is_ours = difference.subject.as_deref().is_some_and(ours);
+        if !is_added || is_ours || !shared.note_known(id, &difference) {
+            continue;
+        }
+        let Difference { object, subject, change, .. } = difference;
+        let seen = DriftSeen { change: change.drift(), object, stops: false, subject };
+        shared.board.record(id, seen.into()).await?;
+    }
+    Ok(())
 }

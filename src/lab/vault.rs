@@ -3,6 +3,7 @@
 
 mod certificates;
 mod deleted;
+pub(super) mod ec;
 pub(super) mod error;
 mod issue;
 mod keys;
@@ -63,7 +64,10 @@ fn answer(state: &mut State, ask: &Ask, vault: &str) -> Outcome {
         Some((&"deletedsecrets", rest)) => deleted::route(&mut call, deleted::What::Secret, rest),
         Some((&"deletedcertificates", rest)) => deleted::route(&mut call, deleted::What::Certificate, rest),
         Some((&"certificates", rest)) => certificates::route(&mut call, rest),
-        Some((&"keys", rest)) => keys::route(&mut call, rest),
+        Some((&"keys", rest)) => match ec::route(&mut call, rest) {
+            Some(answered) => answered,
+            None => keys::route(&mut call, rest),
+        },
         _ => Err(error::error(404, "NotFound", "The resource was not found.", None)),
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::engine::board::Board;
 use crate::engine::{Halt, Outcome};
+use crate::trail::countersign::{Countersigner, Countersigning};
 use crate::trail::{Home, Journal, JournalError, Mirror, VerifierKey};
 use std::future::{Future, pending};
 use std::pin::pin;
@@ -24,6 +25,8 @@ pub struct Guard {
     pub mirror: Option<Arc<dyn Mirror>>,
     /// Whether to claim the plan in its first store.
     pub lease: bool,
+    /// Who else signs checkpoints.
+    pub countersigner: Option<Arc<dyn Countersigner>>,
 }
 
 impl Guard {
@@ -47,6 +50,17 @@ impl Guard {
         Ok(lease)
     }
 
+    /// Asks for a second line on each checkpoint from here on, if somebody gives it.
+    pub(super) async fn countersign(
+        &self,
+        journal: &Journal,
+    ) -> Result<Option<Countersigning<'_>>, JournalError> {
+        match &self.countersigner {
+            Some(signer) => Countersigning::begin(journal, signer.as_ref()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Attaches the mirror; a run that had one does not go on without.
     pub(super) async fn attach(
         &self,
@@ -62,6 +76,24 @@ impl Guard {
             (None, Some(place)) if order.resume => Err(ApplyFailure::Mirrored(place)),
             (None, _) => Ok(()),
         }
+    }
+}
+
+/// Works with the second line asked for beside it, if somebody gives it.
+pub(super) async fn beside<T>(
+    countersigning: &mut Option<Countersigning<'_>>,
+    work: impl Future<Output = T>,
+) -> T {
+    match countersigning {
+        Some(beside) => beside.beside(work).await,
+        None => work.await,
+    }
+}
+
+/// What is still due when the log is closed.
+pub(super) async fn finish(countersigning: Option<Countersigning<'_>>) {
+    if let Some(rest) = countersigning {
+        rest.finish().await;
     }
 }
 

@@ -7,8 +7,8 @@ use crate::domain::event::{Decision, Event};
 use crate::domain::id::Digest;
 use crate::env::Disk;
 use crate::trail::anchors::{ANCHOR_BYTES_MAX, Kind};
-use crate::trail::verify::{AnchorRow, AnchorState, Report, Trust, Verdict};
-use crate::trail::{Folder, objects};
+use crate::trail::verify::{AnchorRow, AnchorState, Part, Report, Trust, Verdict};
+use crate::trail::{Folder, excerpt, objects};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,7 +21,19 @@ pub(super) fn of(
     report: &Report,
     record: &Record,
 ) -> Result<Integrity, ReportError> {
-    let Report { anchored: _, anchors, checks, findings, root, runs: _, signed, size, verdict } = report;
+    let Report {
+        anchored: _,
+        anchors,
+        checks,
+        countersigned,
+        excerpt,
+        findings,
+        root,
+        runs: _,
+        signed,
+        size,
+        verdict,
+    } = report;
     let files = files(disk, folder, record)?;
     let tone = match verdict {
         Verdict::Intact => Tone::Good,
@@ -29,7 +41,9 @@ pub(super) fn of(
         Verdict::Tampered => Tone::Bad,
     };
     Ok(Integrity {
-        verdict: verdict.sentence(),
+        verdict: report.sentence(),
+        excerpt: excerpt.clone(),
+        countersigned: countersigned.clone(),
         tone,
         origin: trust.key.name().to_owned(),
         vkey: trust.key.to_string(),
@@ -94,23 +108,31 @@ fn files(disk: &Arc<dyn Disk>, folder: &Folder, record: &Record) -> Result<Vec<F
         Ok(())
     };
     add("log.vkey".into(), "the log's public key (a copy: trust the one kept elsewhere)".into(), 4096)?;
-    add("events.jsonl".into(), "the log".into(), LOG_BYTES_MAX)?;
+    match folder.is_excerpt() {
+        false => add("events.jsonl".into(), "the log".into(), LOG_BYTES_MAX)?,
+        true => {
+            add(excerpt::FILE.into(), "one run of the log; of other lines only hashes".into(), LOG_BYTES_MAX)?
+        }
+    }
     for name in disk.list(&folder.checkpoints())? {
         add(format!("checkpoints/{name}"), CHECKPOINT.into(), 1 << 20)?;
     }
     for name in disk.list(&folder.anchors())?.into_iter().filter(|n| Kind::of_name(n).is_some()) {
         add(format!("anchors/{name}"), "what others say of a checkpoint".into(), ANCHOR_BYTES_MAX)?;
     }
-    for (digest, what) in referred(record) {
+    for (digest, what) in referred(record, folder) {
         add(format!("objects/sha256-{}", digest.hex()), what.into(), objects::OBJECT_BYTES_MAX)?;
     }
     Ok(rows)
 }
 
 /// The objects that lines refer to, and what each is.
-fn referred(record: &Record) -> BTreeMap<Digest, &'static str> {
+fn referred(record: &Record, folder: &Folder) -> BTreeMap<Digest, &'static str> {
     let mut all: BTreeMap<Digest, &'static str> = BTreeMap::new();
     for read in &record.lines {
+        if folder.is_excerpt() && excerpt::is_withheld(&read.line.event) {
+            continue;
+        }
         let mut add = |digest: Digest, what: &'static str| {
             all.entry(digest).or_insert(what);
         };
@@ -142,6 +164,12 @@ fn referred(record: &Record) -> BTreeMap<Digest, &'static str> {
 /// What nobody should read into this report.
 pub(super) fn not_proved(report: &Report) -> Vec<String> {
     let mut all = Vec::new();
+    if let Some(Part { run: _, shown: _, hidden }) = &report.excerpt {
+        all.push(format!(
+            "What the {hidden} lines of the log say that are not shown here, nor whose they are. That they are so many is \
+             proved. That none of them is of this run is proved once the run is finished: run.finished counts its lines."
+        ));
+    }
     match report.anchored {
         None => all.push(
             "No head of the log that is kept elsewhere was given. So it is not proved that the holder of the log's \

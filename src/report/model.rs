@@ -6,7 +6,7 @@ use crate::domain::id::{Digest, RunId, TargetId, TenantId};
 use crate::domain::step::{Phase, Proof, Verb};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
-use crate::trail::verify::CheckResult;
+use crate::trail::verify::{CheckResult, Countersigned, Part};
 use serde::Serialize;
 
 mod state;
@@ -298,6 +298,12 @@ pub struct Remaining {
 pub struct Integrity {
     pub verdict: &'static str,
     pub tone: Tone,
+    /// If the report is made from one run of the log, not from the whole log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<Part>,
+    /// Who else signs checkpoints, if somebody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub countersigned: Option<Countersigned>,
     pub origin: String,
     pub vkey: String,
     pub size: u64,

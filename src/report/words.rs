@@ -59,6 +59,7 @@ fn of_log(event: &Event) -> Option<String> {
             e.version,
             e.by.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", ")
         ),
+        Event::LogCountersigned(e) => format!("checkpoints are countersigned by {} from here on", e.vkey),
         Event::LogHandedOver(e) => format!(
             "{} hands the log over to {}, under the key {}: signed, and endorsed from here on",
             e.by, e.operator, e.to

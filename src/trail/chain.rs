@@ -69,4 +69,15 @@ impl Chain {
         self.time = self.time.max(time);
         leaf
     }
+
+    /// Passes over lines that are not shown, of which only the hash of their subtree is known;
+    /// `false`, and nothing is passed over, if no such subtree can come next. A line may follow one
+    /// that is passed over alone: only then its `prev` is known.
+    pub fn skip(&mut self, root: Hash, lines: u64) -> bool {
+        let fits = self.tree.push_subtree(root, lines);
+        if fits {
+            self.prev = root;
+        }
+        fits
+    }
 }

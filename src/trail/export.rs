@@ -1,5 +1,6 @@
 //! The bundle that an auditor receives: one tar file with the log, its key, its checkpoints, its
 //! anchors, every object that a line refers to, and whatever a report adds. Unpacked, it is a log folder again.
+//! Where other runs must stay private, an excerpt takes the place of the log ([`super::excerpt`]).
 //!
 //! Writing is deterministic: sorted names, no times, no owners, mode 0644. Reading trusts nothing:
 //! it unpacks into memory, and only names that a bundle has.
@@ -10,14 +11,17 @@ pub use unpack::{BundleError, Unpacked, unpack};
 
 use super::anchors::{ANCHOR_BYTES_MAX, Kind};
 use super::checkpoint::Checkpoint;
+use super::excerpt::{self, Excerpt};
 use super::lines::{Lines, Piece};
 use super::{Folder, objects};
 use crate::domain::event::Line;
-use crate::domain::id::Digest;
-use crate::env::{Disk, DiskError};
+use crate::domain::id::{Digest, RunId};
+use crate::env::{Disk, DiskError, MemoryDisk};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// Where an unpacked bundle is on its disk in memory.
+const FOLDER: &str = "bundle";
 /// No bundle is larger.
 pub const BUNDLE_BYTES_MAX: u64 = 2 << 30;
 
@@ -42,31 +46,60 @@ impl Bundle {
     /// Gathers a log: complete lines only, the checkpoints that cover no more than these, and the
     /// objects that they refer to.
     pub fn gather(disk: &Arc<dyn Disk>, folder: &Folder) -> Result<Self, ExportError> {
-        let mut bundle = Self::default();
-        bundle.add("log.vkey", disk.read(&folder.vkey(), 4096)?);
-        // The newest head first: lines that are written meanwhile only make the log longer.
-        let newest = disk.read(&folder.checkpoint(), 1 << 20)?;
-        let names = disk.list(&folder.checkpoints())?;
-        let anchors = disk.list(&folder.anchors())?;
+        let heads = Heads::list(disk.as_ref(), folder)?;
         let (lines, count, referred) = lines(disk.as_ref(), folder)?;
+        let mut bundle = Self::default();
         bundle.add("events.jsonl", lines);
-        bundle.add("checkpoints/checkpoint", newest);
-        for name in names {
+        bundle.with(disk.as_ref(), folder, heads, count, referred)
+    }
+
+    /// Gathers one run of a log: its lines, what they refer to, and what proves that they stand in
+    /// the log; of other runs, nothing.
+    pub fn gather_only(disk: &Arc<dyn Disk>, folder: &Folder, run: &RunId) -> Result<Self, ExportError> {
+        let heads = Heads::list(disk.as_ref(), folder)?;
+        let Excerpt { bytes, lines, objects } = Excerpt::of(disk, folder, run, heads.sizes())?;
+        let mut bundle = Self::default();
+        bundle.add(excerpt::FILE, bytes);
+        bundle.with(disk.as_ref(), folder, heads, lines, objects)
+    }
+
+    /// Adds the key, the heads that cover no more than `count` lines, and these objects.
+    fn with(
+        mut self,
+        disk: &dyn Disk,
+        folder: &Folder,
+        heads: Heads,
+        count: u64,
+        objects: BTreeSet<Digest>,
+    ) -> Result<Self, ExportError> {
+        self.add("log.vkey", disk.read(&folder.vkey(), 4096)?);
+        self.add("checkpoints/checkpoint", heads.newest);
+        for name in heads.checkpoints {
             if Checkpoint::size_of_name(&name).is_some_and(|size| size <= count) {
                 let bytes = disk.read(&folder.checkpoints().join(&name), 1 << 20)?;
-                bundle.add(&format!("checkpoints/{name}"), bytes);
+                self.add(&format!("checkpoints/{name}"), bytes);
             }
         }
-        for name in anchors.into_iter().filter(|name| Kind::of_name(name).is_some()) {
+        for name in heads.anchors.into_iter().filter(|name| Kind::of_name(name).is_some()) {
             let bytes = disk.read(&folder.anchors().join(&name), ANCHOR_BYTES_MAX)?;
-            bundle.add(&format!("anchors/{name}"), bytes);
+            self.add(&format!("anchors/{name}"), bytes);
         }
-        for digest in referred {
+        for digest in objects {
             let name = format!("sha256-{}", digest.hex());
             let bytes = disk.read(&folder.objects().join(&name), objects::OBJECT_BYTES_MAX)?;
-            bundle.add(&format!("objects/{name}"), bytes);
+            self.add(&format!("objects/{name}"), bytes);
         }
-        Ok(bundle)
+        Ok(self)
+    }
+
+    /// The files as whoever unpacks the bundle has them.
+    pub fn unpacked(&self) -> Result<Unpacked, DiskError> {
+        let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::default());
+        for (name, bytes) in &self.files {
+            disk.write_atomic(&std::path::Path::new(FOLDER).join(name), bytes)?;
+        }
+        let folder = Folder::found(disk.as_ref(), FOLDER);
+        Ok(Unpacked { disk, folder })
     }
 
     /// Adds a file. The name is one that [`unpack`] takes.
@@ -104,6 +137,28 @@ impl Bundle {
             out.append(&header, bytes.as_slice()).map_err(wrong)?;
         }
         out.into_inner().map_err(wrong)
+    }
+}
+
+/// The heads of a log, before its lines are read: lines that are written meanwhile only make the log
+/// longer.
+struct Heads {
+    newest: Vec<u8>,
+    checkpoints: Vec<String>,
+    anchors: Vec<String>,
+}
+
+impl Heads {
+    fn list(disk: &dyn Disk, folder: &Folder) -> Result<Self, DiskError> {
+        let newest = disk.read(&folder.checkpoint(), 1 << 20)?;
+        let checkpoints = disk.list(&folder.checkpoints())?;
+        Ok(Self { newest, checkpoints, anchors: disk.list(&folder.anchors())? })
+    }
+
+    /// How many lines each of them covers.
+    fn sizes(&self) -> BTreeSet<u64> {
+        let anchors = self.anchors.iter().filter_map(|name| Kind::of_name(name)).map(|(_, size)| size);
+        self.checkpoints.iter().filter_map(|name| Checkpoint::size_of_name(name)).chain(anchors).collect()
     }
 }
 

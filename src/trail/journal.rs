@@ -17,14 +17,15 @@ mod ship;
 pub use error::{Holder, JournalError};
 pub use recover::Recovered;
 
+use super::countersign::CounterKey;
 use super::objects::Objects;
 use super::{Checkpoint, Folder, LogKey, Mirror};
-use crate::domain::event::{Environment, Event, Line, LogMirrored, LogOpened};
+use crate::domain::event::{Environment, Event, Line, LogCountersigned, LogMirrored, LogOpened};
 use crate::domain::id::{Digest, RunId, TargetId, TenantId};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::env::Env;
-use commit::{Subscribers, Waiting, Writer};
+use commit::{Listener, Subscribers, Waiting, Writer};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
@@ -106,6 +107,7 @@ struct Shared {
     /// Whether to write on the caller's own thread: so a simulated disk stays deterministic.
     inline: bool,
     head: Arc<Mutex<Checkpoint>>,
+    heads: Listener,
     objects: Objects,
     queue: Mutex<VecDeque<Waiting>>,
     subscribers: Subscribers,
@@ -142,6 +144,7 @@ impl Journal {
         let shared = Shared {
             inline,
             head: writer.head(),
+            heads: writer.heads(),
             objects: writer.objects(),
             queue: Mutex::default(),
             subscribers: writer.subscribers(),
@@ -213,6 +216,27 @@ impl Journal {
         writer.ship().await?;
         drop(writer);
         self.append_one(Entry::of_log(LogMirrored { to })).await.map(drop)
+    }
+
+    /// Records that checkpoints bear a second line by `key` from here on.
+    pub async fn countersigned_by(&self, key: &CounterKey) -> Result<(), JournalError> {
+        let vkey = Text::new(key.to_string()).map_err(|e| JournalError::entry(&e))?;
+        self.append_one(Entry::of_log(LogCountersigned { vkey })).await.map(drop)
+    }
+
+    /// Every checkpoint from now on, once it is kept; for one listener.
+    pub fn checkpoints(&self) -> mpsc::UnboundedReceiver<Checkpoint> {
+        let (send, receive) = mpsc::unbounded_channel();
+        *lock(&self.shared.heads) = Some(send);
+        receive
+    }
+
+    /// Adds somebody else's signature line to the checkpoint of this size, also when the log is closed.
+    pub async fn countersign(&self, size: u64, line: String) -> Result<(), JournalError> {
+        let writer = self.shared.writer.clone().lock_owned().await;
+        let (mut writer, added) = self.with(writer, move |w| w.countersign(size, &line)).await?;
+        added?;
+        writer.ship().await
     }
 
     /// The head of the log: what is durable now.

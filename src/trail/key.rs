@@ -46,7 +46,7 @@ pub enum KeyError {
 }
 
 /// A name that may stand in a key and in a signature line (signed-note, "Format").
-fn check_name(name: &str) -> Result<(), KeyError> {
+pub(super) fn check_name(name: &str) -> Result<(), KeyError> {
     let good = |c: char| c != '+' && !c.is_whitespace() && !crate::domain::text::is_hostile(c);
     if !name.is_empty() && name.chars().count() <= 200 && name.chars().all(good) {
         Ok(())

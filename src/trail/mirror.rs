@@ -1,8 +1,8 @@
 //! A mirror: a second place, outside this machine, that an append waits for. When the machine dies,
 //! another operator goes on from there (`docs/adr/0006`).
 //!
-//! A mirror holds the same files as the log's folder, without the inbox. `events.jsonl` grows, all
-//! others are written once. What is there already is left as it is, so that a piece may be sent again;
+//! A mirror holds the same files as the log's folder, without the inbox. `events.jsonl` grows, a
+//! checkpoint may get another signature line, all others are written once. What is there already is left as it is, so that a piece may be sent again;
 //! other bytes at its place mean that somebody else writes here.
 
 mod folder;
@@ -11,6 +11,7 @@ mod tape;
 pub use folder::FolderMirror;
 pub use tape::{Reel, Tape};
 
+use super::anchors::Kind;
 use super::{Checkpoint, Objects};
 use crate::domain::text::Text;
 use async_trait::async_trait;
@@ -71,13 +72,18 @@ pub(super) fn is_part(name: &str) -> bool {
         None => name == EVENTS || name == VKEY,
         Some(("checkpoints", rest)) => Checkpoint::size_of_name(rest).is_some(),
         Some(("objects", rest)) => Objects::digest_of(rest).is_some(),
+        Some(("anchors", rest)) => Kind::of_name(rest).is_some(),
         Some(_) => false,
     }
 }
 
-/// What of a piece is still to be written, where the file holds `there` from the piece's place on.
+/// What of a piece is still to be written, where the file holds `there` from the piece's place on. A
+/// checkpoint that has got another signature line since is there already.
 pub(super) fn missing<'a>(piece: &'a Piece, there: &[u8]) -> Option<&'a [u8]> {
-    piece.bytes.strip_prefix(there)
+    match piece.bytes.strip_prefix(there) {
+        None if piece.file.starts_with("checkpoints/") && there.starts_with(&piece.bytes) => Some(&[]),
+        rest => rest,
+    }
 }
 
 #[cfg(test)]
@@ -87,10 +93,20 @@ mod tests {
     #[test]
     fn only_parts_of_a_log_are_taken() {
         let object = format!("objects/sha256-{}", "0".repeat(64));
-        for good in ["events.jsonl", "log.vkey", "checkpoints/000000000009", &object] {
+        let anchor = "anchors/000000000009.tsr";
+        for good in ["events.jsonl", "log.vkey", "checkpoints/000000000009", anchor, &object] {
             assert!(is_part(good), "{good}");
         }
-        for bad in ["log.key", "checkpoints/checkpoint", "../events.jsonl", "objects/x", "inbox/a", "", "/"] {
+        for bad in [
+            "log.key",
+            "checkpoints/checkpoint",
+            "anchors/9.tsr",
+            "../events.jsonl",
+            "objects/x",
+            "inbox/a",
+            "",
+            "/",
+        ] {
             assert!(!is_part(bad), "{bad}");
         }
     }

@@ -67,6 +67,13 @@ pub fn parts(note: &[u8]) -> Result<(&str, Vec<Signature<'_>>), NoteError> {
     Ok((text, signature_lines(lines)?))
 }
 
+/// The note as it is, and as it was before each signature line but the first was added.
+pub fn shorter(note: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let end = note.windows(2).rposition(|two| two == b"\n\n").map_or(note.len(), |at| at + 2);
+    let ends = (end..note.len()).filter(|at| note[*at] == b'\n');
+    std::iter::once(note).chain(ends.map(|at| &note[..=at]))
+}
+
 /// Signature lines as they stand under a note, or alone in a witness's answer.
 pub fn signature_lines(lines: &str) -> Result<Vec<Signature<'_>>, NoteError> {
     let lines = lines.strip_suffix('\n').ok_or(NoteError::Malformed)?;

@@ -5,6 +5,7 @@
 use super::Folder;
 use super::chain::{Chain, ChainError};
 use super::checkpoint::{Checkpoint, NewestError};
+use super::excerpt::Item;
 use super::key::VerifierKey;
 use super::lines::{Lines, Piece, Place};
 use super::merkle::Hash;
@@ -24,6 +25,8 @@ pub enum ReadError {
     Chain { path: PathBuf, place: Place, why: ChainError },
     #[error("{}: {place} is longer than any event; run `reissue audit verify`", path.display())]
     TooLong { path: PathBuf, place: Place },
+    #[error("{}: {place} hides lines that cannot be hidden together there; run `reissue audit verify`", path.display())]
+    Hidden { path: PathBuf, place: Place },
     #[error("{0}; run `reissue audit verify`")]
     Checkpoint(#[from] NewestError),
     #[error("{} holds lines that no checkpoint signs; run `reissue audit verify`", .0.display())]
@@ -52,6 +55,7 @@ pub struct Read {
 pub struct Reader {
     chain: Chain,
     ended: bool,
+    excerpt: bool,
     lines: Lines<Box<dyn BufRead + Send>>,
     path: PathBuf,
     signed: Signed,
@@ -81,7 +85,8 @@ impl Reader {
     fn held_against(disk: &dyn Disk, folder: &Folder, signed: Signed) -> Result<Self, ReadError> {
         let path = folder.events();
         let lines = Lines::new(disk.open_read(&path)?);
-        Ok(Self { chain: Chain::default(), ended: false, lines, path, signed })
+        let excerpt = folder.is_excerpt();
+        Ok(Self { chain: Chain::default(), ended: false, excerpt, lines, path, signed })
     }
 
     /// The chain over what was read so far: size, root, time of the last line.
@@ -91,12 +96,26 @@ impl Reader {
 
     fn step(&mut self) -> Result<Option<Read>, ReadError> {
         let path = &self.path;
-        let next = self.lines.next_piece().map_err(|e| DiskError::new("cannot read", path, &e))?;
-        let (place, bytes) = match next {
-            Some((place, Piece::Line(bytes))) => (place, bytes),
-            Some((place, Piece::TooLong)) => return Err(ReadError::TooLong { path: path.clone(), place }),
-            Some((_, Piece::Tail(_))) | None => return self.end().map(|()| None),
+        let (place, bytes) = loop {
+            let next = self.lines.next_piece().map_err(|e| DiskError::new("cannot read", path, &e))?;
+            let (place, bytes) = match next {
+                Some((place, Piece::Line(bytes))) => (place, bytes),
+                Some((place, Piece::TooLong)) => {
+                    return Err(ReadError::TooLong { path: path.clone(), place });
+                }
+                Some((_, Piece::Tail(_))) | None => return self.end().map(|()| None),
+            };
+            match self.excerpt.then(|| Item::from_bytes(bytes)).flatten() {
+                Some(Item::Begins(_)) => {}
+                Some(Item::Hidden { hash, lines }) if self.chain.skip(hash, lines) => {}
+                Some(Item::Hidden { .. }) => {
+                    return Err(ReadError::Hidden { path: path.clone(), place });
+                }
+                // The bytes are borrowed from the reader: copied, so that it can go on.
+                None => break (place, bytes.to_vec()),
+            }
         };
+        let bytes = bytes.as_slice();
         let line =
             Line::from_bytes(bytes).map_err(|why| ReadError::Line { path: path.clone(), place, why })?;
         self.chain.check(&line).map_err(|why| ReadError::Chain { path: path.clone(), place, why })?;

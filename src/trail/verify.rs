@@ -10,10 +10,12 @@
 //! What files alone cannot show is said: a tail that was removed together with its checkpoints, or
 //! a log rewritten by the holder of its key, is found only with a head that is kept elsewhere. So
 //! without such an anchor the verdict is "consistent, NOT anchored", never "OK". What lies in the log's
-//! folder `anchors` is judged too, by the keys of those whose word counts ([`Keepers`]).
+//! folder `anchors` is judged too, by the keys of those whose word counts ([`Keepers`]). Of an excerpt, what is shown is judged
+//! in the same way, and what is not shown is counted.
 
 mod anchors;
 mod approvals;
+mod countersigned;
 mod files;
 mod heads;
 mod keys;
@@ -23,9 +25,12 @@ mod runs;
 mod scan;
 
 pub use anchors::Keepers;
+pub use countersigned::Countersigned;
 pub use heads::Anchor;
 pub(super) use records::objects_of;
-pub use report::{AnchorRow, AnchorState, Check, CheckResult, Finding, Outcome, Report, Severity, Verdict};
+pub use report::{
+    AnchorRow, AnchorState, Check, CheckResult, Finding, Outcome, Part, Report, Severity, Verdict,
+};
 
 use super::{Folder, VerifierKey};
 use crate::domain::id::Digest;

@@ -73,6 +73,7 @@ impl Desk {
         let mut team = Team::sit_down(playbook);
         let mark = mark();
         let scene = host(&team, playbook, &mark, lags);
+        scene.lab.create_vault_key("kv-ir", "reissue-log");
         let mut canaries = Canaries::default();
         canaries.add("the mark of the lab's values and tokens", &mark);
         canaries.add("the operator's secret", &scene.operator_secret);

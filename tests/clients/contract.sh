@@ -1,6 +1,7 @@
 #!/bin/sh
 # Holds everything the lab was seen to answer against the official API descriptions: what the
-# official clients asked, the recorded requests, and a drill of every playbook. The last line is
+# official clients asked, the recorded requests, a run that a vault countersigns,
+# and a drill of every playbook. The last line is
 # `contract: passed` or `contract: skipped (no ../shared)`; anything else fails.
 # Usage: contract.sh CLIENTS-RECORDING, as tests/clients/run.sh leaves it with LAB_RECORDING.
 set -eu
@@ -19,6 +20,7 @@ mkdir -p "$work"
 rm -f "$work"/*.jsonl
 cp "$clients" "$work/clients.jsonl"
 LAB_RECORDING=$work/requests.jsonl cargo test --quiet --test lab requests:: >/dev/null
+LAB_RECORDING=$work/countersign.jsonl cargo test --quiet --test countersign a_key >/dev/null
 cargo build --quiet --bin reissue
 for playbook in playbooks/*.yaml; do
     target/debug/reissue drill "$playbook" --record "$work/drills.jsonl" >/dev/null
@@ -34,7 +36,7 @@ fi
 "$python" -B "$check" --self-test
 # One by one: an empty recording is unusable input, not a pass.
 passed=yes
-for recording in clients requests drills; do
+for recording in clients requests countersign drills; do
     printf '%s: ' "$recording"
     "$python" -B "$check" "$work/$recording.jsonl" || passed=no
 done

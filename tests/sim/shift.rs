@@ -97,7 +97,9 @@ pub(crate) fn is_about_the_run(name: &str) -> bool {
 pub(crate) fn guard(world: &World, azure: &Azure) -> Guard {
     match &world.scenario.shift {
         None => Guard::default(),
-        Some(shift) => Guard { mirror: Some(shift.mirror(&world.share, azure)), lease: true },
+        Some(shift) => {
+            Guard { mirror: Some(shift.mirror(&world.share, azure)), lease: true, ..Guard::default() }
+        }
     }
 }
 
@@ -197,7 +199,14 @@ impl Watch {
             patience: None,
             stop: stopped,
         };
-        let back = pipeline::apply_guarded(&env, &home, &azure, order, Guard { mirror, lease }, |_| {});
+        let back = pipeline::apply_guarded(
+            &env,
+            &home,
+            &azure,
+            order,
+            Guard { mirror, lease, ..Guard::default() },
+            |_| {},
+        );
         match back.await {
             Ok((_, outcome)) => world.judge.broken(&format!("the first machine went on: {outcome:?}")),
             Err(e) => {

@@ -3,19 +3,17 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
-use super::approvals::{ORIGIN, PEOPLE, TENANT, at, noon, roster, roster_yaml, signed};
-use reissue::domain::approval::{PlanFacts, Rosters, Seats, SignedApproval, Statement};
-use reissue::domain::approved::{Here, ReadPlan};
+#[path = "plan.rs"]
+mod plan;
+
+use super::approvals::{ORIGIN, TENANT, at, noon, roster, roster_yaml, signed};
+pub use plan::*;
+use reissue::domain::approval::{Seats, SignedApproval, Statement};
 use reissue::domain::event::*;
 use reissue::domain::id::{Digest, RunId, TargetId};
-use reissue::domain::observation::Observation;
-use reissue::domain::plan::{
-    Counts, Identity, PLAN_VERSION, Plan, PlanHeader, Planned, PlannedHold, PlannedTarget, cost::Cost, file,
-};
-use reissue::domain::playbook::model::{ApprovalPolicy, Cloud, Incident};
-use reissue::domain::step::{Effect, Phase, Proof, Protocol, Step, Verb};
+use reissue::domain::step::{Effect, Phase, Proof};
 use reissue::domain::text::Text;
-use reissue::domain::time::{Timestamp, parse_span};
+use reissue::domain::time::Timestamp;
 use reissue::env::{Clock, Disk, Env, MemoryDisk};
 use reissue::trail::verify::{Anchor, Report, Trust, verify};
 use reissue::trail::{Checkpoint, Entry, Folder, Journal, LogKey, Opening, Settings};
@@ -26,84 +24,6 @@ use std::time::Duration;
 pub const FOLDER: &str = "log";
 const KEY: &str = "log.key";
 
-/// The switch of one application, step by step.
-fn target() -> PlannedTarget {
-    let verbs = [Verb::Snapshot, Verb::Switch, Verb::Watch, Verb::Prove];
-    let steps = verbs.into_iter().zip(1..).map(|(verb, no)| Step {
-        credential: None,
-        irreversible: false,
-        no,
-        object: Text::lossy("app"),
-        phase: Phase::Start,
-        place: None,
-        verb,
-    });
-    PlannedTarget {
-        consumers: vec![],
-        contain: false,
-        evidence: vec![],
-        hold: PlannedHold::default(),
-        id: TargetId(1),
-        kind: Text::lossy("app-disable"),
-        last: false,
-        lifetime_s: 0,
-        name: Text::lossy("old-importer"),
-        observation: Observation::default(),
-        protocol: Protocol::Toggle,
-        retired_elsewhere: vec![],
-        retire: vec![],
-        whole_list: false,
-        settings: [].into(),
-        steps: steps.collect(),
-        warnings: vec![],
-        subject: Text::lossy("app"),
-    }
-}
-
-/// The exact bytes of the plan's file.
-pub fn plan_bytes() -> Vec<u8> {
-    plan_for(&Story::default())
-}
-
-fn plan_for(story: &Story) -> Vec<u8> {
-    let targets = vec![Planned::Change(Box::new(target()))];
-    let header = PlanHeader {
-        approval: ApprovalPolicy {
-            quorum: 2,
-            roles: story.roles.clone(),
-            valid_for: parse_span("48h").unwrap(),
-            retire_separately: true,
-        },
-        author: Text::lossy(PEOPLE[0].0),
-        created: at("2026-11-23T10:00:00Z"),
-        cost: Cost::default(),
-        counts: Counts { steps: 4, switch: 1, targets: 1, ..Counts::default() },
-        environment: Environment::Production,
-        expires: at("2026-11-25T10:00:00Z"),
-        guardrails: vec![],
-        identity: Identity { client_id: Text::lossy("c"), name: Text::lossy("n"), object: Text::lossy("o") },
-        incident: Incident { id: Text::lossy("INC-1"), title: Text::lossy("t"), exposed_since: None },
-        pause_when_stuck: None,
-        playbook: Digest::of(b"playbook"),
-        root: file::root(&targets).unwrap(),
-        stores: [].into(),
-        tenant: TENANT.parse().unwrap(),
-        cloud: Cloud::Public,
-        version: PLAN_VERSION,
-    };
-    file::write(&Plan { header, targets }).unwrap()
-}
-
-fn facts(story: &Story) -> PlanFacts {
-    let here = Here {
-        environment: Environment::Production,
-        log_origin: Text::lossy(ORIGIN),
-        rosters: Rosters::pinned(roster()),
-        tenant: TENANT.parse().unwrap(),
-    };
-    ReadPlan::new(&plan_for(story), here).unwrap().facts
-}
-
 pub fn run() -> RunId {
     RunId::new(1, [3; 10])
 }
@@ -113,6 +33,10 @@ pub type Approving = (usize, fn(&mut Statement));
 
 /// What the writer does, where it can differ.
 pub struct Story {
+    pub run: RunId,
+    /// Name of the application, and who runs the run.
+    pub about: &'static str,
+    pub operator: &'static str,
     pub approvals: Vec<Approving>,
     /// The seats that the plan asks for.
     pub roles: Seats,
@@ -131,6 +55,9 @@ pub struct Story {
 impl Default for Story {
     fn default() -> Self {
         Self {
+            run: run(),
+            about: "old-importer",
+            operator: "op",
             approvals: vec![(1, |_| ()), (2, |_| ())],
             roles: Seats::default(),
             opens_after: Duration::ZERO,
@@ -199,7 +126,7 @@ impl<D: Disk + Clone + 'static> Log<D> {
     pub async fn write(&self, story: &Story) {
         let journal = Journal::create(self.settings(), &opening(roster().digest())).unwrap();
         journal.objects().put(roster_yaml(&[]).as_bytes()).unwrap();
-        journal.objects().put(&plan_for(story)).unwrap();
+        journal.objects().put(&plan_with(story.about, &story.roles)).unwrap();
         tell(&journal, story).await;
         if story.closes {
             journal.close().await.unwrap();
@@ -261,25 +188,28 @@ impl<D: Disk + Clone + 'static> Log<D> {
     }
 }
 
-async fn add(journal: &Journal, event: impl Into<Event>) -> Arc<Line> {
-    journal.append_one(Entry::of_run(&run(), event)).await.unwrap().line
+async fn add((journal, run): Writer<'_>, event: impl Into<Event>) -> Arc<Line> {
+    journal.append_one(Entry::of_run(run, event)).await.unwrap().line
 }
 
-async fn step(journal: &Journal, event: impl Into<Event>) {
-    journal.append_one(Entry::of_target(&run(), TargetId(1), event)).await.unwrap();
+async fn step((journal, run): Writer<'_>, event: impl Into<Event>) {
+    journal.append_one(Entry::of_target(run, TargetId(1), event)).await.unwrap();
 }
 
-async fn intent(journal: &Journal, step_no: u16) {
-    step(journal, StepIntent { attempt: 1, request: Text::lossy("r"), step: step_no, undo: false }).await;
+/// A journal, and the run that it writes about.
+type Writer<'a> = (&'a Journal, &'a RunId);
+
+async fn intent(to: Writer<'_>, step_no: u16) {
+    step(to, StepIntent { attempt: 1, request: Text::lossy("r"), step: step_no, undo: false }).await;
 }
 
-async fn done(journal: &Journal, step_no: u16, effect: Effect) {
-    step(journal, StepDone { attempt: 1, effect, step: step_no, undo: false }).await;
+async fn done(to: Writer<'_>, step_no: u16, effect: Effect) {
+    step(to, StepDone { attempt: 1, effect, step: step_no, undo: false }).await;
 }
 
 /// The approvals of the story, whose signers see the log as it is now.
 pub fn sign_all(journal: &Journal, story: &Story) -> Vec<SignedApproval> {
-    let (facts, head) = (facts(story), journal.head());
+    let (facts, head) = (facts_of(&plan_with(story.about, &story.roles)), journal.head());
     let one = |(i, (person, change)): (usize, &Approving)| {
         signed(&facts, *person, u8::try_from(i).unwrap(), |s| {
             (s.log_head.size, s.log_head.root) = (head.size, Digest(head.root));
@@ -306,7 +236,7 @@ async fn approve(journal: &Journal, story: &Story) {
             signature,
             statement: digest,
         };
-        add(journal, event).await;
+        add((journal, &story.run), event).await;
         journal.checkpoint_now().await.unwrap();
         approvals.push(digest);
         expires = Some(expires.map_or(statement.expires, |e| e.min(statement.expires)));
@@ -314,7 +244,7 @@ async fn approve(journal: &Journal, story: &Story) {
     tokio::time::sleep(story.opens_after).await;
     if story.opens_phase {
         let expires = expires.unwrap_or_else(|| at("2026-11-24T11:00:00Z"));
-        add(journal, PhaseOpened { approvals, expires, phase: Phase::Start }).await;
+        add((journal, &story.run), PhaseOpened { approvals, expires, phase: Phase::Start }).await;
     }
     tokio::time::sleep(story.works_after).await;
 }
@@ -323,36 +253,37 @@ async fn approve(journal: &Journal, story: &Story) {
 pub async fn tell(journal: &Journal, story: &Story) {
     let started = RunStarted {
         identity: Text::lossy("o"),
-        operator: Text::lossy("op"),
-        plan: Digest::of(&plan_for(story)),
+        operator: Text::lossy(story.operator),
+        plan: Digest::of(&plan_with(story.about, &story.roles)),
         playbook: Digest::of(b"playbook"),
         targets: 1,
     };
-    add(journal, started).await;
-    add(journal, LaneTaken { epoch: 1 }).await;
+    let to = (journal, &story.run);
+    add(to, started).await;
+    add(to, LaneTaken { epoch: 1 }).await;
     if !story.hasty {
         approve(journal, story).await;
     }
-    step(journal, TargetStarted { kind: Text::lossy("app-disable"), name: Text::lossy("n"), steps: 4 }).await;
-    intent(journal, 1).await;
-    done(journal, 1, Effect::Snapshotted { was_enabled: true }).await;
-    intent(journal, 2).await;
+    step(to, TargetStarted { kind: Text::lossy("app-disable"), name: Text::lossy("n"), steps: 4 }).await;
+    intent(to, 1).await;
+    done(to, 1, Effect::Snapshotted { was_enabled: true }).await;
+    intent(to, 2).await;
     if story.dies {
         return;
     }
     if story.hasty {
         approve(journal, story).await;
     }
-    done(journal, 2, Effect::Switched { was_enabled: true }).await;
+    done(to, 2, Effect::Switched { was_enabled: true }).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    intent(journal, 3).await;
-    done(journal, 3, Effect::Watched { times: 3 }).await;
-    intent(journal, 4).await;
+    intent(to, 3).await;
+    done(to, 3, Effect::Watched { times: 3 }).await;
+    intent(to, 4).await;
     let (horizon, proof) = (at("2026-11-23T13:00:00Z"), Proof::SwitchedOff);
-    done(journal, 4, Effect::Proved { credential: None, horizon, proof, times: 3 }).await;
-    step(journal, TargetEnded { ending: Ending::Done }).await;
+    done(to, 4, Effect::Proved { credential: None, horizon, proof, times: 3 }).await;
+    step(to, TargetEnded { ending: Ending::Done }).await;
     if story.finishes {
-        add(journal, finished()).await;
+        add(to, finished()).await;
     }
     journal.checkpoint_now().await.unwrap();
 }

@@ -65,7 +65,7 @@ impl Place {
     }
 
     pub(crate) fn guard(&self, azure: &Azure) -> Guard {
-        Guard { mirror: Some(self.mirror(azure)), lease: true }
+        Guard { mirror: Some(self.mirror(azure)), lease: true, ..Guard::default() }
     }
 }
 

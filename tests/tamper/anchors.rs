@@ -70,6 +70,14 @@ fn stamp(log: &Log, time: &str) {
     put(log, head(log).size, "tsr", &tsa().stamp_at("time", &note, &time));
 }
 
+/// Somebody's signature under the newest checkpoint.
+fn another_line(log: &Log) {
+    let path = log.folder.checkpoints().join(Checkpoint::file_name(head(log).size));
+    let note = log.disk.read(&path, 10_000).unwrap();
+    let line = format!("\u{2014} somebody {}\n", BASE64.encode([7; 68]));
+    log.disk.write_atomic(&path, &[&note[..], line.as_bytes()].concat()).unwrap();
+}
+
 fn record(log: &Log, head: &Checkpoint, commit: &str) {
     let [branch, file] = ["reissue-anchors", "x.checkpoint"].map(Text::lossy);
     let place = Place::Git { branch, commit: Text::lossy(commit), file, pushed_to: None };
@@ -117,6 +125,7 @@ const TABLE: &[Row] = &[
     row("no anchor", |_| (), NotAnchored, ""),
     row("a witness has cosigned", |l| cosign(l, 1, AFTER), Intact, "only by what lies in the log's own folder"),
     ours("an authority has stamped", |l| stamp(l, AFTER), Intact, "only by what lies in the log's own folder"),
+    ours("a checkpoint has got another line since it was stamped", |l| { stamp(l, AFTER); another_line(l) }, Intact, "only by what lies in the log's own folder"),
     row("a witness that nobody knows has cosigned", |l| cosign(l, 9, AFTER), NotAnchored, ""),
     ours("an authority that nobody believes has stamped", |l| { stamp(l, AFTER); other_authority(l) }, NotAnchored, "no authority that was given stands behind"),
 
@@ -185,6 +194,7 @@ fn judge(log: &Log, has_repository: bool) -> Report {
         authorities: Authorities::from_pem(&tsa().read("ca.pem")).unwrap(),
         policy: Policy::any_of(&[witness(1).1]),
         commits: has_repository.then(|| ["c0ffee".to_owned()].into()),
+        countersigners: Vec::new(),
     };
     let disk: Arc<dyn Disk> = Arc::new(log.disk.clone());
     verify(&disk, &log.folder, &Trust { keepers, ..log.trust(vec![]) }).unwrap()

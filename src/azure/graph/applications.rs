@@ -175,6 +175,14 @@ impl Graph {
         self.find(&ask).await
     }
 
+    pub async fn application_state_by_client_id(
+        &self,
+        id: &ClientId,
+    ) -> Result<Option<Application>, GraphError> {
+        let path = format!("/applications(appId='{id}')");
+        self.find(&Ask::get(path, Operation::ReadObject).with("$select", SELECT_STATE)).await
+    }
+
     /// All app registrations, with the dates of their certificates but not their public keys.
     pub fn applications(&self) -> Pages<Application> {
         Pages::new(

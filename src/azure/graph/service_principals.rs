@@ -108,6 +108,20 @@ impl Graph {
         self.find(&Ask::get(path, Operation::ReadObject).with("$select", SELECT_STATE)).await
     }
 
+    pub async fn service_principal_state_by_client_id(
+        &self,
+        id: &ClientId,
+    ) -> Result<Option<ServicePrincipal>, GraphError> {
+        let path = format!("/servicePrincipals(appId='{id}')");
+        self.find(&Ask::get(path, Operation::ReadObject).with("$select", SELECT_STATE)).await
+    }
+
+    /// All service principals, with the dates of their certificates but not their public keys.
+    pub fn service_principals(&self) -> Pages<ServicePrincipal> {
+        let ask = Ask::get("/servicePrincipals", Operation::ReadKeys);
+        Pages::new(self, ask.with("$select", SELECT).with("$top", "999"))
+    }
+
     /// Lets the application sign in to this tenant, or not. Off also ends sessions at resources
     /// with continuous access evaluation, which for applications is Graph alone.
     pub async fn set_service_principal_enabled(

@@ -45,6 +45,11 @@ struct Compared {
 
 pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let case = case(&arguments.log, session).map_err(nothing_compared)?;
+    if case.folder.is_excerpt() {
+        let what = "a bundle of one run does not say what other runs changed: each of their changes would look foreign";
+        let failure = Failure::new(codes::ARGUMENT, what, "use the whole log, or a bundle of it");
+        return Err(nothing_compared(failure.at(case.folder.root())));
+    }
     let wanted = run_id(&arguments.run)?;
     let deeds = report::deeds(&case.disk, &case.folder, &case.trust, wanted.as_ref());
     let unread = |failure: Failure| Failure {

@@ -7,20 +7,30 @@ use crate::cli::error::Failure;
 use crate::cli::report::{failed, run_id};
 use crate::cli::{ExitCode, Session};
 use crate::domain::approval::Roster;
-use crate::report::{self, Judged, Model, csv, html, json};
+use crate::domain::id::{Digest, RunId};
+use crate::domain::text::count;
+use crate::report::{self, Model, csv, html, json};
 use crate::trail::Objects;
-use crate::trail::export::{Bundle, ExportError};
-use std::path::PathBuf;
+use crate::trail::export::{Bundle, Unpacked};
+use crate::trail::verify::{Part, Severity};
+use std::path::{Path, PathBuf};
 
 /// Python 3, its standard library only, short enough to be read before it is trusted.
 const VERIFIER: &str = include_str!("../../../verifier/reissue_verify.py");
 const ROSTER_BYTES_MAX: u64 = 256 << 10;
+
+pub(super) const AFTER_HELP: &str = "With --only, lines of other runs are folded into hashes: the bundle shows that they \
+    exist and how many they are, and nothing of what they say. Both verifiers judge it, and say what it cannot prove. \
+    The same log gives the same bytes.";
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The run that the report in it tells: its id, or `latest`
     #[arg(long, value_name = "RUN", default_value = "latest")]
     run: String,
+    /// Only this run: other runs stay private, with a proof that no line of this one is missing
+    #[arg(long)]
+    only: bool,
     /// The bundle: a new .tar file
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -28,15 +38,31 @@ pub(super) struct Arguments {
     log: LogArguments,
 }
 
+/// A log that was judged, or one run of it, and what is made of it.
+struct Told {
+    bundle: Bundle,
+    from: Unpacked,
+    model: Model,
+    siem: String,
+}
+
 pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let case = case(&arguments.log, session)?;
     let run = run_id(&arguments.run)?;
-    let judged = report::read(&case.disk, &case.folder, &case.trust, run.as_ref());
-    let model = match judged.map_err(|e| failed(&case, &e))? {
-        Judged::Sound(model) => model,
-        Judged::Tampered(_) => return Err(tampered(&case)),
+    let from = Unpacked { disk: case.disk.clone(), folder: case.folder.clone() };
+    if case.folder.is_excerpt() {
+        let what = "this is a bundle of one run already";
+        return Err(Failure::new(codes::ARGUMENT, what, "hand it on as it is").at(case.folder.root()));
+    }
+    let (model, siem) = judged(&case, &from, run.as_ref())?;
+    let told = match arguments.only {
+        true => only(&case, &model.head.run)?,
+        false => {
+            let gathered = Bundle::gather(&case.disk, &case.folder);
+            Told { bundle: gathered.map_err(|e| incomplete(&case, e.to_string()))?, from, model, siem }
+        }
     };
-    let bytes = bundle(&case, &model)?;
+    let (bytes, model) = bundle(&case, told)?;
     session.env.disk.write_new(&arguments.out, &bytes).map_err(|e| {
         if e.kind == std::io::ErrorKind::AlreadyExists {
             let what = "there is something at this place already";
@@ -46,53 +72,86 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
         let next = "check that the folder exists and may be written";
         Failure::new(codes::MACHINE, e.to_string(), next).at(&arguments.out)
     })?;
+    show(&model, &case, &arguments.out, &bytes, session);
+    Ok(ExitCode::Done)
+}
+
+/// One run of the log. What is rendered is made from the excerpt, after it was judged: nothing that is
+/// not in it can be shown.
+fn only(case: &Case, run: &RunId) -> Result<Told, Failure> {
+    let wrong = |e: String| incomplete(case, e);
+    let bundle = Bundle::gather_only(&case.disk, &case.folder, run).map_err(|e| wrong(e.to_string()))?;
+    let from = bundle.unpacked().map_err(|e| wrong(e.to_string()))?;
+    let (model, siem) = judged(case, &from, Some(run))?;
+    Ok(Told { bundle, from, model, siem })
+}
+
+fn judged(case: &Case, from: &Unpacked, run: Option<&RunId>) -> Result<(Model, String), Failure> {
+    let judged = report::for_bundle(&from.disk, &from.folder, &case.trust, run);
+    judged.map_err(|e| failed(case, &e))?.map_err(|refusal| {
+        let next = "keep the folder as it is; `reissue audit verify` says what is wrong, `reissue report` makes a page of it";
+        let mut what = "the log is not the one that was written: it is not handed on as a bundle".to_owned();
+        if let Some(worst) = refusal.report.findings.iter().find(|f| f.severity == Severity::Tampered) {
+            what = format!("{what} ({})", worst.what);
+        }
+        Failure::new(codes::LOG, what, next).at(case.folder.root())
+    })
+}
+
+fn incomplete(case: &Case, what: String) -> Failure {
+    let next = "run `reissue audit verify`: it says which file of the log is missing";
+    Failure::new(codes::LOG, what, next).at(case.folder.root())
+}
+
+fn show(model: &Model, case: &Case, path: &Path, bytes: &[u8], session: &mut Session) {
+    let sha256 = Digest::of(bytes).hex();
+    let part = model.integrity.excerpt.as_ref();
     let object = serde_json::json!({
-        "path": arguments.out.to_string_lossy(), "bytes": bytes.len(), "run": model.head.run,
-        "sha256": crate::domain::id::Digest::of(&bytes).hex(),
+        "path": path.to_string_lossy(), "bytes": bytes.len(), "run": model.head.run,
+        "sha256": sha256, "excerpt": part,
     });
     session.out.object("bundle", &object);
-    session.out.line(&format!("Wrote {} ({} bytes).", arguments.out.display(), bytes.len()));
-    session.out.line(&format!("  sha256  {}", crate::domain::id::Digest::of(&bytes).hex()));
+    session.out.line(&format!("Wrote {} ({} bytes).", path.display(), bytes.len()));
+    session.out.line(&format!("  sha256  {sha256}"));
     session.out.line(&format!("  key     {}", case.trust.key));
+    if let Some(Part { run, shown, hidden }) = part {
+        session.out.line(&format!(
+            "It shows {} of the run {run} and of the log itself; {} as hashes only. The roster is in it whole, and so \
+             are handovers of the log's key.",
+            count(*shown, "line", "lines"),
+            count(*hidden, "other line is in it", "other lines are in it")
+        ));
+    }
     session.out.line(
         "Hand over file and key by different ways. The receiver runs `reissue audit verify --bundle FILE --key KEY`, \
          or `python3 reissue_verify.py FILE KEY`, and keeps `checkpoints/checkpoint` as an anchor.",
     );
-    Ok(ExitCode::Done)
-}
-
-fn tampered(case: &Case) -> Failure {
-    let next = "keep the folder as it is; `reissue audit verify` says what is wrong, `reissue report` makes a page of it";
-    let what = "the log is not the one that was written: it is not handed on as a bundle";
-    Failure::new(codes::LOG, what, next).at(case.folder.root())
 }
 
 /// The log, the report, and what checks both.
-fn bundle(case: &Case, model: &Model) -> Result<Vec<u8>, Failure> {
-    let next = "run `reissue audit verify`: it says which file of the log is missing";
-    let wrong = |e: ExportError| Failure::new(codes::LOG, e.to_string(), next).at(case.folder.root());
-    let mut bundle = Bundle::gather(&case.disk, &case.folder).map_err(wrong)?;
-    let text = json::document(model).map_err(|e| {
+fn bundle(case: &Case, told: Told) -> Result<(Vec<u8>, Model), Failure> {
+    let Told { mut bundle, from, model, siem } = told;
+    let text = json::document(&model).map_err(|e| {
         Failure::new(codes::MACHINE, e.to_string(), "report this: a model could not be written as JSON")
     })?;
-    bundle.add("report.html", html::page(model).into_bytes());
+    bundle.add("report.html", html::page(&model).into_bytes());
     bundle.add("report.json", text.into_bytes());
+    bundle.add("events.ocsf.jsonl", siem.into_bytes());
     for name in csv::TABLES {
-        bundle.add(name, csv::table(model, name).unwrap_or_default().into_bytes());
+        bundle.add(name, csv::table(&model, name).unwrap_or_default().into_bytes());
     }
-    bundle.add("allowed_signers", signers(case, model)?.into_bytes());
+    bundle.add("allowed_signers", signers(case, &from, &model)?.into_bytes());
     bundle.add("reissue_verify.py", VERIFIER.as_bytes().to_vec());
     let sums = bundle.sums();
     bundle.add("SHA256SUMS", sums.into_bytes());
-    bundle.to_tar().map_err(wrong)
+    Ok((bundle.to_tar().map_err(|e| incomplete(case, e.to_string()))?, model))
 }
 
 /// Everybody who could sign until the run ended, as `ssh-keygen -Y verify` reads it: each statement names
 /// the roster that it counts under.
-fn signers(case: &Case, model: &Model) -> Result<String, Failure> {
-    let next = "run `reissue audit verify`: it says which file of the log is missing";
-    let wrong = |e: String| Failure::new(codes::LOG, e, next).at(case.folder.root());
-    let objects = Objects::new(case.disk.clone(), &case.folder);
+fn signers(case: &Case, from: &Unpacked, model: &Model) -> Result<String, Failure> {
+    let wrong = |e: String| incomplete(case, e);
+    let objects = Objects::new(from.disk.clone(), &from.folder);
     let rosters = [model.head.roster].into_iter().chain(model.approvals.rosters.iter().map(|r| r.roster));
     let mut lines: Vec<String> = Vec::new();
     for digest in rosters {

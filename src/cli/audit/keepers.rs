@@ -8,6 +8,7 @@ use crate::cli::error::Failure;
 use crate::trail::VerifierKey;
 use crate::trail::anchors::policy::POLICY_BYTES_MAX;
 use crate::trail::anchors::{Authorities, CosignerKey, Policy};
+use crate::trail::countersign::CounterKey;
 use crate::trail::verify::{Anchor, Keepers};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,10 @@ pub(in crate::cli) struct KeeperArguments {
     /// Which witnesses count, and how many of them are enough: a C2SP tlog-policy file
     #[arg(long, value_name = "FILE", conflicts_with = "witnesses")]
     policy: Option<PathBuf>,
+    /// The key in a vault that countersigns checkpoints, as `reissue apply --countersign` printed it; may be given
+    /// several times
+    #[arg(long = "countersign-key", value_name = "VKEY")]
+    countersigners: Vec<String>,
     /// Certificates (PEM) of the time stamping authorities that count; may be given several times
     #[arg(long = "tsa-ca", value_name = "FILE")]
     authorities: Vec<PathBuf>,
@@ -52,7 +57,9 @@ impl KeeperArguments {
                 Policy::any_of(&keys.collect::<Result<Vec<_>, _>>()?)
             }
         };
-        let mut keepers = Keepers { policy, ..Keepers::default() };
+        let countersigners =
+            self.countersigners.iter().map(|text| counter_key(text)).collect::<Result<_, _>>()?;
+        let mut keepers = Keepers { policy, countersigners, ..Keepers::default() };
         for file in &self.authorities {
             keepers.authorities = keepers.authorities.and(authorities(session, file)?);
         }
@@ -75,6 +82,12 @@ impl KeeperArguments {
         }
         Ok((keepers, anchors))
     }
+}
+
+fn counter_key(text: &str) -> Result<CounterKey, Failure> {
+    let next =
+        "copy the line that `reissue apply --countersign` printed: HOST/keys/NAME/VERSION+8 digits+base64";
+    text.trim().parse().map_err(|e| Failure::new(codes::NO_VERDICT, format!("--countersign-key: {e}"), next))
 }
 
 pub(super) fn cosigner(text: &str) -> Result<CosignerKey, Failure> {

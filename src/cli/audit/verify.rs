@@ -1,22 +1,17 @@
 //! `reissue audit verify`: one judgement, with exit codes of its own.
 
+mod view;
+
 use super::keepers::KeeperArguments;
 use crate::cli::codes;
 use crate::cli::error::Failure;
 use crate::cli::exit::AuditCode;
-use crate::cli::human::Output;
 use crate::cli::{ExitCode, Session};
 use crate::domain::id::Digest;
-use crate::domain::text::{Text, count};
 use crate::env::Disk;
-use crate::trail::anchors::Kind;
 use crate::trail::export::{BUNDLE_BYTES_MAX, Unpacked, unpack};
-use crate::trail::verify::{
-    Anchor, AnchorRow, AnchorState, Check, CheckResult, Finding, Outcome, Report, Trust, Verdict, keys_of,
-    verify,
-};
+use crate::trail::verify::{Anchor, Trust, Verdict, keys_of, verify};
 use crate::trail::{Folder, Home, LogKey, VerifierKey};
-use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,8 +72,8 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
         unjudged(Failure::new(codes::NO_VERDICT, e.to_string(), next).at(case.folder.root()))
     })?;
     match session.out.is_json() {
-        true => objects(&report, &mut session.out),
-        false => show(&case, &report, &mut session.out),
+        true => view::objects(&report, &mut session.out),
+        false => view::show(&case, &report, &mut session.out),
     }
     if arguments.log.bundle.is_some() {
         session.out.line(RENDERINGS);
@@ -111,7 +106,7 @@ pub(in crate::cli) fn case(arguments: &LogArguments, session: &mut Session) -> R
         return Ok(Case { disk, folder, trust, key_from: "given" });
     }
     let (folder, key, key_from, roster) = match (&arguments.folder, given) {
-        (Some(folder), Some(key)) => (Folder::new(folder), key, "given", roster),
+        (Some(folder), Some(key)) => (Folder::found(session.env.disk.as_ref(), folder), key, "given", roster),
         (Some(_), None) => {
             let next = "add `--key` with the line that `reissue init` printed";
             return Err(Failure::new(codes::NO_VERDICT, "there is no key to judge with", next));
@@ -202,132 +197,4 @@ fn read_anchor(session: &Session, path: &Path, keys: &[VerifierKey]) -> Result<A
         let next = "give a file that was copied from the log's folder `checkpoints`, unchanged";
         wrong(format!("this is no checkpoint of this log: {e}"), next)
     })
-}
-
-#[derive(Serialize)]
-struct VerdictObject<'a> {
-    verdict: Verdict,
-    exit: u8,
-    sentence: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    anchored: Option<u64>,
-    root: &'a str,
-    runs: u64,
-    signed: u64,
-    size: u64,
-}
-
-fn objects(report: &Report, out: &mut Output) {
-    let Report { anchored, anchors, checks, findings, root, runs, signed, size, verdict } = report;
-    anchors.iter().for_each(|anchor| out.object("audit_anchor", anchor));
-    checks.iter().for_each(|check| out.object("audit_check", check));
-    findings.iter().for_each(|finding| out.object("audit_finding", finding));
-    let object = VerdictObject {
-        verdict: *verdict,
-        exit: code(*verdict) as u8,
-        sentence: verdict.sentence(),
-        anchored: *anchored,
-        root,
-        runs: *runs,
-        signed: *signed,
-        size: *size,
-    };
-    out.object("audit_verdict", &object);
-}
-
-fn show(case: &Case, report: &Report, out: &mut Output) {
-    let Report { anchored, anchors, checks, findings, root, runs, signed, size, verdict } = report;
-    let folder = Text::<300>::lossy(&case.folder.root().to_string_lossy());
-    out.line(&format!(
-        "The log in {folder}: {}, {}, {} signed.",
-        count(*size, "line", "lines"),
-        count(*runs, "run", "runs"),
-        count(*signed, "line", "lines")
-    ));
-    out.line(&format!("  key   {}", case.trust.key));
-    out.line(&format!("        ({})", case.key_from));
-    out.line(&format!("  root  {root}\n"));
-    for CheckResult { check, findings, outcome } in checks {
-        let (name, about) = about(*check);
-        let result = match (outcome, findings) {
-            (Outcome::Passed, 0) => "passed".to_owned(),
-            (Outcome::Passed, n) => format!("passed, {}", count(*n, "note", "notes")),
-            (Outcome::Incomplete, n) => format!("INCOMPLETE ({n})"),
-            (Outcome::Tampered, n) => format!("TAMPERED ({n})"),
-            (Outcome::NotDone, _) => "NOT DONE: nothing that is kept elsewhere was given".to_owned(),
-        };
-        out.line(&format!(
-            "  {name:<13}{result:<17}{}",
-            if *outcome == Outcome::NotDone { "" } else { about }
-        ));
-    }
-    show_anchors(anchors, out);
-    let mut advice = "";
-    for Finding { check, severity, line, byte, what, why, act } in findings {
-        if advice != *why {
-            out.line(&format!("\n{why} {act}"));
-            advice = why;
-        }
-        let place = line.zip(*byte).map(|(l, b)| format!("line {l} (byte {b}): ")).unwrap_or_default();
-        let severity = format!("{severity:?}").to_lowercase();
-        out.line(&format!("  {severity}, {}: {place}{what}", about(*check).0));
-    }
-    out.line(&format!("\nVerdict: {}.", verdict.sentence()));
-    if let Some(covered) = anchored.filter(|covered| covered < size) {
-        out.line(&format!("Lines up to {covered} are anchored; the {} after them are not.", size - covered));
-    }
-    out.line(&format!("Next: {}.", next(*verdict)));
-}
-
-/// Each kind of anchor, the missing ones too.
-fn show_anchors(rows: &[AnchorRow], out: &mut Output) {
-    out.line("\nAnchors, by who remembers the log:");
-    for AnchorRow { kind, state, size, time, why } in rows {
-        let name = match kind {
-            Kind::Approvals => "approvers",
-            Kind::Kept => "copy kept",
-            Kind::Git => "git",
-            Kind::Stamp => "time stamp",
-            Kind::Witness => "witness",
-            Kind::Blob => "blob",
-        };
-        let covers = size.map(|n| count(n, "line", "lines")).unwrap_or_default();
-        let at = time.map(|t| format!(", at {}", t.short())).unwrap_or_default();
-        out.line(&match state {
-            AnchorState::Holds => format!("  {name:<13}holds for {covers}: {why}{at}"),
-            AnchorState::Recorded => format!("  {name:<13}recorded for {covers}, NOT CHECKED: {why}"),
-            AnchorState::Missing => format!("  {name:<13}none"),
-        });
-    }
-}
-
-fn next(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Intact => "nothing; keep this checkpoint where the log is not",
-        Verdict::NotAnchored => {
-            "verify with what others have: `--anchor FILE`, `--anchor-git DIR`, `--witness-vkey VKEY` or `--tsa-ca FILE`; \
-             if nobody has anything, have it anchored now with `reissue audit anchor`"
-        }
-        Verdict::Incomplete => "see `reissue status`; `reissue apply --resume` goes on; then verify again",
-        Verdict::Tampered => {
-            "stop runs on this log; keep this folder as it is and every copy of it as evidence; compare with Entra's \
-             own audit log"
-        }
-    }
-}
-
-/// A check's name, and what passing it means.
-fn about(check: Check) -> (&'static str, &'static str) {
-    match check {
-        Check::Files => ("files", "nothing but regular files that belong here"),
-        Check::Identity => ("identity", "the log's key and names are the trusted ones"),
-        Check::Lines => ("lines", "each is a canonical event"),
-        Check::Chain => ("chain", "each follows the one before"),
-        Check::Time => ("time", "never goes backwards"),
-        Check::Checkpoints => ("checkpoints", "signed heads fit the lines, none is missing"),
-        Check::Objects => ("objects", "whatever lines refer to is there, unchanged"),
-        Check::Approvals => ("approvals", "genuine, enough, and before what they release"),
-        Check::Runs => ("runs", "went by the approved plan, effect by effect"),
-        Check::Anchors => ("anchors", "heads that others keep are heads of this log"),
-    }
 }

@@ -19,7 +19,7 @@ findings! {
          spreadsheet or a file saved as UTF-16 ends here; save it as UTF-8, or pick the right \
          file."
     TooLarge "PB002" "The file is too large"
-        "A playbook has at most 1 MiB: some thousand targets. Split it; several playbooks can \
+        "A playbook has at most 32 MiB: a hundred thousand targets. Split it; several playbooks can \
          share one incident id."
     Syntax "PB003" "The file is not YAML"
         "The place shown is where reading stopped; the mistake may be on the line above. \

@@ -6,6 +6,7 @@ use super::vault::{Made, Own, in_doubt, is_exportable, new_credential};
 use crate::azure::Azure;
 use crate::azure::assertion::CertificateKey;
 use crate::azure::quota::Operation;
+use crate::connector::app_reads::AppReads;
 use crate::connector::app_rules::CERTIFICATE_RESTRICTIONS;
 use crate::connector::entra::{Wish, fault, observe_app};
 use crate::connector::parts::{
@@ -17,9 +18,8 @@ use crate::connector::registry::World;
 use crate::connector::sign_in::Presented;
 use crate::connector::store::{Label, VaultStores};
 use crate::connector::{Call, Effects, Errand, Hand, Sight, Trouble, Warrant, sign_in, switch};
-use crate::domain::credential::{CredentialRef, Form, Place};
+use crate::domain::credential::{CredentialRef, Place};
 use crate::domain::event::{Drift, Fault, FaultClass, Sighting};
-use crate::domain::id::RunId;
 use crate::domain::observation::Observation;
 use crate::domain::plan::PlannedTarget;
 use crate::domain::secret::Secret;
@@ -31,17 +31,18 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
 
-const WISH: Wish = Wish { restrictions: &CERTIFICATE_RESTRICTIONS, public_keys: true };
+const WISH: Wish = Wish { restrictions: &CERTIFICATE_RESTRICTIONS, certificates: true };
 
 /// Meets Entra and Key Vault.
 pub struct AppCertificateEffects {
+    apps: Arc<AppReads>,
     pub(super) azure: Azure,
     pub(super) stores: Arc<VaultStores>,
 }
 
 impl AppCertificateEffects {
     pub(in crate::connector) fn new(world: &World) -> Self {
-        Self { azure: world.azure.clone(), stores: Arc::clone(&world.stores) }
+        Self { apps: Arc::clone(&world.apps), azure: world.azure.clone(), stores: Arc::clone(&world.stores) }
     }
 
     pub(super) fn own(&self, call: &Call<'_>) -> Result<Own, Fault> {
@@ -254,8 +255,12 @@ fn minted_effect(call: &Call<'_>, made: &Made) -> Effect {
 
 #[async_trait]
 impl Effects for AppCertificateEffects {
+    async fn prepare(&self, subjects: &[&str]) {
+        self.apps.prepare(subjects).await;
+    }
+
     async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault> {
-        let mut seen = observe_app(&self.azure, sight, WISH).await?;
+        let mut seen = observe_app(&self.apps, sight, WISH).await?;
         if let Some(place) = sight.place {
             seen.store = Some(self.stores.seen(place).await?);
         }
@@ -309,13 +314,6 @@ impl Effects for AppCertificateEffects {
             Verb::Block | Verb::Unblock => switch::look(&self.azure, call, undo).await,
             _ => Ok(Sighting::Absent),
         }
-    }
-
-    async fn marked(&self, run: &RunId, sight: Sight<'_>) -> Result<Vec<CredentialRef>, Fault> {
-        let mark = run.mark();
-        let seen = observe_app(&self.azure, sight, WISH).await?;
-        let ours = seen.credentials.into_iter().filter(|c| c.name.as_deref() == Some(mark.as_str()));
-        Ok(ours.map(|c| c.credential).filter(|c| c.form == Form::Certificate).collect())
     }
 
     async fn reserve(&self, plan: &PlannedTarget, step: &Step, errand: Errand) -> Permit {

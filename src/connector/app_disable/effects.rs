@@ -1,6 +1,7 @@
 //! Switching an application off: recorded first, then each object in one write, then watched.
 
 use crate::azure::Azure;
+use crate::connector::app_reads::AppReads;
 use crate::connector::entra::{Wish, fault, observe_app};
 use crate::connector::parts::APP_TOKEN_LIFE;
 use crate::connector::reads::{AS_PROOF, Agreement, agree};
@@ -9,12 +10,12 @@ use crate::connector::switch::{self, Switchable, switchable, switchable_of};
 use crate::connector::{Call, Effects, Errand, Hand, Sight, Trouble, Warrant};
 use crate::domain::credential::CredentialRef;
 use crate::domain::event::{Drift, Fault, FaultClass, Happened, Sighting};
-use crate::domain::id::RunId;
 use crate::domain::observation::{ObjectRole, Observation};
 use crate::domain::plan::PlannedTarget;
 use crate::domain::step::{Effect, Proof, Step, Verb};
 use crate::wire::budget::Permit;
 use async_trait::async_trait;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An owner, or whoever runs the application, may switch it on again as soon as it is missed: it
@@ -23,12 +24,13 @@ const WATCH: Agreement = Agreement { times: 11, apart: Duration::from_secs(60) }
 
 /// Meets Entra.
 pub struct AppDisableEffects {
+    apps: Arc<AppReads>,
     azure: Azure,
 }
 
 impl AppDisableEffects {
     pub(in crate::connector) fn new(world: &World) -> Self {
-        Self { azure: world.azure.clone() }
+        Self { apps: Arc::clone(&world.apps), azure: world.azure.clone() }
     }
 
     async fn snapshot(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
@@ -91,8 +93,12 @@ fn is_refused(fault: &Fault) -> bool {
 
 #[async_trait]
 impl Effects for AppDisableEffects {
+    async fn prepare(&self, subjects: &[&str]) {
+        self.apps.prepare(subjects).await;
+    }
+
     async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault> {
-        observe_app(&self.azure, sight, Wish::default()).await
+        observe_app(&self.apps, sight, Wish::default()).await
     }
 
     async fn perform(&self, call: &Call<'_>, _: &mut Hand, warrant: Warrant) -> Result<Effect, Trouble> {
@@ -119,10 +125,6 @@ impl Effects for AppDisableEffects {
 
     async fn look(&self, call: &Call<'_>, _: &mut Hand, undo: bool) -> Result<Sighting, Trouble> {
         switch::look(&self.azure, call, undo).await
-    }
-
-    async fn marked(&self, _: &RunId, _: Sight<'_>) -> Result<Vec<CredentialRef>, Fault> {
-        Ok(Vec::new())
     }
 
     async fn reserve(&self, plan: &PlannedTarget, _: &Step, _: Errand) -> Permit {

@@ -4,7 +4,7 @@ use crate::azure::Azure;
 use crate::azure::fault::MessageClass;
 use crate::azure::graph::credentials::{Holder, NewPassword};
 use crate::azure::quota::Operation;
-use crate::bent::{self, Bend};
+use crate::connector::app_reads::AppReads;
 use crate::connector::app_rules::SECRET_RESTRICTIONS;
 use crate::connector::entra::{Wish, fault, observe_app, reference};
 use crate::connector::parts::{
@@ -18,7 +18,7 @@ use crate::connector::store::{Label, VaultStores};
 use crate::connector::{Call, Effects, Errand, Hand, Sight, Trouble, Warrant, sign_in, switch};
 use crate::domain::credential::{CredentialRef, Form, Place};
 use crate::domain::event::{Drift, Fault, FaultClass, Sighting};
-use crate::domain::id::{KeyId, RunId};
+use crate::domain::id::KeyId;
 use crate::domain::observation::Observation;
 use crate::domain::plan::PlannedTarget;
 use crate::domain::secret::Secret;
@@ -29,17 +29,18 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 
-const WISH: Wish = Wish { restrictions: &SECRET_RESTRICTIONS, public_keys: false };
+const WISH: Wish = Wish { restrictions: &SECRET_RESTRICTIONS, certificates: false };
 
 /// Meets Entra and Key Vault.
 pub struct AppSecretEffects {
+    apps: Arc<AppReads>,
     azure: Azure,
     stores: Arc<VaultStores>,
 }
 
 impl AppSecretEffects {
     pub(in crate::connector) fn new(world: &World) -> Self {
-        Self { azure: world.azure.clone(), stores: Arc::clone(&world.stores) }
+        Self { apps: Arc::clone(&world.apps), azure: world.azure.clone(), stores: Arc::clone(&world.stores) }
     }
 
     async fn secrets(&self, holder: &Holder) -> Result<Vec<CredentialRef>, Fault> {
@@ -266,8 +267,12 @@ fn speaks_for(plan: &PlannedTarget, old: &Secret, credential: &CredentialRef) ->
 
 #[async_trait]
 impl Effects for AppSecretEffects {
+    async fn prepare(&self, subjects: &[&str]) {
+        self.apps.prepare(subjects).await;
+    }
+
     async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault> {
-        let mut seen = observe_app(&self.azure, sight, WISH).await?;
+        let mut seen = observe_app(&self.apps, sight, WISH).await?;
         if let Some(place) = sight.place {
             seen.store = Some(self.stores.seen(place).await?);
         }
@@ -323,13 +328,6 @@ impl Effects for AppSecretEffects {
             (Verb::Block | Verb::Unblock, _) => switch::look(&self.azure, call, undo).await,
             _ => Ok(Sighting::Absent),
         }
-    }
-
-    async fn marked(&self, run: &RunId, sight: Sight<'_>) -> Result<Vec<CredentialRef>, Fault> {
-        let mark = if bent::is(Bend::SweepWrongName) { "nobody".into() } else { run.mark() };
-        let seen = observe_app(&self.azure, sight, WISH).await?;
-        let ours = seen.credentials.into_iter().filter(|c| c.name.as_deref() == Some(mark.as_str()));
-        Ok(ours.map(|c| c.credential).filter(|c| c.form == Form::Secret).collect())
     }
 
     async fn reserve(&self, plan: &PlannedTarget, step: &Step, _: Errand) -> Permit {

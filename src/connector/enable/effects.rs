@@ -1,6 +1,7 @@
 //! One write for each object; then it is seen to stay on.
 
 use crate::azure::Azure;
+use crate::connector::app_reads::AppReads;
 use crate::connector::entra::{Wish, fault, observe_app};
 use crate::connector::reads::{AS_PROOF, agree};
 use crate::connector::registry::World;
@@ -9,25 +10,26 @@ use crate::connector::user_password::seen_of;
 use crate::connector::{Call, Effects, Errand, Hand, Sight, Trouble, Warrant};
 use crate::domain::credential::CredentialRef;
 use crate::domain::event::{Fault, FaultClass, Sighting};
-use crate::domain::id::RunId;
 use crate::domain::observation::Observation;
 use crate::domain::plan::PlannedTarget;
 use crate::domain::step::{Effect, Step, Verb};
 use crate::wire::budget::Permit;
 use async_trait::async_trait;
+use std::sync::Arc;
 
 /// Meets Entra.
 pub struct EnableEffects {
+    apps: Arc<AppReads>,
     azure: Azure,
     users: bool,
 }
 
 impl EnableEffects {
     pub(in crate::connector) fn of_apps(world: &World) -> Self {
-        Self { azure: world.azure.clone(), users: false }
+        Self { apps: Arc::clone(&world.apps), azure: world.azure.clone(), users: false }
     }
     pub(in crate::connector) fn of_users(world: &World) -> Self {
-        Self { azure: world.azure.clone(), users: true }
+        Self { apps: Arc::clone(&world.apps), azure: world.azure.clone(), users: true }
     }
 
     async fn snapshot(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
@@ -55,13 +57,17 @@ impl EnableEffects {
 
 #[async_trait]
 impl Effects for EnableEffects {
+    async fn prepare(&self, subjects: &[&str]) {
+        self.apps.prepare(subjects).await;
+    }
+
     async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault> {
         if self.users {
             let user = self.azure.graph().user_by_name(sight.subject).await?;
             let user = user.ok_or_else(|| fault(FaultClass::Refused, "Request_ResourceNotFound"))?;
             return Ok(seen_of(&user));
         }
-        let mut seen = observe_app(&self.azure, sight, Wish::default()).await?;
+        let mut seen = observe_app(&self.apps, sight, Wish::default()).await?;
         // Whoever could use it before can again: that is what enabling means, and the plan says so.
         seen.ways_in.clear();
         Ok(seen)
@@ -89,10 +95,6 @@ impl Effects for EnableEffects {
 
     async fn look(&self, call: &Call<'_>, _: &mut Hand, undo: bool) -> Result<Sighting, Trouble> {
         switch::look(&self.azure, call, undo).await
-    }
-
-    async fn marked(&self, _: &RunId, _: Sight<'_>) -> Result<Vec<CredentialRef>, Fault> {
-        Ok(Vec::new())
     }
 
     async fn reserve(&self, plan: &PlannedTarget, _: &Step, _: Errand) -> Permit {

@@ -14,7 +14,7 @@ use crate::connector::store::{Label, VaultStores};
 use crate::connector::{Call, Depth, Effects, Errand, Hand, Sight, Trouble, Warrant, switch};
 use crate::domain::credential::CredentialRef;
 use crate::domain::event::{Fault, FaultClass, Sighting};
-use crate::domain::id::{ObjectId, RunId};
+use crate::domain::id::ObjectId;
 use crate::domain::observation::{Fact, ObjectRole, ObjectSeen, Observation};
 use crate::domain::plan::PlannedTarget;
 use crate::domain::secret::Secret;
@@ -289,10 +289,6 @@ impl Effects for UserPasswordEffects {
             Verb::Reset | Verb::Revoke => self.look_for_stamp(call).await,
             _ => Ok(Sighting::Absent),
         }
-    }
-
-    async fn marked(&self, _: &RunId, _: Sight<'_>) -> Result<Vec<CredentialRef>, Fault> {
-        Ok(Vec::new())
     }
 
     async fn reserve(&self, _: &PlannedTarget, step: &Step, _: Errand) -> Permit {

@@ -10,9 +10,9 @@ use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, St
 use std::collections::BTreeMap;
 
 /// A playbook has at most this many bytes.
-pub const SIZE_MAX: usize = 1 << 20;
+pub const SIZE_MAX: usize = 32 << 20;
 /// Values, counted one by one; the size limit allows a few per line.
-const NODES_MAX: usize = 200_000;
+const NODES_MAX: usize = 4_000_000;
 const DEPTH_MAX: usize = 32;
 
 /// Reads one document. `None` if there is none; what is wrong goes to `report`.

@@ -4,6 +4,7 @@ use super::{Owner, impossible, owner_object};
 use crate::domain::id::ClientId;
 use crate::lab::Lab;
 use crate::lab::people::vault_name;
+use crate::lab::vault::ec;
 use crate::lab::vault::model::{Attributes, Bin, Named, SecretVersion, Vault, VaultRole};
 use serde_json::Map;
 
@@ -25,6 +26,18 @@ impl Lab {
                 impossible(&format!("no vault {vault}"))
             };
             found.roles.entry(principal).or_default().insert(role);
+        });
+    }
+
+    /// Makes a key in a vault, or a new version of it: EC on P-256.
+    pub fn create_vault_key(&self, vault: &str, name: &str) {
+        self.with(|state| {
+            let made = ec::draw(state);
+            let Some(found) = state.vaults.get_mut(vault_name(vault)) else {
+                impossible(&format!("no vault {vault}"))
+            };
+            let key = found.keys.entry(name.to_ascii_lowercase()).or_insert_with(|| Named::new(name));
+            key.versions.push(made);
         });
     }
 

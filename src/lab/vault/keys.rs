@@ -1,4 +1,4 @@
-//! Keys of a vault's certificates: the public half, and signing with the private one (RS256,
+//! Keys of a vault's certificates (those of their own are in [`super::ec`]): the public half, and signing with the private one (RS256,
 //! PS256 over a SHA-256 digest).
 
 use super::model::CertificateVersion;

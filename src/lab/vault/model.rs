@@ -103,6 +103,14 @@ pub(in crate::lab) struct CertificateVersion {
     pub(in crate::lab) tags: Map<String, Value>,
 }
 
+/// A key that is no certificate's: EC P-256.
+#[derive(Clone)]
+pub(in crate::lab) struct KeyVersion {
+    pub(in crate::lab) id: String,
+    pub(in crate::lab) key: p256::ecdsa::SigningKey,
+    pub(in crate::lab) attributes: Attributes,
+}
+
 /// A certificate that is being made.
 #[derive(Clone)]
 pub(in crate::lab) struct Pending {
@@ -151,6 +159,7 @@ pub(in crate::lab) struct Vault {
     pub(in crate::lab) resource_id: String,
     pub(in crate::lab) secrets: BTreeMap<String, Named<SecretVersion>>,
     pub(in crate::lab) certificates: BTreeMap<String, Named<CertificateVersion>>,
+    pub(in crate::lab) keys: BTreeMap<String, Named<KeyVersion>>,
     /// Policies by certificate name.
     pub(in crate::lab) policies: BTreeMap<String, Value>,
     pub(in crate::lab) pending: BTreeMap<String, Pending>,
@@ -167,6 +176,7 @@ impl Vault {
             resource_id: format!("{group}/providers/microsoft.keyvault/vaults/{name}"),
             secrets: BTreeMap::new(),
             certificates: BTreeMap::new(),
+            keys: BTreeMap::new(),
             policies: BTreeMap::new(),
             pending: BTreeMap::new(),
             roles: BTreeMap::new(),

@@ -15,7 +15,16 @@ pub(super) fn section(model: &Model) -> Markup {
             dl class="facts" {
                 (fact("Log", &html! { span class="mono" { (i.origin) } }))
                 (fact("Lines, and how many a checkpoint signs", &html! { (i.size) ", " (i.signed) }))
+                @if let Some(part) = &i.excerpt {
+                    (fact("Lines that are not shown: of other runs, as hashes only", &html! { (part.hidden) }))
+                }
                 (fact("Checkpoints", &html! { (i.checkpoints) }))
+                @if let Some(c) = &i.countersigned {
+                    (fact("Countersigned by a key in a vault", &html! {
+                        (c.expected - c.lacking) " of " (c.expected) " checkpoints; the newest covers " (c.covers) " lines. Key: " span class="mono" { (c.key) }
+                        @if !c.given { span class="caution" { " (only the log itself names it)" } }
+                    }))
+                }
                 (fact("Merkle root over all lines (RFC 6962, SHA-256)", &html! { span class="mono" { (i.root) } }))
                 (fact("Public key of the log", &html! { span class="mono" { (i.vkey) } }))
                 (fact("Heads kept elsewhere", &html! {

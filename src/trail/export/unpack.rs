@@ -4,14 +4,16 @@
 use super::super::Folder;
 use super::super::anchors::Kind;
 use super::super::objects::OBJECT_BYTES_MAX;
-use super::BUNDLE_BYTES_MAX;
+use super::{BUNDLE_BYTES_MAX, FOLDER};
 use crate::env::{Disk, DiskError, MemoryDisk};
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A log of a hundred thousand targets has some hundred thousand objects at most.
 const ENTRIES_MAX: usize = 400_000;
+const LOG: &str = "events.jsonl";
 
 /// Why bytes are not a bundle. Nothing was written anywhere.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,8 @@ pub enum BundleError {
     Sort(String),
     #[error("it holds {0:?} twice")]
     Twice(String),
+    #[error("it holds both a log and an excerpt of one: which is meant cannot be known")]
+    Both,
     #[error("it holds more than a bundle may: {0}")]
     TooLarge(&'static str),
     #[error(transparent)]
@@ -38,13 +42,14 @@ pub struct Unpacked {
 
 /// Whether a bundle has a file of this name. The whole of what may be in one.
 fn is_ours(name: &str) -> bool {
-    const TOP: [&str; 10] = [
+    const TOP: [&str; 11] = [
         "SHA256SUMS",
         "allowed_signers",
         "credentials.csv",
         "events.csv",
-        "events.jsonl",
+        LOG,
         "events.ocsf.jsonl",
+        super::super::excerpt::FILE,
         "log.vkey",
         "reissue_verify.py",
         "report.html",
@@ -67,7 +72,6 @@ fn is_ours(name: &str) -> bool {
 pub fn unpack(bytes: &[u8]) -> Result<Unpacked, BundleError> {
     let tar = |e: std::io::Error| BundleError::Tar(e.to_string().chars().take(200).collect());
     let disk = MemoryDisk::default();
-    let folder = Folder::new("bundle");
     let (mut seen, mut total) = (BTreeSet::new(), 0u64);
     let mut archive = tar::Archive::new(bytes);
     // The entries as they stand in the file: no header of another entry changes a name or size.
@@ -96,11 +100,15 @@ pub fn unpack(bytes: &[u8]) -> Result<Unpacked, BundleError> {
         if !seen.insert(name.clone()) {
             return Err(BundleError::Twice(name));
         }
-        disk.write_atomic(&folder.root().join(&name), &content)?;
+        disk.write_atomic(&Path::new(FOLDER).join(&name), &content)?;
     }
     if seen.is_empty() {
         return Err(BundleError::Tar("there is no file in it".into()));
     }
+    if [LOG, super::super::excerpt::FILE].iter().all(|name| seen.contains(*name)) {
+        return Err(BundleError::Both);
+    }
+    let folder = Folder::found(&disk, FOLDER);
     Ok(Unpacked { disk: Arc::new(disk), folder })
 }
 

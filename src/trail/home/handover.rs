@@ -174,7 +174,7 @@ impl Home {
         let newest = newest.map(|(_, note)| note.clone()).unwrap_or_default();
         files.insert("checkpoints/checkpoint".into(), newest);
         let log = home.log();
-        for folder in [log.root().to_owned(), log.checkpoints(), log.objects(), log.inbox()] {
+        for folder in [log.root().to_owned(), log.anchors(), log.checkpoints(), log.objects(), log.inbox()] {
             disk.make_folder(&folder)?;
         }
         for (name, bytes) in &files {

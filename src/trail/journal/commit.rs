@@ -3,6 +3,7 @@
 
 use super::super::chain::Chain;
 use super::super::lines::LINE_BYTES_MAX;
+use super::super::note::NOTE_BYTES_MAX;
 use super::super::verify::objects_of;
 use super::super::{Checkpoint, Folder, LogKey, Objects};
 use super::ship::Shipping;
@@ -25,6 +26,8 @@ const RESERVE_LEFT_MIN: u64 = 1 << 20;
 /// Checkpoints that nobody asked for are at least this far apart.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
+/// Who is told of each checkpoint, if somebody is.
+pub(super) type Listener = Arc<Mutex<Option<mpsc::UnboundedSender<Checkpoint>>>>;
 pub(super) type Subscribers = Arc<Mutex<Vec<mpsc::UnboundedSender<Arc<Line>>>>>;
 pub(super) type Answer = Result<Vec<Appended>, JournalError>;
 pub(super) type Reply = oneshot::Sender<Answer>;
@@ -72,6 +75,7 @@ pub(super) struct Writer {
     pub(super) end: Option<JournalError>,
     pub(super) folder: Folder,
     head: Arc<Mutex<Checkpoint>>,
+    heads: Listener,
     key: LogKey,
     /// Why no new intent is taken, if so; outcomes still are.
     full: Option<Text<256>>,
@@ -113,6 +117,7 @@ impl Writer {
             end: None,
             folder,
             head,
+            heads: Listener::default(),
             key,
             full: None,
             last_checkpoint: None,
@@ -125,6 +130,9 @@ impl Writer {
 
     pub(super) fn head(&self) -> Arc<Mutex<Checkpoint>> {
         self.head.clone()
+    }
+    pub(super) fn heads(&self) -> Listener {
+        self.heads.clone()
     }
     pub(super) fn subscribers(&self) -> Subscribers {
         self.subscribers.clone()
@@ -312,8 +320,27 @@ impl Writer {
         self.checkpoints += 1;
         self.checkpointed = head.size;
         self.last_checkpoint = Some(self.clock.elapsed());
+        if let Some(listener) = &*lock(&self.heads) {
+            let _ = listener.send(head.clone());
+        }
         self.disk.write_atomic(&self.folder.checkpoint(), note.as_bytes())?;
         Ok(head)
+    }
+
+    /// Adds a signature line to a checkpoint that is kept, and to the copy of the newest.
+    pub(super) fn countersign(&mut self, size: u64, line: &str) -> Result<(), JournalError> {
+        let named = self.folder.checkpoints().join(Checkpoint::file_name(size));
+        let mut note = self.disk.read(&named, NOTE_BYTES_MAX)?;
+        let at = note.len() as u64;
+        note.extend_from_slice(line.as_bytes());
+        self.disk.write_atomic(&named, &note)?;
+        if let Some(shipping) = &mut self.shipping {
+            shipping.line(size, at, line);
+        }
+        if size == self.checkpointed {
+            self.disk.write_atomic(&self.folder.checkpoint(), &note)?;
+        }
+        Ok(())
     }
 
     pub(super) fn close(&mut self) -> Result<Checkpoint, JournalError> {

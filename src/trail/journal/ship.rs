@@ -3,11 +3,12 @@
 use super::super::Objects;
 use super::super::checkpoint::Checkpoint;
 use super::super::mirror::{EVENTS, Files, Mirror, MirrorError, Piece, VKEY, is_part};
+use super::super::note::NOTE_BYTES_MAX;
 use super::super::objects::OBJECT_BYTES_MAX;
 use super::JournalError;
 use super::commit::{Answer, Reply, Writer};
 use crate::domain::id::Digest;
-use crate::env::DiskError;
+use crate::env::{Disk, DiskError};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -51,6 +52,12 @@ impl Shipping {
 
     pub(super) fn checkpoint(&mut self, size: u64, note: &[u8]) {
         self.pieces.push(once(format!("checkpoints/{}", Checkpoint::file_name(size)), note.to_vec()));
+    }
+
+    /// A checkpoint has got another line at its end.
+    pub(super) fn line(&mut self, size: u64, at: u64, line: &str) {
+        let file = format!("checkpoints/{}", Checkpoint::file_name(size));
+        self.pieces.push(Piece { file, at, bytes: line.as_bytes().to_vec() });
     }
 
     /// Pieces stay until the mirror has them: sending them again does no harm.
@@ -109,9 +116,29 @@ impl Writer {
             pieces.push(Piece { file: EVENTS.into(), at: there.len() as u64, bytes: rest.to_vec() });
         }
         pieces.extend(lacking("checkpoints", &folder.checkpoints())?);
+        // What was obtained since the last run; one that grew meanwhile stays as the mirror has it.
+        pieces.extend(lacking("anchors", &folder.anchors())?);
+        pieces.extend(lines_since(&*disk, &folder.checkpoints(), held)?);
         let objects = disk.list(&folder.objects())?.iter().filter_map(|f| Objects::digest_of(f)).collect();
         let at = events.len() as u64;
         self.shipping = Some(Shipping { mirror, at, objects, pieces, waiting: Vec::new() });
         Ok(())
     }
+}
+
+/// Lines that checkpoints have got since the mirror has them.
+fn lines_since(disk: &dyn Disk, folder: &Path, held: &Files) -> Result<Vec<Piece>, DiskError> {
+    let mut pieces = Vec::new();
+    for file in disk.list(folder)? {
+        let name = format!("checkpoints/{file}");
+        let Some(there) = held.get(&name) else { continue };
+        let note = disk.read(&folder.join(&file), NOTE_BYTES_MAX)?;
+        match note.strip_prefix(there.as_slice()) {
+            Some(rest) if !rest.is_empty() => {
+                pieces.push(Piece { file: name, at: there.len() as u64, bytes: rest.to_vec() });
+            }
+            _ => {}
+        }
+    }
+    Ok(pieces)
 }

@@ -43,7 +43,7 @@ impl FolderMirror {
     fn held(&self) -> Result<Files, MirrorError> {
         let failed = |e: DiskError| self.unusable(&e);
         let mut names: Vec<String> = self.disk.list(&self.root).map_err(failed)?;
-        for folder in ["checkpoints", "objects"] {
+        for folder in ["anchors", "checkpoints", "objects"] {
             let inside = self.disk.list(&self.root.join(folder)).map_err(failed)?;
             names.extend(inside.into_iter().map(|name| format!("{folder}/{name}")));
         }
@@ -57,15 +57,20 @@ impl FolderMirror {
         if let Some(folder) = path.parent() {
             self.disk.make_folder(folder).map_err(|e| self.unusable(&e))?;
         }
-        if piece.file == EVENTS { self.grow(&path, piece) } else { self.put_once(&path, piece) }
+        if piece.file == EVENTS || piece.at > 0 {
+            self.grow(&path, piece)
+        } else {
+            self.put_once(&path, piece)
+        }
     }
 
     fn put_once(&self, path: &Path, piece: &Piece) -> Result<(), MirrorError> {
         match self.disk.write_new(path, &piece.bytes) {
             Err(e) if e.kind == ErrorKind::AlreadyExists => {
-                match self.disk.read(path, FILE_BYTES_MAX).map_err(|e| self.unusable(&e))? == piece.bytes {
-                    true => Ok(()),
-                    false => Err(MirrorError::taken(&self.place(), &piece.file)),
+                let there = self.disk.read(path, FILE_BYTES_MAX).map_err(|e| self.unusable(&e))?;
+                match missing(piece, &there) {
+                    Some([]) => Ok(()),
+                    _ => Err(MirrorError::taken(&self.place(), &piece.file)),
                 }
             }
             other => other.map_err(|e| self.unusable(&e)),

@@ -1,5 +1,6 @@
 //! Events of the log itself, and the objects that lines refer to.
 
+use super::super::excerpt::is_withheld;
 use super::super::lines::Place;
 use super::super::objects::ObjectError;
 use super::VerifyError;
@@ -61,12 +62,20 @@ impl Records {
             }
             _ => {}
         }
+        if bench.folder.is_excerpt() && is_withheld(&line.event) {
+            return Ok(());
+        }
         for digest in objects_of(&line.event) {
             if self.checked.insert(digest) {
                 object(bench, place, &digest)?;
             }
         }
         Ok(())
+    }
+
+    /// Lines follow that are not shown: whatever they are, the log may be open after them.
+    pub(super) fn hidden(&mut self) {
+        self.after_close = false;
     }
 
     /// Every opening is of the same log, under the same key and roster.

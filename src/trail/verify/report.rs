@@ -2,6 +2,8 @@
 
 use super::super::anchors::Kind;
 use super::super::lines::Place;
+use super::countersigned::Countersigned;
+use crate::domain::id::RunId;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use serde::Serialize;
@@ -121,6 +123,16 @@ pub(super) const UNFOUND: Advice = Advice(
     "A repository that is behind lacks it, and so does one whose history was rewritten.",
     "Fetch the branch and verify again; if the commit is still not there, compare with other clones.",
 );
+/// A vault that did not sign.
+pub(super) const SILENT: Advice = Advice(
+    "A vault that does not answer is not waited for; somebody who takes the line away leaves the same.",
+    "Lines after the newest checkpoint that has it rest on the log's own key; compare with the vault's own log.",
+);
+/// A head that an excerpt gives no hash for.
+pub(super) const NOT_COMPARED: Advice = Advice(
+    "An excerpt holds the hashes for the heads that were known when it was made.",
+    "Ask for a bundle that is made now, beside this anchor, or for one of the whole log.",
+);
 /// Nothing but the log's own folder shows that the log is whole.
 pub(super) const CAN_BE_TAKEN_AWAY: Advice = Advice(
     "Whoever cuts the log's end can take away the later anchors that lie in its folder.",
@@ -187,14 +199,36 @@ impl Findings {
             };
             CheckResult { check, findings, outcome }
         });
-        let Facts { anchored, anchors, root, runs, signed, size } = facts;
+        let Facts { anchored, anchors, countersigned, excerpt, root, runs, signed, size } = facts;
         let (checks, findings) = (checks.to_vec(), self.found);
-        Report { anchored, anchors, checks, findings, root, runs, signed, size, verdict }
+        Report {
+            anchored,
+            anchors,
+            checks,
+            countersigned,
+            excerpt,
+            findings,
+            root,
+            runs,
+            signed,
+            size,
+            verdict,
+        }
     }
+}
+
+/// What an excerpt shows of a log, in lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Part {
+    pub run: RunId,
+    pub shown: u64,
+    pub hidden: u64,
 }
 
 /// What is known of the log in the end.
 pub(super) struct Facts {
+    pub(super) countersigned: Option<Countersigned>,
+    pub(super) excerpt: Option<Part>,
     pub(super) anchored: Option<u64>,
     pub(super) anchors: Vec<AnchorRow>,
     pub(super) root: String,
@@ -292,6 +326,12 @@ pub struct Report {
     /// One row per kind, so that a missing one is named.
     pub anchors: Vec<AnchorRow>,
     pub checks: Vec<CheckResult>,
+    /// Who else signs checkpoints, if somebody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub countersigned: Option<Countersigned>,
+    /// If this is not the whole log but one run of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<Part>,
     pub findings: Vec<Finding>,
     /// Root over all lines, in hexadecimal.
     pub root: String,
@@ -302,4 +342,24 @@ pub struct Report {
     /// Lines.
     pub size: u64,
     pub verdict: Verdict,
+}
+
+impl Report {
+    /// The verdict in words. Of an excerpt, it is about what is shown.
+    pub fn sentence(&self) -> &'static str {
+        match (&self.excerpt, self.verdict) {
+            (None, verdict) => verdict.sentence(),
+            (_, Verdict::Tampered) => {
+                "TAMPERED: these are not lines of the log that was written, or not all of the run"
+            }
+            (_, Verdict::Incomplete) => {
+                "what is shown is intact, but NOT complete: lines of the run may be among the hidden ones"
+            }
+            (_, Verdict::NotAnchored) => {
+                "what is shown is consistent and no line of the run is missing, NOT anchored: whoever holds the log's \
+                 key could have rewritten it"
+            }
+            (_, Verdict::Intact) => "what is shown is intact and anchored, and no line of the run is missing",
+        }
+    }
 }

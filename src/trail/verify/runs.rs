@@ -46,6 +46,11 @@ impl Runs {
         self.begun
     }
 
+    /// Whether a line of this run was read.
+    pub(super) fn knows(&self, run: &RunId) -> bool {
+        self.open.contains_key(run) || self.finished.contains(run)
+    }
+
     pub(super) fn line(
         &mut self,
         bench: &mut Bench<'_>,

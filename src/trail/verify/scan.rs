@@ -1,8 +1,11 @@
 //! The second reading: every line, its place in the chain, and the heads that are due at its end.
 
+mod part;
+
 use super::super::anchors::Kind;
 use super::super::chain::Chain;
 use super::super::checkpoint::{Checkpoint, CheckpointError};
+use super::super::excerpt::Item;
 use super::super::lines::{Lines, Piece, Place};
 use super::super::note::NOTE_BYTES_MAX;
 use super::super::{Folder, Objects, VerifierKey};
@@ -12,10 +15,10 @@ use super::heads::{Heads, Known};
 use super::keys::Keys;
 use super::records::Records;
 use super::report::{
-    CAN_BE_TAKEN_AWAY, CHANGED, Check, Facts, Findings, NOT_OURS, Report, Severity, UNFINISHED,
+    CAN_BE_TAKEN_AWAY, CHANGED, Check, Facts, Findings, NOT_OURS, Part, Report, Severity, UNFINISHED,
 };
 use super::runs::Runs;
-use super::{Trust, VerifyError};
+use super::{Trust, VerifyError, countersigned};
 use crate::domain::event::{Event, Line};
 use crate::domain::id::hex;
 use crate::domain::time::Timestamp;
@@ -45,8 +48,11 @@ pub(super) struct Scan<'a> {
     elsewhere: Option<u64>,
     bench: Bench<'a>,
     chain: Chain,
+    countersigned: countersigned::Judge,
     due: usize,
     heads: Heads,
+    /// What an excerpt shows, once it has said so.
+    part: Option<Part>,
     records: Records,
     rows: Rows,
     runs: Runs,
@@ -73,8 +79,10 @@ impl<'a> Scan<'a> {
             elsewhere: None,
             bench,
             chain: Chain::default(),
+            countersigned: countersigned::Judge::new(&trust.keepers.countersigners),
             due: 0,
             heads,
+            part: None,
             records: Records::default(),
             rows,
             runs: Runs::default(),
@@ -99,8 +107,14 @@ impl<'a> Scan<'a> {
     }
 
     fn piece(&mut self, place: Place, piece: Piece<'_>) -> Result<(), VerifyError> {
+        let excerpt = self.bench.folder.is_excerpt();
+        // Findings name lines of the log; those of an excerpt are fewer.
+        let place = if excerpt { Place { line: self.chain.size() + 1, ..place } } else { place };
         let bytes = match piece {
-            Piece::Line(bytes) => bytes,
+            Piece::Line(bytes) => match excerpt.then(|| Item::from_bytes(bytes)).flatten() {
+                Some(item) => return self.item(place, item),
+                None => bytes,
+            },
             Piece::Tail(bytes) => {
                 let what = format!("the last {} bytes are a line that was never finished", bytes.len());
                 self.bench.found.add(Check::Lines, Severity::Incomplete, Some(place), &what, UNFINISHED);
@@ -125,6 +139,8 @@ impl<'a> Scan<'a> {
                 }
                 self.chain.push(bytes, line.time);
                 self.closed = matches!(line.event, Event::LogClosed(_));
+                self.of_the_run(place, &line);
+                self.countersigned.line(place, &line.event, &mut self.bench.found);
                 self.records.line(&mut self.bench, place, &line)?;
                 self.runs.line(&mut self.bench, place, &line)?;
             }
@@ -215,12 +231,17 @@ impl<'a> Scan<'a> {
             return Ok(None);
         }
         let read = match self.bench.disk.read(&path, NOTE_BYTES_MAX) {
-            Ok(bytes) => self.open(&bytes, size).map_err(|e| e.to_string()),
+            Ok(bytes) => self.open(&bytes, size).map(|read| (read, bytes)).map_err(|e| e.to_string()),
             Err(e) => Err(e.to_string()),
         };
         match read {
-            Ok(read) if size.is_none_or(|s| s == read.size) => Ok(Some(read)),
-            Ok(read) => {
+            Ok((read, note)) if size.is_none_or(|s| s == read.size) => {
+                if size.is_some() {
+                    self.countersigned.checkpoint(read.size, &note, &mut self.bench.found);
+                }
+                Ok(Some(read))
+            }
+            Ok((read, _)) => {
                 let what =
                     format!("the checkpoint {name} is of size {}, not of the size it is named by", read.size);
                 self.bench.found.tampered(Check::Checkpoints, None, &what, CHANGED);
@@ -279,6 +300,7 @@ impl<'a> Scan<'a> {
             self.bench.found.add(Check::Anchors, Severity::Note, None, what, CAN_BE_TAKEN_AWAY);
         }
         self.runs.end(&mut self.bench);
+        self.shows_its_run();
         if !self.closed {
             let what = "the last line is not log.closed: a writer is still at work, or died";
             self.bench.found.add(Check::Lines, Severity::Incomplete, None, what, UNFINISHED);
@@ -320,11 +342,14 @@ impl<'a> Scan<'a> {
         !checkpoints.contains(&size) && disk.exists(&kept)
     }
 
-    pub(super) fn conclude(self) -> Report {
+    pub(super) fn conclude(mut self) -> Report {
+        let countersigned = self.countersigned.end(&mut self.bench.found);
         let root = hex(&self.chain.tree().root());
         let facts = Facts {
             anchored: self.anchored,
             anchors: self.rows.into_vec(),
+            countersigned,
+            excerpt: self.part,
             root,
             runs: self.runs.begun(),
             signed: self.signed,

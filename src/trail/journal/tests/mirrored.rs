@@ -132,3 +132,21 @@ async fn what_waited_for_a_slow_mirror_is_not_recorded_too_late() {
     journal.append_one(paused(3)).await.unwrap();
     assert_eq!(read_all(&disk).iter().filter(|l| l.run.is_some()).count(), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn anchors_go_along_when_a_mirror_is_opened() {
+    let (disk, share) = (MemoryDisk::default(), MemoryDisk::default());
+    let journal = begin(&disk);
+    let name = "anchors/000000000001.git.json";
+    disk.write_new(&Path::new("log").join(name), b"{}").unwrap();
+    disk.write_new(Path::new("log/anchors/not-an-anchor"), b"{}").unwrap();
+    let mirror = far(&share);
+    journal.mirror_to(mirror.clone()).await.unwrap();
+    let held = mirror.read().await.unwrap();
+    assert_eq!(held.get(name).map(Vec::as_slice), Some(&b"{}"[..]));
+    assert!(held.keys().all(|file| !file.contains("not-an-anchor")));
+    // One that has grown since is left as it was first, and is no reason to stop.
+    disk.write_atomic(&Path::new("log").join(name), b"{\"more\":1}").unwrap();
+    journal.mirror_to(mirror.clone()).await.unwrap();
+    assert_eq!(mirror.read().await.unwrap()[name], b"{}");
+}

@@ -1,0 +1,223 @@
+//! How much of the quotas a run uses, in virtual time.
+//!
+//!     cargo bench --bench quotas [-- [TARGETS] [ROW]]        (default: thousands of each, every row)
+//!
+//! Each row is one run of the whole pipeline on a lab tenant with the documented quotas, propagation of
+//! 4 to 18 s, hold 0, pace 100. The clock is virtual, so the rows do not depend on the machine.
+//!
+//! Two bounds stand beside each makespan, which counts from the first write to the end of the run:
+//!
+//! * `quota`: what is written, by the documented long-run rate of the scarcest bucket. Nobody who stays
+//!   within the quota in every window can be faster by more than one window's burst.
+//! * `bound`: that, and what no order of work can hide: the pilots, who go alone, and the chain of the
+//!   last target from its last write to its proof. Both are taken from a run of the pilots alone.
+
+use reissue::azure::quota;
+use reissue::domain::event::{Event, Line};
+use reissue::domain::id::{Digest, TargetId};
+use reissue::domain::plan::{Plan, PlannedTarget};
+use reissue::domain::step::{Protocol, Verb};
+use reissue::domain::time::Timestamp;
+use reissue::drill::{self, Audience, Conditions};
+use reissue::lab::{Faults, LabOptions};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+const HEAD: &str = "reissue: 1
+incident: { id: INC-BENCH, title: Quotas, exposed_since: 2026-01-01T00:00:00Z }
+tenant: { id: 7d3c9a10-0000-4000-8000-000000000001, cloud: us_gov_high }
+stores: { ir: { key_vault: https://kv-ir.vault.usgovcloudapi.net } }
+approval: { quorum: 1, valid_for: 48h }
+guardrails: { rotate_at_most: 100000, reset_at_most: 100000, disable_at_most: 100000 }
+targets:
+";
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Secret,
+    Password,
+    Disable,
+    Certificate,
+}
+
+fn target(kind: Kind, n: usize) -> String {
+    let app = format!("8a1d0000-0000-4000-8000-{n:012x}");
+    match kind {
+        Kind::Secret => format!(
+            "  - {{ app: {app}, name: a{n}, rotate: {{ secret: all, publish: {{ store: ir, name: a{n} }}, \
+             hold: {{ time: 0s }} }} }}\n"
+        ),
+        Kind::Password => {
+            format!(
+                "  - {{ user: u{n}@lab.test, reset: {{ deliver: {{ store: ir, name: u{n}, to: helpdesk }} }} }}\n"
+            )
+        }
+        Kind::Disable => format!("  - {{ app: {app}, name: a{n}, disable: {{ reason: unused }} }}\n"),
+        Kind::Certificate => format!(
+            "  - {{ app: {app}, name: a{n}, rotate: {{ certificate: all, publish: {{ store: ir, name: a{n} }}, \
+             hold: {{ time: 0s }} }} }}\n"
+        ),
+    }
+}
+
+fn playbook(mix: &[(Kind, usize)]) -> String {
+    let mut text = HEAD.to_owned();
+    let mut n = 0;
+    // Evenly mixed, as an incident's list is.
+    let most = mix.iter().map(|(_, count)| *count).max().unwrap_or(0);
+    for i in 0..most {
+        for (kind, count) in mix {
+            if i * count / most != (i + 1) * count / most {
+                n += 1;
+                let _ = write!(text, "{}", target(*kind, n));
+            }
+        }
+    }
+    text
+}
+
+/// What a run took.
+struct Run {
+    /// From the first write of ours to the end of the run.
+    makespan: Duration,
+    /// From the first write to the pilots' holds (or last writes), and from the last write to the end.
+    lead_and_tail: Duration,
+    quota: Scarcest,
+    requests: u64,
+    throttled: u64,
+    done: u32,
+    wall: Duration,
+}
+
+/// The bucket that takes longest, by its documented long-run rate.
+#[derive(Default)]
+struct Scarcest {
+    name: &'static str,
+    seconds: f64,
+}
+
+/// Watches the log for the moments that matter.
+#[derive(Default)]
+struct Moments {
+    pilots: BTreeMap<TargetId, Timestamp>,
+    last_write: Option<Timestamp>,
+    writes: BTreeMap<TargetId, Vec<u16>>,
+}
+
+impl Audience for Moments {
+    fn planned(&mut self, plan: &Plan, _: &Digest) {
+        let writes = |t: &PlannedTarget| t.steps.iter().filter(|s| s.verb.writes()).map(|s| s.no).collect();
+        self.writes = plan.changes().map(|t| (t.id, writes(t))).collect();
+    }
+    fn event(&mut self, line: &Line) {
+        let Some(target) = line.target else { return };
+        match &line.event {
+            Event::HoldOpened(_) => drop(self.pilots.insert(target, line.time)),
+            Event::StepDone(done) if self.writes[&target].contains(&done.step) => {
+                self.last_write = Some(line.time);
+                if self.writes[&target].last() == Some(&done.step) {
+                    self.pilots.entry(target).or_insert(line.time);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What is written to each bucket, by the plan's own steps.
+fn scarcest(plan: &Plan) -> Scarcest {
+    let mut drawn: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut draw = |name, amount| *drawn.entry(name).or_default() += amount;
+    for target in plan.changes() {
+        let list = target.protocol == Protocol::ReplaceList;
+        for step in &target.steps {
+            match step.verb {
+                Verb::Publish | Verb::Deliver => draw(quota::VAULT_CREATES, 1),
+                Verb::Mint if list => draw(quota::VAULT_KEYS, 1),
+                verb if verb.writes() => draw(quota::GRAPH_WRITES, 1),
+                _ => {}
+            }
+            // A list is read just before it is replaced, and again after.
+            if list && matches!(step.verb, Verb::Attach | Verb::Detach) {
+                draw(quota::KEY_READS, 2);
+            }
+        }
+    }
+    let seconds = |name: &str, amount: u64| {
+        let (_, quota) = quota::QUOTAS.iter().find(|(n, _)| *n == name).expect("a documented quota");
+        amount as f64 * quota.window.as_secs_f64() / f64::from(quota.amount)
+    };
+    let each = drawn.into_iter().map(|(name, amount)| Scarcest { name, seconds: seconds(name, amount) });
+    each.max_by(|a, b| a.seconds.total_cmp(&b.seconds)).unwrap_or_default()
+}
+
+/// Plays a run. The quota is in per mille of the documented one.
+fn run(mix: &[(Kind, usize)], per_mille: u16) -> Run {
+    let text = playbook(mix);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let faults = Faults { quota: per_mille, ..Faults::default() };
+    let lab = LabOptions { faults, ..LabOptions::default() };
+    let conditions = Conditions { lab, pace: 100, aftermath: Duration::ZERO };
+    let (begun, mut moments) = (Instant::now(), Moments::default());
+    let result = runtime.expect("a runtime").block_on(async {
+        let env = drill::environment(1);
+        drill::hold_under(&env, &text, conditions, &mut moments).await
+    });
+    let result = result.unwrap_or_else(|e| panic!("{e}"));
+    let ledger = result.judge.lab.ledger();
+    let first = ledger.writes.iter().find(|w| w.caller == drill::scene::OPERATOR).map(|w| w.at);
+    let first = first.expect("something was written");
+    let mut pilots: Vec<Timestamp> = moments.pilots.into_values().collect();
+    pilots.sort();
+    let lead = pilots.get(2).or(pilots.last()).map_or(Duration::ZERO, |at| at.since(first));
+    let tail = moments.last_write.map_or(Duration::ZERO, |at| result.ended.since(at));
+    Run {
+        makespan: result.ended.since(first),
+        lead_and_tail: lead + tail,
+        quota: scarcest(&result.plan),
+        requests: ledger.answers.values().sum(),
+        throttled: ledger.answers.iter().filter(|(k, _)| k.ends_with(" 429")).map(|(_, n)| n).sum(),
+        done: result.outcome.done + result.outcome.not_evicted + result.outcome.partial,
+        wall: begun.elapsed(),
+    }
+}
+
+fn row(name: &str, mix: &[(Kind, usize)], per_mille: u16) {
+    if std::env::args().skip(1).any(|a| a.parse::<usize>().is_err() && a != "--bench" && !name.contains(&a)) {
+        return;
+    }
+    let alone: Vec<(Kind, usize)> = mix.iter().map(|(kind, _)| (*kind, 3)).collect();
+    let (alone, run) = (run(&alone, 0), run(mix, per_mille));
+    let scale = if per_mille == 0 { 1.0 } else { 1_000.0 / f64::from(per_mille) };
+    let quota = run.quota.seconds * scale;
+    let bound = quota + alone.lead_and_tail.as_secs_f64();
+    let took = run.makespan.as_secs_f64();
+    println!(
+        "| {name} | {} | {quota:.0} s ({}) | {bound:.0} s | {took:.0} s | {:.3} | {:.3} | {} of {} | {:.0} s |",
+        run.done,
+        run.quota.name,
+        took / quota,
+        took / bound,
+        run.throttled,
+        run.requests,
+        run.wall.as_secs_f64(),
+    );
+}
+
+fn main() {
+    // Cargo passes `--bench` on.
+    let wanted = std::env::args().skip(1).find_map(|a| a.parse::<usize>().ok());
+    let n = |usual: usize| wanted.unwrap_or(usual);
+    println!("| run | done | quota | bound | makespan | / quota | / bound | 429s | wall |");
+    println!("|---|---|---|---|---|---|---|---|---|");
+    let third = |usual: usize| n(usual).div_ceil(3);
+    let mix =
+        [(Kind::Secret, third(6_000)), (Kind::Password, third(6_000)), (Kind::Disable, third(6_000))];
+    row("secrets", &[(Kind::Secret, n(10_000))], 0);
+    row("passwords, sessions revoked", &[(Kind::Password, n(10_000))], 0);
+    row("disables, both objects", &[(Kind::Disable, n(5_000))], 0);
+    row("certificates", &[(Kind::Certificate, n(2_000))], 0);
+    row("a mix", &mix, 0);
+    row("secrets, half the quota", &[(Kind::Secret, n(10_000))], 500);
+}

@@ -1,0 +1,136 @@
+//! Applications and their service principals, read one by one or in one pass.
+//!
+//! `keyCredentials` have the narrowest quota of all reads: 150 requests a minute and tenant (Microsoft
+//! Graph throttling limits). Ten thousand applications read one by one would take more than two hours;
+//! their lists, 999 to a page, take seconds. So whoever is about to look at many says so first.
+
+use crate::azure::Azure;
+use crate::azure::fault::ApiError;
+use crate::azure::graph::applications::Application;
+use crate::azure::graph::pages::Pages;
+use crate::azure::graph::service_principals::ServicePrincipal;
+use crate::domain::id::ClientId;
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Entries of one page of a list, at most (Microsoft Graph, `$top`).
+const PAGE: u64 = 999;
+/// Fewer are read one by one.
+const FEW: usize = 20;
+
+/// The two objects of an application in a tenant; either may be missing.
+#[derive(Clone, Default)]
+pub(super) struct Pair {
+    pub(super) application: Option<Application>,
+    pub(super) principal: Option<ServicePrincipal>,
+}
+
+/// Whether certificates are read, too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Certificates {
+    Left,
+    Listed,
+    /// With their public keys, which only a read of the object itself shows.
+    Whole,
+}
+
+/// Reads pairs.
+pub(super) struct AppReads {
+    azure: Azure,
+    /// What a pass has found and nobody has asked for yet. It is given out once.
+    ahead: Mutex<BTreeMap<ClientId, Pair>>,
+}
+
+impl AppReads {
+    pub(super) fn new(azure: Azure) -> Self {
+        Self { azure, ahead: Mutex::default() }
+    }
+
+    pub(super) fn azure(&self) -> &Azure {
+        &self.azure
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, BTreeMap<ClientId, Pair>> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These are going to be read with their certificates: reads the lists, if that takes fewer requests.
+    /// What goes wrong here is met again, and told, by whoever reads one.
+    pub(super) async fn prepare(&self, subjects: &[&str]) {
+        let wanted: BTreeSet<ClientId> = subjects.iter().filter_map(|s| s.parse().ok()).collect();
+        let graph = self.azure.graph();
+        let Some(applications) = (wanted.len() > FEW).then_some(graph.count_applications()) else { return };
+        // There are more service principals than applications: Microsoft's own, and other tenants'.
+        let Ok(pages) = applications.await.map(|n| 2 * (n / PAGE + 1) + 1) else { return };
+        if pages >= 2 * wanted.len() as u64 {
+            return;
+        }
+        let found = futures::try_join!(
+            pass(graph.applications(), &wanted, |a: &Application| a.app_id.clone()),
+            pass(graph.service_principals(), &wanted, |p: &ServicePrincipal| p.app_id.clone()),
+        );
+        let Ok((applications, mut principals)) = found else { return };
+        // Who is not in both lists is looked for itself: a page may have been behind.
+        let both = applications.into_iter().filter_map(|(id, application)| {
+            let principal = principals.remove(&id)?;
+            Some((id, Pair { application: Some(application), principal: Some(principal) }))
+        });
+        self.ahead().extend(both);
+    }
+
+    /// Both objects; `prepared` takes what a pass has found.
+    pub(super) async fn pair(
+        &self,
+        id: &ClientId,
+        certificates: Certificates,
+        prepared: bool,
+    ) -> Result<Pair, ApiError> {
+        let graph = self.azure.graph();
+        let ahead = if prepared { self.ahead().remove(id) } else { None };
+        let Pair { application, principal } = match (ahead, certificates) {
+            (Some(pair), Certificates::Whole) => pair.without_those_that_have_keys(),
+            (Some(pair), _) => return Ok(pair),
+            (None, _) => Pair::default(),
+        };
+        let with_keys = certificates != Certificates::Left;
+        let application = async {
+            match (application, with_keys) {
+                (Some(application), _) => Ok(Some(application)),
+                (None, true) => graph.application_by_client_id(id).await,
+                (None, false) => graph.application_state_by_client_id(id).await,
+            }
+        };
+        let principal = async {
+            match (principal, with_keys) {
+                (Some(principal), _) => Ok(Some(principal)),
+                (None, true) => graph.service_principal_by_client_id(id).await,
+                (None, false) => graph.service_principal_state_by_client_id(id).await,
+            }
+        };
+        let (application, principal) = futures::try_join!(application, principal)?;
+        Ok(Pair { application, principal })
+    }
+}
+
+impl Pair {
+    fn without_those_that_have_keys(self) -> Self {
+        Self {
+            application: self.application.filter(|a| a.keys.is_empty()),
+            principal: self.principal.filter(|p| p.keys.is_empty()),
+        }
+    }
+}
+
+/// Those wanted of a list, which is longer than memory should hold.
+async fn pass<T: DeserializeOwned>(
+    mut pages: Pages<T>,
+    wanted: &BTreeSet<ClientId>,
+    id: impl Fn(&T) -> ClientId,
+) -> Result<BTreeMap<ClientId, T>, ApiError> {
+    let mut found = BTreeMap::new();
+    while let Some(page) = pages.next().await? {
+        found.extend(page.into_iter().map(|one| (id(&one), one)).filter(|(id, _)| wanted.contains(id)));
+    }
+    Ok(found)
+}
