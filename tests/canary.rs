@@ -28,6 +28,7 @@ fn no_secret_escapes() {
     wrong_secret(&mut desk);
     killed_and_resumed(&mut desk);
     after_the_run(&mut desk);
+    roster_changes(&mut desk);
     anchored(&mut desk);
     commands_about_nothing(&mut desk);
     a_lab(&mut desk);
@@ -98,6 +99,22 @@ fn killed_and_resumed(desk: &mut Desk) {
     let json = [&RESUME[..], &["--json"]].concat();
     let ended = desk.run(&json);
     assert!([0, 7].contains(&ended), "{ended}\n{}", desk.last());
+}
+
+/// The roster is changed by its people, after the run.
+fn roster_changes(desk: &mut Desk) {
+    let roster = std::fs::read_to_string(desk.team.path("roster.yaml")).unwrap();
+    std::fs::write(desk.team.path("second.yaml"), roster + "# the second\n").unwrap();
+    desk.must(0, &["roster", "show"]);
+    desk.must(0, &["roster", "key", "lab/ca.pem"]);
+    desk.must(1, &["roster", "key", "lab/operator.json", "--json"]);
+    desk.must(0, &["roster", "sign", "second.yaml", "--by", "ann@agency.example", "--show", "--json"]);
+    desk.must(0, &["roster", "sign", "second.yaml", "--by", "ann@agency.example", "--key", "ann"]);
+    desk.must(4, &["roster", "adopt", "second.yaml"]);
+    desk.must(0, &["roster", "sign", "second.yaml", "--by", "ben@agency.example", "--key", "ben", "--json"]);
+    desk.must(0, &["roster", "adopt", "second.yaml", "--json"]);
+    desk.must(0, &["roster", "show", "--json"]);
+    desk.must(1, &["roster", "sign", "lab/operator.json", "--by", "ann@agency.example"]);
 }
 
 fn after_the_run(desk: &mut Desk) {
