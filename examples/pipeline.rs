@@ -142,7 +142,8 @@ fn approve(env: &Env, home: &Home, plan: &[u8], name: &str, signer: &Signer) -> 
     let nonce = Statement::nonce(env.random.stream("nonces").bytes());
     let (approver, role, phase) = (Text::lossy(name), Text::lossy("approver"), Phase::Start);
     let (break_glass, decision, log_head) = (false, Decision::Approve, home.head()?);
-    let says = Says { approver, break_glass, decision, from, log_head, nonce, phase, role, until };
+    let evidence = None;
+    let says = Says { approver, break_glass, decision, evidence, from, log_head, nonce, phase, role, until };
     let signed = signer.sign(&read.statement(says))?;
     let statement = String::from_utf8(signed.statement_bytes)?;
     let note = Note::Approval { signature: signed.sshsig_armored, statement };

@@ -7,6 +7,7 @@ pub mod corroborate;
 pub mod credential;
 pub mod drift;
 pub mod event;
+pub mod evidence;
 pub mod id;
 pub mod kind;
 pub mod lease;

@@ -6,12 +6,14 @@
 //! 4. [`apply`]: → [`ApprovedPlan`](crate::domain::approved::ApprovedPlan) → the engine → [`Outcome`].
 
 mod countersigner;
+mod evidence;
 mod guard;
 pub mod handover;
 pub mod mirror;
 mod open;
 
 pub use countersigner::{VaultKey, VaultKeyError};
+pub use evidence::{EvidenceFailure, evidence_at, keep_evidence};
 pub use guard::Guard;
 
 use crate::azure::Azure;

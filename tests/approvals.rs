@@ -10,10 +10,11 @@ mod sshsig;
 use approvals::{PEOPLE, at, facts, judge, noon, roster, roster_yaml, signed, signer, statement};
 use reissue::domain::approval::{
     ApprovalRefusal as No, PlanFacts, Quorum, QuorumShort, Recorded, Roster, RosterError, SignedApproval,
-    StatementError, show::show, signed::BREAK_GLASS_NAMESPACE, signed::NAMESPACE,
+    StatementError, releases, show::show, signed::BREAK_GLASS_NAMESPACE, signed::NAMESPACE,
 };
 use reissue::domain::event::{Decision, Environment};
-use reissue::domain::id::Digest;
+use reissue::domain::evidence::{Evidence, Held};
+use reissue::domain::id::{Digest, TargetId};
 use reissue::domain::step::Phase;
 use reissue::domain::text::Text;
 use reissue::domain::time::Timestamp;
@@ -25,8 +26,11 @@ fn our_facts() -> PlanFacts {
 /// The approvals, as recorded at noon in this order.
 fn recorded(facts: &PlanFacts, signed: &[SignedApproval]) -> Vec<Recorded> {
     let roster = roster();
-    let one =
-        |s: &SignedApproval| Recorded { approval: s.verify(&roster, facts, noon()).unwrap(), at: noon() };
+    let one = |s: &SignedApproval| Recorded {
+        approval: s.verify(&roster, facts, noon()).unwrap(),
+        at: noon(),
+        evidence: None,
+    };
     signed.iter().map(one).collect()
 }
 
@@ -252,23 +256,56 @@ fn a_reject_takes_ones_own_approval_back() {
     assert_eq!(count(&facts, &said, noon()).unwrap().len(), 2);
 }
 
+/// What a target has to show whose hold ended at this minute.
+fn held(target: u32, minute: u8) -> Held {
+    let (opened, ended) = (at("2026-11-23T10:00:00Z"), at(&format!("2026-11-23T11:{minute:02}:00Z")));
+    let (how, target) = (reissue::domain::step::Release::Time, TargetId(target));
+    Held { confirmed: vec![], ended, how, old_accepted: false, opened, rechecked: ended, target }
+}
+
 #[test]
 fn retiring_separately_needs_its_own_approvals_with_the_evidence() {
     let mut facts = our_facts();
     let start = [signed(&facts, 1, 1, |_| ()), signed(&facts, 2, 2, |_| ())];
-    let retire = |facts: &PlanFacts, said: &[SignedApproval]| {
-        Quorum::check(facts, Phase::Retire, &recorded(facts, said), noon()).map(|m| m.people().len())
-    };
-    assert!(matches!(retire(&facts, &start), Err(QuorumShort::TooFew { phase: Phase::Retire, .. })));
-    facts.evidence = Some(Digest::of(b"evidence"));
+    let short = Quorum::check(&facts, Phase::Retire, &recorded(&facts, &start), noon());
+    assert!(matches!(short, Err(QuorumShort::TooFew { phase: Phase::Retire, .. })));
     let blind = signed(&facts, 1, 3, |s| s.phase = Phase::Retire);
-    assert_eq!(blind.verify(&roster(), &facts, noon()), Err(No::OtherEvidence));
-    let seen = |person, no| {
-        signed(&facts, person, no, |s| (s.phase, s.evidence) = (Phase::Retire, Some(Digest::of(b"evidence"))))
-    };
-    assert_eq!(retire(&facts, &[seen(1, 3), seen(2, 4)]), Ok(2));
+    assert_eq!(blind.verify(&roster(), &facts, noon()), Err(No::NoEvidence));
     facts.retire_separately = false;
-    assert_eq!(retire(&facts, &start), Ok(2), "one approval for both phases");
+    let met = Quorum::check(&facts, Phase::Retire, &recorded(&facts, &start), noon()).unwrap();
+    assert_eq!(met.people().len(), 2, "one approval for both phases");
+}
+
+/// Ann signed when one hold was over, Ben when two were: one target has the evidence of both.
+#[test]
+fn a_target_is_released_by_those_who_had_its_evidence() {
+    let facts = our_facts();
+    let saw = |person, no, targets: Vec<Held>| {
+        let evidence = Evidence::new(facts.plan, targets);
+        let named = Some(Digest::of(&evidence.to_bytes().unwrap()));
+        let signed = signed(&facts, person, no, |s| (s.phase, s.evidence) = (Phase::Retire, named));
+        let approval = signed.verify(&roster(), &facts, noon()).unwrap();
+        Recorded { approval, at: noon(), evidence: Some(evidence.into()) }
+    };
+    let ann = saw(1, 1, vec![held(1, 5)]);
+    let ben = saw(2, 2, vec![held(1, 5), held(2, 9)]);
+    let released = |said: &[Recorded], now: Vec<Held>| -> Vec<u32> {
+        let all = releases(&facts, said, now, noon()).into_iter().flat_map(|r| r.targets);
+        all.map(|id| id.0).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    };
+    let now = || vec![held(1, 5), held(2, 9)];
+    assert_eq!(released(&[ann.clone(), ben.clone()], now()), [1]);
+    // She signs again, as the second hold has ended.
+    let again = saw(1, 3, now());
+    assert_eq!(released(&[ann.clone(), ben.clone(), again.clone()], now()), [1, 2]);
+    // What changed since is not released, nor is anything without the document.
+    assert_eq!(released(&[ben.clone(), again.clone()], vec![held(1, 6), held(2, 9)]), [2]);
+    let lost = Recorded { evidence: None, ..again };
+    assert_eq!(released(&[ben.clone(), lost], now()), Vec::<u32>::new());
+    // A reject is about every target.
+    let reject = signed(&facts, 3, 4, |s| s.decision = Decision::Reject);
+    let reject = recorded(&facts, &[reject]).remove(0);
+    assert_eq!(released(&[ann, ben, reject], now()), Vec::<u32>::new());
 }
 
 #[test]

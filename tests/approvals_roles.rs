@@ -32,7 +32,7 @@ fn count(facts: &PlanFacts, people: &[(usize, u8)]) -> Result<QuorumMet, QuorumS
     let one = |(person, hours): &(usize, u8)| {
         let until = at(&format!("2026-11-23T{:02}:00:00Z", 12 + hours));
         let signed = signed(facts, *person, u8::try_from(*person).unwrap(), |s| s.expires = until);
-        Recorded { approval: signed.verify(&roster(), facts, noon()).unwrap(), at: noon() }
+        Recorded { approval: signed.verify(&roster(), facts, noon()).unwrap(), at: noon(), evidence: None }
     };
     Quorum::check(facts, Phase::Start, &people.iter().map(one).collect::<Vec<_>>(), noon())
 }

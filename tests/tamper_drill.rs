@@ -3,14 +3,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/forge.rs"]
+mod forge;
+
+use forge::{forge, lines_of};
 use reissue::domain::event::Line;
 use reissue::domain::id::Digest;
-use reissue::domain::merkle::{leaf, root};
 use reissue::domain::plan::Plan;
 use reissue::drill::{self, Audience};
 use reissue::env::{Disk, Env};
+use reissue::trail::Home;
 use reissue::trail::verify::{Anchor, Report, Trust, Verdict, verify};
-use reissue::trail::{Checkpoint, Home, LogKey};
 use std::path::Path;
 
 struct Nobody;
@@ -62,42 +65,10 @@ fn rehearsals_are_intact() {
     }
 }
 
-/// Writes these lines in place of the log's, chained and signed as by the holder of its key.
-fn forge(env: &Env, home: &Home, lines: &[Line], sizes: &[u64]) {
-    let (mut prev, mut bytes, mut leaves) = ([0; 32], Vec::new(), Vec::new());
-    for (seq, line) in (0..).zip(lines) {
-        let one = Line { seq, prev, ..line.clone() }.to_bytes().unwrap();
-        prev = leaf(&one);
-        leaves.push(prev);
-        bytes.extend(one);
-        bytes.push(b'\n');
-    }
-    let log = home.log();
-    env.disk.write_atomic(&log.events(), &bytes).unwrap();
-    let key = LogKey::load(env.disk.as_ref(), &home.root().join("log.key")).unwrap();
-    let mut newest = String::new();
-    for name in env.disk.list(&log.checkpoints()).unwrap() {
-        env.disk.remove(&log.checkpoints().join(name)).unwrap();
-    }
-    for size in sizes {
-        // The last one signs the last line, wherever that is now.
-        let at = usize::try_from(*size).unwrap().min(leaves.len());
-        let head = Checkpoint { origin: key.origin().into(), size: at as u64, root: root(&leaves[..at]) };
-        newest = head.sign(&key);
-        let path = log.checkpoints().join(Checkpoint::file_name(at as u64));
-        env.disk.write_atomic(&path, newest.as_bytes()).unwrap();
-    }
-    env.disk.write_atomic(&log.checkpoint(), newest.as_bytes()).unwrap();
-}
-
 #[test]
 fn no_line_of_a_run_can_be_left_out() {
     let (env, home) = rehearsed("leaked-app-secret");
-    let text = env.disk.read(&home.log().events(), 1 << 20).unwrap();
-    let lines: Vec<Line> =
-        text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(|l| Line::from_bytes(l).unwrap()).collect();
-    let names = env.disk.list(&home.log().checkpoints()).unwrap();
-    let sizes: Vec<u64> = names.iter().filter_map(|n| Checkpoint::size_of_name(n)).collect();
+    let (lines, sizes) = lines_of(&env, &home);
     let mut tried = 0;
     for (i, left_out) in lines.iter().enumerate().filter(|(_, l)| l.run.is_some()) {
         let mut fewer = lines.clone();

@@ -365,7 +365,7 @@ class Judge:
             self.bad("%s signs other first %d lines than these" % (who, size))
     def event(self, name, line, w):
         withheld = self.only is not None and name in ("approval.refused", "note.refused")
-        for digest in [w[k] for k in ("roster", "object", "signature", "statement", "plan") if k in w and not withheld]:
+        for digest in [w[k] for k in ("roster", "object", "signature", "statement", "evidence", "plan") if k in w and not withheld]:
             self.object(digest)
         if self.at == 0 and name != "log.opened":
             self.bad("the log does not begin with log.opened")
@@ -438,7 +438,7 @@ class Judge:
         for plan, said in self.decisions.items():
             self.decisions[plan] = [d for d in said if d[1]["decision"] != "approve" and d[0] in new.roles]
         for run in self.runs.values():
-            run["phases"] = {}
+            run["phases"], run["released"] = {}, {}
     def approval(self, line, w):
         data, armor = self.object(w["statement"]), self.object(w["signature"])
         if data is None or armor is None:
@@ -455,7 +455,8 @@ class Judge:
         elif p.get("break_glass") and p["approver"].lower() not in self.roster.alone:
             self.bad("%s may not break glass" % p["approver"])
         about = "sha256:" + said["subject"][0]["digest"]["sha256"]
-        if about != w["plan"] or any(p[k] != w[k] for k in ("approver", "decision", "phase", "expires")) or p.get("break_glass") != w.get("break_glass"):
+        named = "sha256:" + p["evidence_sha256"] if p.get("evidence_sha256") else None
+        if about != w["plan"] or named != w.get("evidence") or any(p[k] != w[k] for k in ("approver", "decision", "phase", "expires")) or p.get("break_glass") != w.get("break_glass"):
             self.bad("the line says something else than what was signed")
         here = (p["tenant_id"], p["environment"], "sha256:" + p["roster_sha256"], head["origin"])
         if here != (self.opened["tenant"], self.opened["environment"], self.roster.digest, self.vkey.name):
@@ -463,7 +464,13 @@ class Judge:
         if not ms(p["not_before"]) - SKEW <= at < ms(p["expires"]):
             self.bad("the approval was not valid when it was recorded")
         self.signs(p["approver"], head["size"], bytes.fromhex(head["root"])) if head["size"] else None
-        self.decisions.setdefault(w["plan"], []).append((w["approver"].lower(), p, w["statement"]))
+        shown = {}  # what the holds had to show, target by target, when this was signed
+        if p["phase"] == "retire" and p["decision"] == "approve" and self.plan(w["plan"])[0]["approval"]["retire_separately"]:
+            evidence = canonical(self.object(named) or b"{}") if named else {}
+            if evidence.get("v") != 1 or evidence.get("plan") != w["plan"]:
+                return self.bad("the evidence of the holds that was signed for is missing, changed, or of another plan")
+            shown = {held["target"]: held for held in evidence["targets"]}
+        self.decisions.setdefault(w["plan"], []).append((w["approver"].lower(), p, w["statement"], shown))
     def plan(self, digest):
         if digest not in self.plans:
             lines = (self.object(digest) or b"").split(b"\n")[:-1]
@@ -473,12 +480,14 @@ class Judge:
                 self.bad("the plan's lines are not those of its header, or it is for another tenant")
             self.plans[digest] = header, {t["change"]["id"]: t["change"] for t in targets if "change" in t}
         return self.plans[digest]
-    def quorum(self, plan, phase, at):
-        """Whether people release a phase at this moment, and their statements; under break-glass one is enough."""
+    def quorum(self, plan, phase, at, held=None):
+        """Whether people release a phase at this moment (or the target of which this is the evidence), and their
+        statements; under break-glass one is enough."""
         header, targets = self.plan(plan)
         people, alone, rejects, used = {}, {}, set(), set()
-        for person, p, statement in self.decisions.get(plan, []):
-            if (person, p["nonce"]) in used:
+        for person, p, statement, shown in self.decisions.get(plan, []):
+            other = held and (p["phase"], p["decision"]) == ("retire", "approve") and shown.get(held["target"]) != held
+            if (person, p["nonce"]) in used or other:
                 continue
             used.add((person, p["nonce"]))
             covers = p["phase"] == phase or (p["phase"] == "start" and not header["approval"]["retire_separately"])
@@ -493,7 +502,8 @@ class Judge:
     def run_event(self, name, line, w, id):
         if self.only is not None and id != self.only:
             self.bad("the line is of another run than the excerpt")
-        run = self.runs.setdefault(id, dict(plan=None, finished=False, events=0, phases={}, open={}, held={}, ends=[]))
+        run = self.runs.setdefault(id, dict(plan=None, finished=False, events=0, phases={}, open={}, held={}, ends=[], released={},
+                                           shown={}))
         if run["finished"]:
             self.bad("%s follows run.finished of the run %s" % (name, id))
         elif name == "run.finished":
@@ -506,18 +516,40 @@ class Judge:
             if name not in ("approval.recorded", "approval.refused", "note.refused"):
                 self.bad("%s comes before run.started" % name)
         elif name == "phase.opened":
+            if w["phase"] == "retire" and self.plan(run["plan"])[0]["approval"]["retire_separately"]:
+                self.release(run, line, w)
+                run["events"] += 1
+                return
             good, statements = self.quorum(run["plan"], w["phase"], ms(line["time"]))
             lasts = good and self.quorum(run["plan"], w["phase"], ms(w["expires"]) - 1)[0]
             if not lasts or not set(w["approvals"]) <= statements:
                 self.bad("the %s phase was opened without its quorum" % w["phase"])
             run["phases"][w["phase"]] = ms(w["expires"])
         elif name == "approval.recorded" and w["decision"] == "reject":
-            run["phases"] = {}
+            run["phases"], run["released"] = {}, {}
         elif name == "target.ended":
             run["ends"].append(w["ending"])
+        elif name == "hold.opened":
+            run["shown"][line["target"]] = dict(confirmed={}, opened=line["time"], target=line["target"])
+        elif name == "consumer.confirmed":  # whoever released the target before had not seen this
+            run["shown"][line["target"]]["confirmed"][w["consumer"]] = dict(w, at=line["time"])
+            run["released"].pop(line["target"], None)
         elif name in ("step.intent", "step.done", "step.failed", "step.looked"):
             self.step(run, name, line, w, line["target"])
         run["events"] += 1
+    def release(self, run, line, w):
+        """Where retiring is approved separately: a quorum for each target, of people who had its evidence as it is."""
+        for target in w.get("targets", []):
+            held = run["shown"].get(target, {})
+            if run["held"].get(target, 0) < 2:
+                self.bad("%s is released before its hold has anything to show" % target)
+                continue
+            held = dict(held, confirmed=[said for _, said in sorted(held["confirmed"].items())])
+            good, statements = self.quorum(run["plan"], "retire", ms(line["time"]), held)
+            lasts = good and self.quorum(run["plan"], "retire", ms(w["expires"]) - 1, held)[0]
+            if not lasts or not set(w["approvals"]) <= statements:
+                self.bad("%s is released without enough approvals that name its evidence" % target)
+            run["released"][target] = ms(w["expires"])
     def step(self, run, name, line, w, target):
         plan = self.plan(run["plan"])[1].get(target, {"steps": []})
         step = next((s for s in plan["steps"] if s["no"] == w["step"]), None)
@@ -528,7 +560,8 @@ class Judge:
         if name == "step.intent":
             run["open"][key] = True
             reads = verb in ("gate", "hold", "prove", "recheck", "snapshot", "verify", "watch")
-            if not undo and not reads and ms(line["time"]) >= run["phases"].get(step["phase"], 0) + SKEW:
+            open = run["released"].get(target, 0) if step["phase"] == "retire" else run["phases"].get(step["phase"], 0)
+            if not undo and not reads and ms(line["time"]) >= open + SKEW:
                 self.bad("%s of %s began while the %s phase was not open" % (verb, target, step["phase"]))
             if not undo and verb in ("retire", "detach") and not plan["contain"] and held < 2:
                 self.bad("%s of %s came before hold and recheck were done" % (verb, target))
@@ -538,6 +571,9 @@ class Judge:
             run["open"].pop(key, None)
             if name == "step.done" and not undo and verb in ("hold", "recheck"):
                 run["held"][target] = 1 if verb == "hold" else 2 if held else 0
+                shown, effect = run["shown"].get(target, {}), w["effect"]
+                shown.update(dict(ended=line["time"], how=effect["held"]["how"]) if verb == "hold" else
+                             dict(rechecked=line["time"], old_accepted=effect["rechecked"]["old_accepted"]))
     def finish(self, run, line, w):
         run["finished"], ends = True, run["ends"]
         kept = sum(size <= line["seq"] for size in self.points)

@@ -1,8 +1,10 @@
 //! `reissue approve PLAN`: one person's signed decision, made with the key that person has.
 
+mod hold;
+
 use super::codes;
 use super::error::Failure;
-use super::ground::{disk_failure, home_failure, read_failure};
+use super::ground::{disk_failure, home_failure};
 use super::world::{HomeArguments, unreadable};
 use super::{ExitCode, Session, plan_view};
 use crate::domain::approval::show::show as show_statement;
@@ -11,11 +13,9 @@ use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
 use crate::domain::approval::{Person, SignedApproval, Statement};
 use crate::domain::approved::{ReadPlan, Says};
 use crate::domain::event::Decision;
-use crate::domain::id::Digest;
+use crate::domain::evidence::Evidence;
 use crate::domain::note::Note;
-use crate::domain::plan::Plan;
 use crate::domain::step::Phase;
-use crate::engine::recovery::Recovery;
 use crate::env::child;
 use crate::pipeline;
 use crate::trail::Home;
@@ -107,17 +107,22 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     }
     if !arguments.show {
         need_key(arguments.key.as_ref(), session)?;
-        in_time(&arguments, &home, (&plan, digest))?;
     }
-    let statement = statement(&arguments, session, &home, &read, &person)?;
+    let (statement, evidence) = statement(&arguments, session, &home, &read, &person)?;
     let signed_bytes = statement.to_bytes().map_err(|e| refused(e.to_string()))?;
     if !session.out.is_json() {
         session.out.raw(&plan_view::render(&plan, &digest));
         session.out.line("\nWhat you sign:");
         let shown = show_statement(&signed_bytes).map_err(|e| refused(e.to_string()))?;
         session.out.raw(&shown);
+        if let Some(evidence) = &evidence {
+            session.out.raw(&hold::render(evidence, &plan));
+        }
     }
     if arguments.show {
+        if let Some(evidence) = &evidence {
+            session.out.object("evidence", evidence);
+        }
         let shown: serde_json::Value = serde_json::from_slice(&signed_bytes).unwrap_or_default();
         session.out.object("statement", &shown);
         if let Some(out) = &arguments.out {
@@ -149,6 +154,7 @@ fn take(
     if approval.person() != &person.name {
         return Err(refused(format!("{} signed this, not {}", approval.person(), person.name)));
     }
+    hold::keep(&arguments.plan, home, read, &approval)?;
     let Statement { decision, phase, .. } = *approval.statement();
     let note = hand_in(session, home, signed)?;
     let object = ApprovalObject { by: &arguments.by, decision, phase, note };
@@ -170,27 +176,6 @@ fn from_elsewhere(session: &Session, statement: &Path, signature: &Path) -> Resu
 
 const NAME_A_KEY: &str = "name your SSH key with `--key`, for example `--key ~/.ssh/id_ed25519`";
 
-/// Retiring is approved with the hold's evidence at hand: the run would not take it before.
-fn in_time(arguments: &Arguments, home: &Home, (plan, digest): (&Plan, Digest)) -> Result<(), Failure> {
-    let approves = !arguments.reject && !arguments.withdraw;
-    let separate = plan.header.approval.retire_separately && matches!(arguments.phase, PhaseArgument::Retire);
-    if !(approves && separate) {
-        return Ok(());
-    }
-    let mut recovery = Recovery::new(plan, digest);
-    for read in home.read_log().map_err(|e| home_failure(home.root(), &e))? {
-        recovery.fold(&read.map_err(|e| read_failure(home.root(), &e))?.line);
-    }
-    match recovery.states.values().any(|s| s.hold_is_over()) {
-        true => Ok(()),
-        false => {
-            let what = "no hold of this plan is over yet: retiring is approved with its evidence at hand";
-            let next = "`reissue status latest` says what each hold waits for; approve when one is over";
-            Err(Failure::new(codes::NOT_APPROVED, what, next).at(&arguments.plan))
-        }
-    }
-}
-
 /// That there is a key is asked before the person reads a long plan.
 pub(super) fn need_key(key: Option<&PathBuf>, session: &Session) -> Result<(), Failure> {
     match key {
@@ -208,7 +193,7 @@ fn statement(
     home: &Home,
     read: &ReadPlan,
     person: &Person,
-) -> Result<Statement, Failure> {
+) -> Result<(Statement, Option<Evidence>), Failure> {
     let now = session.env.clock.now();
     let decision = match (arguments.reject, arguments.withdraw) {
         (true, _) => Decision::Reject,
@@ -219,17 +204,26 @@ fn statement(
         PhaseArgument::Start => Phase::Start,
         PhaseArgument::Retire => Phase::Retire,
     };
-    Ok(read.statement(Says {
+    let log_head = home.head().map_err(|e| home_failure(home.root(), &e))?;
+    let separately = read.facts.retire_separately;
+    let evidence = match separately && decision == Decision::Approve && phase == Phase::Retire {
+        true => Some(hold::evidence(&arguments.plan, home, read, &log_head)?),
+        false => None,
+    };
+    let digest = evidence.as_ref().map(|e| hold::digest(&arguments.plan, e)).transpose()?;
+    let says = Says {
         approver: person.name.clone(),
         break_glass: arguments.break_glass,
         decision,
+        evidence: digest,
         from: now,
-        log_head: home.head().map_err(|e| home_failure(home.root(), &e))?,
+        log_head,
         nonce: Statement::nonce(session.env.random.stream("nonces").bytes()),
         phase,
         role: person.role(),
         until: now.after(read.facts.valid_for),
-    }))
+    };
+    Ok((read.statement(says), evidence))
 }
 
 /// Has `ssh-keygen` sign: the private key never comes here.

@@ -91,7 +91,9 @@ codes! { GENERAL:
          once; an edit of the header makes another plan, with another digest, which nobody has approved."
     NOT_APPROVED "RI019" Approval "The plan is not approved"
         "Enough people other than the author have to sign this very file, with keys of the pinned roster; \
-         nobody's reject may stand."
+         nobody's reject may stand. With `retire: separately`, an approval of the retire phase names the evidence of \
+         the holds that are over, and releases the targets that it lists as long as their evidence stays the same: \
+         `reissue approve PLAN --phase retire --show` shows it."
     SSH_KEYGEN "RI020" Error "Nothing was signed"
         "`ssh-keygen -Y sign` makes the signature, so that private keys and hardware tokens stay where they are."
     STALE "RI021" PlanStale "The plan is too old, or the world has moved"

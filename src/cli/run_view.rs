@@ -3,6 +3,7 @@
 use super::ExitCode;
 use super::human::Output;
 use crate::domain::event::{Cause, Decision, Event, Happened, Line, Sighting, StepLooked};
+use crate::domain::id::few;
 use crate::domain::retry::CUT_SHORT;
 use crate::domain::step::{Effect, Release};
 use crate::domain::text::count;
@@ -46,7 +47,12 @@ fn of_run(event: &Event) -> Option<String> {
         }
         Event::NoteRefused(e) => format!("a note was not taken: {}", e.reason),
         Event::ApprovalRefused(e) => format!("an approval was not taken: {}", e.reason),
-        Event::PhaseOpened(e) => format!("{} phase open until {}", e.phase, e.expires.short()),
+        Event::PhaseOpened(e) if e.targets.is_empty() => {
+            format!("{} phase open until {}", e.phase, e.expires.short())
+        }
+        Event::PhaseOpened(e) => {
+            format!("{} phase open for {} until {}", e.phase, few(&e.targets), e.expires.short())
+        }
         Event::RunStarted(e) => {
             format!("run started: {}, by {}", count(e.targets, "target", "targets"), e.operator)
         }

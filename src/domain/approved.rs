@@ -69,6 +69,8 @@ pub struct Says {
     pub approver: Text<128>,
     pub break_glass: bool,
     pub decision: Decision,
+    /// Digest of the hold's evidence, for an approval of the retire phase.
+    pub evidence: Option<Digest>,
     pub from: Timestamp,
     pub log_head: LogHead,
     pub nonce: Text<32>,
@@ -80,14 +82,15 @@ pub struct Says {
 impl ReadPlan {
     /// The statement to be signed.
     pub fn statement(&self, says: Says) -> Statement {
-        let Says { approver, break_glass, decision, from, log_head, nonce, phase, role, until } = says;
+        let Says { approver, break_glass, decision, evidence, from, log_head, nonce, phase, role, until } =
+            says;
         let facts = self.facts.clone();
         Statement {
             approver,
             break_glass,
             decision,
             environment: facts.environment,
-            evidence: facts.evidence,
+            evidence,
             expires: until,
             log_head,
             nonce,
@@ -154,10 +157,7 @@ impl ReadPlan {
 
     /// Whether an approval of the retire phase was given before a run, where it needs its own.
     pub fn is_too_early(&self, approval: &Approval) -> bool {
-        let statement = approval.statement();
-        self.facts.retire_separately
-            && statement.phase == Phase::Retire
-            && statement.decision == Decision::Approve
+        self.facts.retire_separately && approval.statement().retires()
     }
 
     /// With enough approvals the plan may be carried out. `recorded` holds decisions that
@@ -237,7 +237,6 @@ fn facts(plan: &Plan, digest: Digest, here: &Here) -> PlanFacts {
         ticket: header.incident.id.clone(),
         summary: summary(&header.counts),
         log_origin: here.log_origin.clone(),
-        evidence: None,
     }
 }
 

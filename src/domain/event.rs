@@ -9,7 +9,7 @@ mod line;
 pub use line::{LINE_VERSION, Line, LineError};
 
 use super::credential::{CredentialRef, Place};
-use super::id::{Digest, RunId, StepNo, TenantId};
+use super::id::{Digest, RunId, StepNo, TargetId, TenantId};
 use super::step::{Effect, Phase};
 use super::text::Text;
 use super::time::Timestamp;
@@ -107,6 +107,9 @@ events! {
         #[serde(default, skip_serializing_if = "is_false")]
         break_glass: bool,
         decision: Decision,
+        /// The hold's evidence that was signed for, stored as an object.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Digest>,
         expires: Timestamp,
         phase: Phase,
         plan: Digest,
@@ -118,7 +121,14 @@ events! {
     /// Something in the inbox was not taken: it is kept as an object.
     "note.refused" "NOT010W" NoteRefused { object: Digest, reason: Text<128> }
     /// The quorum for a phase is met as of now: steps of that phase may begin.
-    "phase.opened" "APP030I" PhaseOpened { approvals: Vec<Digest>, expires: Timestamp, phase: Phase }
+    "phase.opened" "APP030I" PhaseOpened {
+        approvals: Vec<Digest>,
+        expires: Timestamp,
+        phase: Phase,
+        /// For the retire phase, where it is approved separately: the targets that are released.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        targets: Vec<TargetId>,
+    }
 
     "run.started" "RUN010I" RunStarted {
         identity: Text<128>,

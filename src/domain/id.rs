@@ -226,6 +226,16 @@ impl fmt::Debug for RunId {
 #[serde(try_from = "String", into = "String")]
 pub struct TargetId(pub u32);
 
+/// The first targets of a list, for one line.
+pub fn few(ids: &[TargetId]) -> String {
+    const SHOWN: usize = 5;
+    let first: Vec<String> = ids.iter().take(SHOWN).map(ToString::to_string).collect();
+    match ids.len().saturating_sub(SHOWN) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
 impl FromStr for TargetId {
     type Err = IdError;
     fn from_str(s: &str) -> Result<Self, IdError> {

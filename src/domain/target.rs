@@ -5,6 +5,7 @@
 //! [`TargetState::next`], so that a recovered run cannot decide otherwise than the live one did.
 
 mod apply;
+mod held;
 mod licence;
 mod next;
 mod settled;
@@ -16,6 +17,7 @@ pub use next::{Act, Deed, Next, Pause};
 
 use super::credential::{CredentialRef, Place};
 use super::event::{Cause, Ending, Resolution};
+use super::evidence::Confirmation;
 use super::id::StepNo;
 use super::plan::PlannedTarget;
 use super::step::{Effect, Keeper, Phase, Step, Verb};
@@ -126,7 +128,7 @@ pub struct HoldState {
     pub until: Option<Timestamp>,
     /// Who has not confirmed yet.
     pub missing: BTreeSet<Text<64>>,
-    pub confirmed: BTreeMap<Text<64>, (Text<128>, Timestamp)>,
+    pub confirmed: BTreeMap<Text<64>, Confirmation>,
 }
 
 /// An event that cannot follow what the log says so far.

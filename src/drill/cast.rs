@@ -5,10 +5,10 @@ use super::scene::Scene;
 use crate::domain::approval::{Signer, Statement};
 use crate::domain::approved::{ReadPlan, Says};
 use crate::domain::event::{Decision, Event, Line};
-use crate::domain::id::{RunId, TargetId};
+use crate::domain::id::{Digest, RunId, TargetId};
 use crate::domain::note::Note;
 use crate::domain::playbook::ValidPlaybook;
-use crate::domain::step::Phase;
+use crate::domain::step::{Effect, Phase};
 use crate::domain::text::Text;
 use crate::env::Env;
 use crate::pipeline;
@@ -26,7 +26,7 @@ pub(super) const AUTHOR: &str = "operator@drill.example";
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// How long after a target's hold has opened somebody tends what does not follow by itself.
 const RESTART_AFTER: Duration = Duration::from_secs(3_600);
-/// How long a person takes to read the hold's evidence and sign.
+/// How long people take to read the holds' evidence and sign; they sign again as further holds end.
 const READING: Duration = Duration::from_secs(600);
 
 /// Who has to confirm which target.
@@ -66,12 +66,26 @@ impl Cast {
 
     /// Everybody signs the start of the plan.
     pub(super) fn sign_start(&self, env: &Env, home: &Home, plan: &[u8]) -> Result<(), String> {
-        self.sign(env, home, plan, Phase::Start)
+        self.sign(env, home, &read(home, plan)?, None)
     }
 
-    fn sign(&self, env: &Env, home: &Home, plan: &[u8], phase: Phase) -> Result<(), String> {
-        let here = pipeline::here(home).map_err(|e| e.to_string())?;
-        let read = ReadPlan::new(plan, here).map_err(|e| e.to_string())?;
+    /// Everybody looks at the evidence of the holds that are over, and signs for those targets; returns
+    /// which they are.
+    fn sign_retire(&self, env: &Env, home: &Home, plan: &[u8]) -> Result<BTreeSet<TargetId>, String> {
+        let read = read(home, plan)?;
+        let head = home.head().map_err(|e| e.to_string())?;
+        let evidence = pipeline::evidence_at(home, &read, &head).map_err(|e| e.to_string())?;
+        let listed: BTreeSet<TargetId> = evidence.targets.iter().map(|held| held.target).collect();
+        if !listed.is_empty() {
+            let digest = pipeline::keep_evidence(home, &evidence).map_err(|e| e.to_string())?;
+            self.sign(env, home, &read, Some(digest))?;
+        }
+        Ok(listed)
+    }
+
+    /// For the retire phase with the evidence, for the start without.
+    fn sign(&self, env: &Env, home: &Home, read: &ReadPlan, evidence: Option<Digest>) -> Result<(), String> {
+        let phase = if evidence.is_some() { Phase::Retire } else { Phase::Start };
         let inbox = Inbox::new(env.disk.clone(), &home.log());
         for (name, role, signer) in &self.approvers {
             let nonce = Statement::nonce(env.random.stream("drill-nonces").bytes());
@@ -80,6 +94,7 @@ impl Cast {
                 approver: Text::lossy(name),
                 break_glass: false,
                 decision: Decision::Approve,
+                evidence,
                 from: now,
                 log_head: home.head().map_err(|e| e.to_string())?,
                 nonce,
@@ -105,7 +120,8 @@ impl Cast {
     ) -> Result<(), String> {
         let inbox = Inbox::new(env.disk.clone(), &home.log());
         let mut waiting = Waiting::new();
-        let mut signed_retire = false;
+        let separately = read(home, plan)?.facts.retire_separately;
+        let mut unseen: BTreeSet<TargetId> = BTreeSet::new();
         let (mut retire_due, mut tend_due) = (None, BTreeMap::new());
         let mut look_at = env.clock.now().after(LOOK_EVERY);
         loop {
@@ -119,18 +135,25 @@ impl Cast {
                             tend_due.insert(target, env.clock.now().after(RESTART_AFTER));
                             waiting.extend(e.confirm.iter().map(|c| (run.clone(), target, c.clone())));
                         }
-                        let held = matches!(&line.event, Event::StepDone(e) if matches!(e.effect, crate::domain::step::Effect::Held { .. }));
-                        if held && !signed_retire {
-                            retire_due.get_or_insert(env.clock.now().after(READING));
+                        if let Some(target) = line.target.filter(|_| separately) {
+                            match &line.event {
+                                Event::StepDone(e) if matches!(e.effect, Effect::Rechecked { .. }) => {
+                                    unseen.insert(target);
+                                    retire_due.get_or_insert(env.clock.now().after(READING));
+                                }
+                                Event::TargetEnded(_) | Event::TargetStuck(_) => drop(unseen.remove(&target)),
+                                _ => {}
+                            }
                         }
                         continue;
                     }
                 },
             }
             look_at = env.clock.now().after(LOOK_EVERY);
-            if retire_due.is_some_and(|due| due <= env.clock.now()) && !signed_retire {
-                signed_retire = true;
-                self.sign(env, home, plan, Phase::Retire)?;
+            if retire_due.is_some_and(|due| due <= env.clock.now()) {
+                let listed = self.sign_retire(env, home, plan)?;
+                unseen.retain(|target| !listed.contains(target));
+                retire_due = (!unseen.is_empty()).then(|| env.clock.now().after(READING));
             }
             tend_due.retain(|target, due| {
                 let is_due = *due <= env.clock.now();
@@ -142,6 +165,12 @@ impl Cast {
             confirm_who_moved(&inbox, scene, &mut waiting)?;
         }
     }
+}
+
+/// The plan, as this installation reads it.
+fn read(home: &Home, plan: &[u8]) -> Result<ReadPlan, String> {
+    let here = pipeline::here(home).map_err(|e| e.to_string())?;
+    ReadPlan::new(plan, here).map_err(|e| e.to_string())
 }
 
 /// A team confirms when its consumer signs in with the newest value, which the lab knows.

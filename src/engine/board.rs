@@ -7,8 +7,10 @@ use super::Halt;
 use super::signal::{Listener, Signal};
 use crate::bent::{self, Bend};
 use crate::domain::event::{Event, Line};
+use crate::domain::evidence::Held;
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::run::RunState;
+use crate::domain::step::Phase;
 use crate::domain::target::{Next, TargetState};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -107,7 +109,7 @@ impl Board {
             }
             // What could not be folded must not be written.
             state.clone().apply(&event, self.clock.now())?;
-            let before = allowed_until(&state, &run, &event);
+            let before = allowed_until(&state, &event);
             Entry::of_target(&run.id, id, event).before(before)
         };
         let Some(line) = self.append_in_time(entry).await? else { return Ok(false) };
@@ -190,6 +192,11 @@ impl Board {
     pub fn next(&self, id: TargetId, now: Timestamp) -> Next {
         self.with(id, |s| s.next(now)).unwrap_or(Next::Over)
     }
+    /// The evidence of the targets that wait for their release, and until when they have one.
+    pub(super) fn awaiting_release(&self) -> Vec<(Held, Option<Timestamp>)> {
+        let look = |s: &TargetState| Some((s.awaits_release()?, s.open_until(Phase::Retire)));
+        self.slots.values().filter_map(|s| look(&locked(&s.state))).collect()
+    }
     /// How many targets fit a description.
     pub fn count(&self, fits: impl Fn(&TargetState) -> bool) -> u32 {
         let count = self.slots.values().filter(|s| fits(&locked(&s.state))).count();
@@ -222,11 +229,11 @@ impl Board {
 }
 
 /// An intent that needs an approved phase is not recorded when that has ended.
-fn allowed_until(state: &TargetState, run: &RunState, event: &Event) -> Option<Timestamp> {
+fn allowed_until(state: &TargetState, event: &Event) -> Option<Timestamp> {
     let Event::StepIntent(intent) = event else { return None };
     let step = state.plan.step(intent.step).filter(|s| s.verb.writes() && !intent.undo)?;
     if bent::is(Bend::QuorumOnce) {
         return None;
     }
-    run.phases.get(&step.phase).copied()
+    state.open_until(step.phase)
 }

@@ -3,22 +3,29 @@
 use super::Halt;
 use super::shared::Shared;
 use crate::connector::{Depth, Sight};
-use crate::domain::approval::{Recorded, SignedApproval};
+use crate::domain::approval::{Approval, QuorumMet, Recorded, Release, SignedApproval, releases};
 use crate::domain::approved::ApprovedPlan;
 use crate::domain::event::{
-    ConsumerConfirmed, Decision, Event, NoteRefused, PhaseOpened, Resolution, RunAborted, RunContinued,
-    RunPaused, TargetResolved,
+    ConsumerConfirmed, Event, NoteRefused, PhaseOpened, Resolution, RunAborted, RunContinued, RunPaused,
+    TargetResolved,
 };
+use crate::domain::evidence::{Evidence, Held};
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::note::Note;
 use crate::domain::step::Phase;
 use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
 use crate::trail::inbox::{Inbox, Item};
+use crate::trail::objects;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often the inbox is looked into.
 const EVERY: Duration = Duration::from_secs(2);
+/// Targets that one line releases: it stays far below the longest line.
+const RELEASED_MAX: usize = 1024;
 
 /// The desk where notes arrive.
 pub(super) struct Desk<'a> {
@@ -106,13 +113,10 @@ impl<'a> Desk<'a> {
             Ok(approval) => approval,
             Err(refusal) => return Ok(Err(Text::lossy(&refusal.to_string()))),
         };
-        let statement = approval.statement();
-        let retires = statement.decision == Decision::Approve && statement.phase == Phase::Retire;
-        if retires && self.approved.facts().retire_separately && !hold_is_over(shared) {
-            return Ok(Err(Text::lossy(
-                "no hold is over yet: retiring is approved with its evidence at hand",
-            )));
-        }
+        let evidence = match self.evidence(shared, &approval) {
+            Ok(evidence) => evidence,
+            Err(why) => return Ok(Err(why)),
+        };
         if shared.board.run().statements.contains(&approval.digest()) {
             return Ok(Ok(()));
         }
@@ -126,31 +130,79 @@ impl<'a> Desk<'a> {
             return Ok(Err(Text::lossy("it expired before it could be recorded; approve the plan again")));
         };
         shared.board.journal().checkpoint_now().await?;
-        self.recorded.push(Recorded { approval, at });
+        self.recorded.push(Recorded { approval, at, evidence });
         self.open_phases(shared).await.map(Ok)
+    }
+
+    /// What an approval of the retire phase was given with, where that is approved separately. It must be the
+    /// evidence of some target as it is now.
+    fn evidence(&self, shared: &Shared, approval: &Approval) -> Result<Option<Arc<Evidence>>, Text<128>> {
+        if !(self.approved.facts().retire_separately && approval.statement().retires()) {
+            return Ok(None);
+        }
+        let waiting = shared.board.awaiting_release();
+        if waiting.is_empty() {
+            return Err(Text::lossy(
+                "no target waits for it: retiring is approved with a hold's evidence at hand",
+            ));
+        }
+        let evidence = objects::evidence(shared.board.journal().objects(), approval)
+            .ok_or_else(|| Text::lossy("the hold's evidence that it names is not there; approve again"))?;
+        let listed = |held: &Held| evidence.targets.iter().any(|e| e.target == held.target);
+        if waiting.iter().any(|(held, _)| evidence.lists(held)) {
+            return Ok(Some(Arc::new(evidence)));
+        }
+        Err(match waiting.iter().find(|(held, _)| listed(held)) {
+            Some((held, _)) => Text::lossy(&format!(
+                "the evidence of {} is another now; look and approve again",
+                held.target
+            )),
+            None => Text::lossy("its evidence lists no target that waits; look and approve again"),
+        })
     }
 
     /// Opens each phase whose quorum is met now and that is not open for as long already.
     pub(super) async fn open_phases(&mut self, shared: &Shared) -> Result<(), Halt> {
         for phase in [Phase::Start, Phase::Retire] {
+            if phase == Phase::Retire && self.approved.facts().retire_separately {
+                self.release(shared).await?;
+                continue;
+            }
             let now = shared.env.clock.now();
             let Ok(met) = self.approved.quorum(phase, &self.recorded, now) else { continue };
             let open_until = shared.board.run().phases.get(&phase).copied();
             if open_until.is_none_or(|until| until < met.expires()) {
-                let approvals = met.approvals().to_vec();
-                let event = PhaseOpened { approvals, expires: met.expires(), phase };
-                if shared.board.record_run_before(Some(met.expires()), event.into()).await?.is_some() {
-                    shared.board.journal().checkpoint_now().await?;
-                }
+                open(shared, &met, Vec::new()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the retire phase for each target whose evidence enough people have approved with.
+    async fn release(&self, shared: &Shared) -> Result<(), Halt> {
+        let waiting = shared.board.awaiting_release();
+        let until: BTreeMap<TargetId, Option<Timestamp>> =
+            waiting.iter().map(|(held, until)| (held.target, *until)).collect();
+        let held = waiting.into_iter().map(|(held, _)| held);
+        let now = shared.env.clock.now();
+        for Release { met, mut targets } in releases(self.approved.facts(), &self.recorded, held, now) {
+            targets.retain(|id| until.get(id).copied().flatten().is_none_or(|until| until < met.expires()));
+            for some in targets.chunks(RELEASED_MAX) {
+                open(shared, &met, some.to_vec()).await?;
             }
         }
         Ok(())
     }
 }
 
-/// Whether any target has come to the end of its hold: only then is there something to approve.
-fn hold_is_over(shared: &Shared) -> bool {
-    shared.board.count(|s| s.current().is_some_and(|c| c.phase == Phase::Retire) || s.hold_is_over()) > 0
+/// Records that a phase is open, unless its approvals end first.
+async fn open(shared: &Shared, met: &QuorumMet, targets: Vec<TargetId>) -> Result<(), Halt> {
+    let approvals = met.approvals().to_vec();
+    let event = PhaseOpened { approvals, expires: met.expires(), phase: met.phase(), targets };
+    if shared.board.record_run_before(Some(met.expires()), event.into()).await?.is_some() {
+        shared.board.journal().checkpoint_now().await?;
+    }
+    Ok(())
 }
 
 /// Whether a note is for this run; approvals name their plan instead.

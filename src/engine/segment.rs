@@ -60,7 +60,7 @@ fn errand(deed: &Deed) -> Errand {
 fn clearance(shared: &Shared, state: &TargetState, run: &RunState, step: &Step) -> Option<Warrant> {
     let now = shared.env.clock.now();
     let is_open = |expires: &Timestamp| *expires > now || bent::is(Bend::QuorumOnce);
-    let open = run.phases.get(&step.phase).is_some_and(is_open);
+    let open = state.open_until(step.phase).as_ref().is_some_and(is_open);
     let stopped = run.aborted || (run.paused && !state.value_in_memory());
     if !open || stopped || !run.rejected_by.is_empty() {
         return None;

@@ -15,7 +15,7 @@ use crate::engine::recovery::Recovery;
 use crate::env::Env;
 use crate::trail::inbox::{Inbox, Item};
 use crate::trail::journal::Entry;
-use crate::trail::{Journal, JournalError};
+use crate::trail::{Journal, JournalError, objects};
 use std::sync::Arc;
 
 /// Before the first event of this process nothing was sent: no halt of a run under way.
@@ -72,7 +72,9 @@ fn recorded_approvals(
         let statement_bytes = journal.objects().get(&event.statement, LIMIT).ok()?;
         let armored = journal.objects().get(&event.signature, LIMIT).ok()?;
         let signed = SignedApproval { statement_bytes, sshsig_armored: String::from_utf8(armored).ok()? };
-        read.judge_recorded(&signed, *at).ok().map(|approval| Recorded { approval, at: *at })
+        let approval = read.judge_recorded(&signed, *at).ok()?;
+        let evidence = objects::evidence(journal.objects(), &approval).map(Arc::new);
+        Some(Recorded { approval, at: *at, evidence })
     };
     events.iter().filter_map(judge).collect()
 }
@@ -125,7 +127,10 @@ async fn begin(
 ) -> Result<Opened, ApplyFailure> {
     let at = env.clock.now();
     let (notes, not_counted) = handed_in(&read, inbox, at)?;
-    let recorded = notes.iter().map(|(_, approval, _)| Recorded { approval: approval.clone(), at }).collect();
+    let recorded = notes
+        .iter()
+        .map(|(_, approval, _)| Recorded { approval: approval.clone(), at, evidence: None })
+        .collect();
     let states = read.plan.changes().map(|t| (t.id, TargetState::new(Arc::new(t.clone())))).collect();
     let approved = read.approve(recorded, at).map_err(|why| match not_counted.is_empty() {
         true => why.into(),

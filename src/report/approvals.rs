@@ -10,6 +10,7 @@ use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
 use crate::domain::approval::{Approval, PlanFacts, Rosters, Seats, SignedApproval};
 use crate::domain::approved::{Here, ReadPlan};
 use crate::domain::event::{ApprovalRecorded, Decision, Event, Line, RosterChanged};
+use crate::domain::id::few;
 use crate::domain::plan::file;
 use crate::domain::text::{Text, count};
 use crate::env::Disk;
@@ -131,11 +132,22 @@ fn phases(record: &Record, decisions: &[DecisionRow], seats: &Seats) -> Vec<Phas
                 used.map(|d| (d.person.clone(), d.roles.as_slice())).collect();
             let unfilled = seats.unfilled(&people.values().copied().collect::<Vec<_>>());
             let (people, expires) = (people.into_keys().collect(), e.expires);
-            Some(PhaseRow { phase: e.phase, at: line.time, expires, people, unfilled, seq: line.seq })
+            let (phase, targets) = (e.phase, e.targets.clone());
+            Some(PhaseRow { phase, at: line.time, expires, people, unfilled, seq: line.seq, targets })
         }
         _ => None,
     };
     record.of_run().filter_map(opened).collect()
+}
+
+impl PhaseRow {
+    /// The phase, and the targets that it was opened for.
+    pub(super) fn name(&self) -> String {
+        match self.targets.as_slice() {
+            [] => format!("{} phase", self.phase),
+            some => format!("{} phase of {}", self.phase, few(some)),
+        }
+    }
 }
 
 /// What can be said about who did what; false is said loudly.
@@ -165,24 +177,24 @@ fn separation(approvals: &Approvals) -> Vec<(bool, String)> {
     for phase in phases {
         let people = phase.people.len();
         let enough = people >= usize::from(*quorum);
-        let name = phase.phase;
+        let name = phase.name();
         if !seats.is_empty() {
             let empty: Vec<&str> = phase.unfilled.iter().map(Text::as_str).collect();
             all.push(said(
                 empty.is_empty(),
-                format!("The {name} phase had its seats filled: {seats}."),
-                format!("The {name} phase was released with nobody in the seat of {}.", empty.join(", ")),
+                format!("The {name} had its seats filled: {seats}."),
+                format!("The {name} was released with nobody in the seat of {}.", empty.join(", ")),
             ));
         }
         all.push(said(
             enough,
             format!(
-                "The {name} phase was released by {}; {} required.",
+                "The {name} was released by {}; {} required.",
                 count(people, "person", "people"),
                 count(*quorum, "is", "are")
             ),
             format!(
-                "The {name} phase was released by {}, fewer than the {quorum} required.",
+                "The {name} was released by {}, fewer than the {quorum} required.",
                 count(people, "person", "people")
             ),
         ));

@@ -245,6 +245,9 @@ pub struct PhaseRow {
     /// The roles of the seats that nobody of them filled.
     pub unfilled: Vec<Text<64>>,
     pub seq: u64,
+    /// The targets that were released, where retiring is approved separately.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetId>,
 }
 
 /// Something that did not go as planned, or that a person did.

@@ -5,7 +5,7 @@ use super::model::EventRow;
 use crate::domain::event::{
     Cause, Decision, Drift, Environment, Event, Happened, Resolution, Sighting, StepFailed, StepLooked,
 };
-use crate::domain::id::hex;
+use crate::domain::id::{few, hex};
 use crate::domain::step::{Effect, Release};
 use crate::domain::text::count;
 use crate::domain::time::show_span;
@@ -77,8 +77,10 @@ fn of_log(event: &Event) -> Option<String> {
         Event::ApprovalRefused(e) => format!("an approval was not taken: {}", e.reason),
         Event::NoteRefused(e) => format!("a note was not taken: {}", e.reason),
         Event::PhaseOpened(e) => {
+            let targets =
+                if e.targets.is_empty() { String::new() } else { format!(" for {}", few(&e.targets)) };
             format!(
-                "the {} phase is open until {}, with {}",
+                "the {} phase is open{targets} until {}, with {}",
                 e.phase,
                 e.expires.short(),
                 count(e.approvals.len(), "approval", "approvals")

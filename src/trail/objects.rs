@@ -2,6 +2,8 @@
 //! Each is a file named by its SHA-256, so that it can be checked by anybody with `sha256sum`.
 
 use super::Folder;
+use crate::domain::approval::Approval;
+use crate::domain::evidence::{EVIDENCE_BYTES_MAX, Evidence};
 use crate::domain::id::Digest;
 use crate::env::{Disk, DiskError};
 use std::path::PathBuf;
@@ -23,6 +25,13 @@ pub enum ObjectError {
     Changed { want: Digest, found: Digest },
     #[error("an object of {bytes} bytes is larger than the limit of {limit}; it was not kept")]
     TooLarge { bytes: u64, limit: u64 },
+}
+
+/// The hold's evidence that an approval names; none if it names none, it cannot be
+/// read, or it is of another plan.
+pub fn evidence(objects: &Objects, approval: &Approval) -> Option<Evidence> {
+    let bytes = objects.get(&approval.statement().evidence?, EVIDENCE_BYTES_MAX).ok()?;
+    Evidence::from_bytes(&bytes).ok().filter(|evidence| evidence.plan == approval.statement().plan)
 }
 
 /// The objects of one log.

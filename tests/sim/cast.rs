@@ -3,16 +3,17 @@
 
 use crate::aims::Follows;
 use crate::world::World;
-use reissue::domain::approval::Statement;
+use reissue::domain::approval::{LogHead, Statement};
 use reissue::domain::approved::{ReadPlan, Says};
 use reissue::domain::event::{Decision, Resolution};
-use reissue::domain::id::{RunId, TargetId};
+use reissue::domain::id::{Digest, RunId, TargetId};
 use reissue::domain::note::Note;
 use reissue::domain::step::Phase;
 use reissue::domain::target::{Next, Pause};
 use reissue::domain::text::Text;
 use reissue::domain::time::Timestamp;
 use reissue::pipeline;
+use reissue::trail::Objects;
 use reissue::trail::inbox::Inbox;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -116,13 +117,24 @@ impl<'a> Cast<'a> {
         let here = pipeline::here(&home).unwrap_or_else(|e| panic!("{e}"));
         let read = ReadPlan::new(self.plan, here).unwrap();
         let (name, signer) = &self.world.approvers[who];
+        let log_head = home.head().unwrap_or_else(|e| panic!("{e}"));
+        let retires = phase == Phase::Retire && decision == Decision::Approve;
+        let evidence = match retires {
+            false => None,
+            true => match self.evidence(&read, &log_head) {
+                Some(evidence) => Some(evidence),
+                // Not signed yet, or not whole yet: they look again.
+                None => return,
+            },
+        };
         let nonce = Statement::nonce(self.world.env.random.stream("sim-nonces").bytes());
         let statement = read.statement(Says {
             approver: Text::lossy(name),
             break_glass: false,
             decision,
+            evidence,
             from: self.world.env.clock.now(),
-            log_head: home.head().unwrap_or_else(|e| panic!("{e}")),
+            log_head,
             nonce,
             phase,
             role: Text::lossy("officer"),
@@ -132,6 +144,19 @@ impl<'a> Cast<'a> {
         let statement = String::from_utf8(signed.statement_bytes).unwrap();
         self.world.judge.say(&format!("people: {name} {decision:?} {phase}"));
         self.note(&Note::Approval { signature: signed.sshsig_armored, statement });
+    }
+
+    /// What the holds have to show, kept beside the log; none while they have nothing.
+    fn evidence(&self, read: &ReadPlan, head: &LogHead) -> Option<Digest> {
+        let home = self.world.home();
+        let evidence = pipeline::evidence_at(&home, read, head).ok()?;
+        if evidence.targets.is_empty() {
+            return None;
+        }
+        let files = Arc::new(self.world.machine().files().clone());
+        let kept = Objects::new(files, &home.log()).put(&evidence.to_bytes().unwrap());
+        self.world.judge.count("people look at the evidence of a hold");
+        Some(kept.unwrap_or_else(|e| panic!("{e}")))
     }
 
     /// Teams restart what must be restarted, and confirm when the consumer has moved.

@@ -1,7 +1,7 @@
 //! The judge's own reading of the log: simpler than the engine's, written from the design, and
 //! sharing nothing with it but the words.
 
-use reissue::domain::event::{Decision, Ending, Event, Fault, Happened, Line, Sighting};
+use reissue::domain::event::{Decision, Ending, Event, Fault, Happened, Line, PhaseOpened, Sighting};
 use reissue::domain::id::{RunId, TargetId};
 use reissue::domain::plan::{Plan, PlannedTarget};
 use reissue::domain::step::{Effect, Phase, Step, Verb};
@@ -38,6 +38,8 @@ pub(crate) struct Target {
     pub(crate) confirmed: BTreeSet<String>,
     pub(crate) held_at: Option<u64>,
     pub(crate) rechecked_at: Option<u64>,
+    /// Until when people let its old credentials go, where that is approved separately.
+    pub(crate) released: Option<Timestamp>,
     pub(crate) retired: BTreeSet<String>,
     /// Its object is blocked by us, as the log has it.
     pub(crate) is_blocked: bool,
@@ -75,6 +77,7 @@ impl Target {
             confirmed: BTreeSet::new(),
             held_at: None,
             rechecked_at: None,
+            released: None,
             retired: BTreeSet::new(),
             is_blocked: false,
             was_reset: false,
@@ -198,6 +201,15 @@ impl Model {
         Self { targets, ..Self::default() }
     }
 
+    /// Only what is listed is released, and nobody lists a target that has nothing to show.
+    fn release(&mut self, e: &PhaseOpened) {
+        for (_, target) in self.targets.iter_mut().filter(|(id, _)| e.targets.contains(id)) {
+            if target.held_at.is_some() && target.rechecked_at.is_some() {
+                target.released = Some(e.expires);
+            }
+        }
+    }
+
     pub(crate) fn fold(&mut self, line: &Line) {
         if let Some(id) = line.target {
             if let Some(target) = self.targets.get_mut(&id) {
@@ -210,11 +222,15 @@ impl Model {
             Event::LaneTaken(_) => self.targets.values_mut().for_each(Target::lane_taken),
             Event::PhaseOpened(e) => {
                 self.was_open = true;
-                self.phases.insert(e.phase, e.expires);
+                match e.phase {
+                    Phase::Start => drop(self.phases.insert(e.phase, e.expires)),
+                    Phase::Retire => self.release(e),
+                }
             }
             Event::ApprovalRecorded(e) => match e.decision {
                 Decision::Reject => {
                     self.phases.clear();
+                    self.targets.values_mut().for_each(|t| t.released = None);
                     self.rejected.insert(e.approver.to_string());
                 }
                 Decision::Withdraw => drop(self.rejected.remove(e.approver.as_str())),

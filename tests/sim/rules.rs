@@ -10,7 +10,7 @@ use reissue::domain::credential::Form;
 use reissue::domain::event::{Event, Line};
 use reissue::domain::id::ClientId;
 use reissue::domain::plan::Warning;
-use reissue::domain::step::Verb;
+use reissue::domain::step::{Phase, Verb};
 use reissue::domain::time::Timestamp;
 use reissue::lab::Owner;
 use std::collections::BTreeSet;
@@ -38,7 +38,11 @@ pub(crate) fn line(model: &Model, line: &Line) -> Result<(), String> {
     if intent.undo || !step.verb.writes() {
         return Ok(());
     }
-    match model.phases.get(&step.phase) {
+    let until = match step.phase {
+        Phase::Start => model.phases.get(&step.phase),
+        Phase::Retire => target.released.as_ref(),
+    };
+    match until {
         Some(until) if *until > line.time => {}
         Some(until) => return Err(format!("intent of {} although the approval ended {until}", step.verb)),
         None => return Err(format!("intent of {} although its phase is not open", step.verb)),

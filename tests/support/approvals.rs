@@ -59,7 +59,6 @@ pub fn facts(roster: &Roster) -> PlanFacts {
         ticket: Text::lossy("INC-1"),
         summary: Summary { mint: 3, retire: 3, targets: 3, irreversible: 3, ..Summary::default() },
         log_origin: Text::lossy(ORIGIN),
-        evidence: None,
     }
 }
 

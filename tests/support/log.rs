@@ -230,6 +230,7 @@ async fn approve(journal: &Journal, story: &Story) {
             break_glass: statement.break_glass,
             approver: statement.approver,
             decision: statement.decision,
+            evidence: statement.evidence,
             expires: statement.expires,
             phase: statement.phase,
             plan: statement.plan,
@@ -244,7 +245,8 @@ async fn approve(journal: &Journal, story: &Story) {
     tokio::time::sleep(story.opens_after).await;
     if story.opens_phase {
         let expires = expires.unwrap_or_else(|| at("2026-11-24T11:00:00Z"));
-        add((journal, &story.run), PhaseOpened { approvals, expires, phase: Phase::Start }).await;
+        add((journal, &story.run), PhaseOpened { approvals, expires, phase: Phase::Start, targets: vec![] })
+            .await;
     }
     tokio::time::sleep(story.works_after).await;
 }

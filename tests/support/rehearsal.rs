@@ -335,6 +335,7 @@ impl Rehearsal {
             approver: Text::lossy(APPROVER),
             break_glass: false,
             decision: Decision::Approve,
+            evidence: None,
             from: now,
             log_head: home.head().unwrap(),
             nonce: Statement::nonce(self.env.random.stream("nonces").bytes()),

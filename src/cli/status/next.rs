@@ -118,10 +118,11 @@ fn approvals(run: &Run<'_>, words: &Words, now: Timestamp, todos: &mut Vec<Todo>
             if signed.is_empty() { "nobody so far".into() } else { format!("so far {}", signed.join(", ")) };
         let header = &run.plan.header;
         let Words { home, plan, .. } = words;
+        let shown = if phase == Phase::Retire { not_released(run) } else { "" };
         let which = if phase == Phase::Retire { " --phase retire" } else { "" };
         todos.push(Todo {
             why: format!(
-                "{} for the {phase} phase: {} other than {}{} sign ({signed})",
+                "{} for the {phase} phase{shown}: {} other than {}{} sign ({signed})",
                 count(waiting, "target waits", "targets wait"),
                 count(header.approval.quorum, "person", "people"),
                 header.author,
@@ -129,6 +130,14 @@ fn approvals(run: &Run<'_>, words: &Words, now: Timestamp, todos: &mut Vec<Todo>
             ),
             commands: vec![format!("reissue approve {plan}{which} --by NAME --key FILE{home}")],
         });
+    }
+}
+
+/// Why the approvals of the retire phase that are there do not release these targets too.
+fn not_released(run: &Run<'_>) -> &'static str {
+    match run.plan.header.approval.retire_separately && run.head.state.phases.contains_key(&Phase::Retire) {
+        true => " (what was approved so far does not list their evidence as it is now, or has ended)",
+        false => "",
     }
 }
 

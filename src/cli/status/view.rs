@@ -181,6 +181,11 @@ fn header(session: &mut Session, run: &Run<'_>, now: Timestamp) {
     let separately = run.plan.header.approval.retire_separately;
     for phase in [Phase::Start, Phase::Retire] {
         let said = match state.phases.get(&phase) {
+            // Each target has a release of its own; which ones wait is told with them.
+            Some(_) if phase == Phase::Retire && separately => {
+                let released = run.recovery.states.values().filter(|s| s.open_until(phase).is_some());
+                format!("released for {}", count(released.count(), "target", "targets"))
+            }
             Some(until) if *until > now => format!("open until {}", when(*until, now)),
             Some(until) => format!("its approvals ended at {}", when(*until, now)),
             None if phase == Phase::Retire && !separately => continue,

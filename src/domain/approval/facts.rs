@@ -35,9 +35,6 @@ pub struct PlanFacts {
     pub summary: Summary,
     /// The log that approvals must name.
     pub log_origin: Text<200>,
-    /// Digest of the hold's evidence that approvals of the retire phase must name, once there is
-    /// such evidence.
-    pub evidence: Option<Digest>,
 }
 
 impl PlanFacts {

@@ -2,6 +2,7 @@
 //! moment and nobody's reject stands.
 
 use super::super::event::Decision;
+use super::super::evidence::Evidence;
 use super::super::id::Digest;
 use super::super::step::Phase;
 use super::super::text::Text;
@@ -10,12 +11,15 @@ use super::facts::PlanFacts;
 use super::refusal::ApprovalRefusal;
 use super::signed::Approval;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-/// An approval and when the log recorded it.
+/// An approval, when the log recorded it, and the evidence that it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
     pub approval: Approval,
     pub at: Timestamp,
+    /// What the signer had in front of him or her, for the retire phase; none if it cannot be read.
+    pub evidence: Option<Arc<Evidence>>,
 }
 
 /// Counts.
@@ -176,7 +180,7 @@ fn listen<'a>(facts: &PlanFacts, recorded: &'a [Recorded]) -> (Voices<'a>, Passe
     // A person's last word is the one signed last, however the statements arrived.
     let mut spoken: Vec<&Recorded> = recorded.iter().collect();
     spoken.sort_by_key(|r| r.approval.statement().signed_at);
-    for Recorded { approval, at } in spoken {
+    for Recorded { approval, at, .. } in spoken {
         let person = approval.person();
         if let Err(why) = approval.check(facts, *at) {
             passed_over.push((person.clone(), why));

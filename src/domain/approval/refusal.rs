@@ -53,7 +53,7 @@ pub enum ApprovalRefusal {
     #[error(
         "it does not name the evidence of the hold; look at the evidence and approve the retire phase again"
     )]
-    OtherEvidence,
+    NoEvidence,
     #[error("it is valid only from {}; hand it in again then", .0.short())]
     NotYetValid(Timestamp),
     #[error("it expired at {}; approve the plan again", .0.short())]
@@ -96,7 +96,7 @@ impl ApprovalRefusal {
             Self::OtherIncident { .. } => "other-incident",
             Self::OtherLog { .. } => "other-log",
             Self::OtherSummary => "other-summary",
-            Self::OtherEvidence => "other-evidence",
+            Self::NoEvidence => "no-evidence",
             Self::NotYetValid(_) => "not-yet-valid",
             Self::Expired(_) => "expired",
             Self::TooLong => "valid-too-long",

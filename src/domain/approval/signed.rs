@@ -2,7 +2,6 @@
 
 use super::super::event::{ApprovalRecorded, Decision};
 use super::super::id::Digest;
-use super::super::step::Phase;
 use super::super::text::Text;
 use super::super::time::Timestamp;
 use super::facts::PlanFacts;
@@ -71,6 +70,7 @@ impl Approval {
             approver: self.person.clone(),
             break_glass: self.statement.break_glass,
             decision: self.statement.decision,
+            evidence: self.statement.evidence,
             expires: self.statement.expires,
             phase: self.statement.phase,
             plan: self.statement.plan,
@@ -241,9 +241,8 @@ fn same_plan(s: &Statement, facts: &PlanFacts) -> Result<(), ApprovalRefusal> {
     if s.summary != facts.summary {
         return Err(ApprovalRefusal::OtherSummary);
     }
-    let shown = facts.evidence.is_none() || s.evidence == facts.evidence;
-    if s.decision == Decision::Approve && s.phase == Phase::Retire && !shown {
-        return Err(ApprovalRefusal::OtherEvidence);
+    if facts.retire_separately && s.retires() && s.evidence.is_none() {
+        return Err(ApprovalRefusal::NoEvidence);
     }
     Ok(())
 }

@@ -183,6 +183,11 @@ pub(super) fn json(e: &serde_json::Error) -> StatementError {
 }
 
 impl Statement {
+    /// Whether it approves that old credentials are taken away.
+    pub fn retires(&self) -> bool {
+        self.decision == Decision::Approve && self.phase == Phase::Retire
+    }
+
     /// A nonce from 16 random bytes.
     pub fn nonce(random: [u8; 16]) -> Text<32> {
         Text::lossy(&hex(&random))

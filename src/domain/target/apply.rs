@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::domain::event::{
-    Decision, Event, Happened, Sighting, StepDone, StepFailed, StepIntent, StepLooked,
+    ConsumerConfirmed, Decision, Event, Happened, PhaseOpened, Sighting, StepDone, StepFailed, StepIntent,
+    StepLooked,
 };
 
 type Applied = Result<(), &'static str>;
@@ -54,9 +55,7 @@ impl TargetState {
     /// Events of the whole run that matter to a target.
     fn fold_run(&mut self, event: &Event) {
         match event {
-            Event::PhaseOpened(e) => {
-                self.phases.insert(e.phase, e.expires);
-            }
+            Event::PhaseOpened(e) => self.phase_opened(e),
             Event::ApprovalRecorded(e) if e.decision == Decision::Reject => {
                 self.phases.clear();
             }
@@ -66,6 +65,13 @@ impl TargetState {
             Event::RunContinued(_) => self.paused = false,
             Event::RunAborted(_) => self.aborted = true,
             _ => {}
+        }
+    }
+
+    /// The retire phase opens for the targets that are listed, whose evidence people have seen.
+    fn phase_opened(&mut self, e: &PhaseOpened) {
+        if e.phase == Phase::Start || (self.held().is_some() && e.targets.contains(&self.plan.id)) {
+            self.phases.insert(e.phase, e.expires);
         }
     }
 
@@ -323,10 +329,13 @@ impl TargetState {
         Ok(())
     }
 
-    fn confirmed(&mut self, e: &crate::domain::event::ConsumerConfirmed, at: Timestamp) -> Applied {
+    fn confirmed(&mut self, e: &ConsumerConfirmed, at: Timestamp) -> Applied {
         let hold = self.hold.as_mut().ok_or("no hold is open")?;
         hold.missing.remove(&e.consumer);
-        hold.confirmed.insert(e.consumer.clone(), (e.by.clone(), at));
+        let ConsumerConfirmed { by, consumer, how, unlisted } = e.clone();
+        hold.confirmed.insert(consumer.clone(), Confirmation { at, by, consumer, how, unlisted });
+        // Who released the target had not seen this.
+        self.phases.remove(&Phase::Retire);
         Ok(())
     }
 

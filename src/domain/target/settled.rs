@@ -142,8 +142,13 @@ mod tests {
         let at = Timestamp::from_unix_s(1_000);
         let (attempt, step, undo) = (1, 1, false);
         let events: [Event; 5] = [
-            PhaseOpened { approvals: vec![], expires: Timestamp::from_unix_s(9_000), phase: Phase::Start }
-                .into(),
+            PhaseOpened {
+                approvals: vec![],
+                expires: Timestamp::from_unix_s(9_000),
+                phase: Phase::Start,
+                targets: vec![],
+            }
+            .into(),
             TargetStarted { kind: Text::lossy("a-kind"), name: Text::lossy("x"), steps: 2 }.into(),
             StepIntent { attempt, request: Text::lossy("r"), step, undo }.into(),
             StepDone { attempt, effect: Effect::Switched { was_enabled: true }, step, undo }.into(),

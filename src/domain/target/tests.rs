@@ -36,7 +36,7 @@ fn rotation(contain: bool) -> PlannedTarget {
         irreversible: verb.retires(),
         no,
         object: Text::lossy("app"),
-        phase: if verb.retires() { Phase::Retire } else { Phase::Start },
+        phase: if verb.retires() && !contain { Phase::Retire } else { Phase::Start },
         place: matches!(verb, Verb::Publish | Verb::Recheck).then(place),
         verb: *verb,
     });
@@ -63,10 +63,10 @@ fn rotation(contain: bool) -> PlannedTarget {
 }
 
 /// A world with one application and one store, and a log of what was recorded.
-struct World {
-    state: TargetState,
+pub(super) struct World {
+    pub(super) state: TargetState,
     log: Vec<(Event, Timestamp)>,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     live: Vec<CredentialRef>,
     versions: Vec<String>,
     minted: u32,
@@ -74,21 +74,25 @@ struct World {
 }
 
 impl World {
-    fn new(contain: bool) -> Self {
+    pub(super) fn new(contain: bool) -> Self {
         let state = TargetState::new(Arc::new(rotation(contain)));
         let now = Timestamp::from_unix_s(1_000_000);
         let live = vec![credential("old")];
         let mut world =
             Self { state, log: vec![], now, live, versions: vec!["v0".into()], minted: 0, epoch: 0 };
-        for phase in [Phase::Start, Phase::Retire] {
-            let expires = now.after(Duration::from_secs(1_000_000));
-            world.record(PhaseOpened { approvals: vec![], expires, phase }.into());
-        }
+        world.open(Phase::Start);
         world.take_lane();
         world
     }
 
-    fn record(&mut self, event: Event) {
+    /// People approve a phase; retiring, for this target.
+    pub(super) fn open(&mut self, phase: Phase) {
+        let expires = self.now.after(Duration::from_secs(1_000_000));
+        let targets = if phase == Phase::Retire { vec![TargetId(1)] } else { vec![] };
+        self.record(PhaseOpened { approvals: vec![], expires, phase, targets }.into());
+    }
+
+    pub(super) fn record(&mut self, event: Event) {
         self.state.apply(&event, self.now).unwrap_or_else(|e| panic!("{e}: {event:?}"));
         self.log.push((event, self.now));
         self.refold();
@@ -163,11 +167,12 @@ impl World {
     }
 
     /// One decision carried out; `chance` picks what goes wrong.
-    fn turn(&mut self, chance: u8) -> bool {
+    pub(super) fn turn(&mut self, chance: u8) -> bool {
         match self.state.next(self.now) {
             Next::Over => return false,
             Next::Record(event) => self.record(event),
             Next::Wait(Pause::Until { when, .. }) => self.now = when,
+            Next::Wait(Pause::Approval(phase)) => self.open(phase),
             Next::Wait(other) => panic!("{other:?}"),
             Next::Act(act) => self.act(&act, chance),
         }
@@ -254,21 +259,6 @@ fn a_rotation_takes_the_old_one_away_last() {
     assert_eq!(elapsed, Duration::from_secs(3600), "the hold was waited for");
 }
 
-#[test]
-fn nothing_is_retired_without_recheck_and_hold() {
-    let mut state = TargetState::new(Arc::new(rotation(false)));
-    let now = Timestamp::from_unix_s(1_000_000);
-    let open = |phase| PhaseOpened { approvals: vec![], expires: now.after(Duration::from_secs(9)), phase };
-    for event in [open(Phase::Start).into(), open(Phase::Retire).into(), LaneTaken { epoch: 1 }.into()] {
-        state.apply(&event, now).unwrap();
-    }
-    state
-        .apply(&TargetStarted { kind: Text::lossy("k"), name: Text::lossy("n"), steps: 7 }.into(), now)
-        .unwrap();
-    let retire = StepIntent { attempt: 1, request: Text::lossy("r"), step: 6, undo: false };
-    assert!(state.apply(&retire.into(), now).is_err());
-}
-
 /// The answer to a removal was lost, a replica that lagged still showed the old secret, and the next
 /// try was refused: whoever restores the old value now gives consumers a dead credential.
 #[test]
@@ -300,6 +290,7 @@ fn a_reject_parks_the_target_until_the_phase_opens_again() {
         break_glass: false,
         approver: Text::lossy("ann"),
         decision: Decision::Reject,
+        evidence: None,
         expires: world.now,
         phase: Phase::Start,
         plan: Digest([0; 32]),

@@ -2,6 +2,7 @@
 
 use super::parts::{badge, class, fact, maybe_time, sign, time};
 use crate::domain::event::Environment;
+use crate::domain::id::few;
 use crate::report::Model;
 use crate::report::model::{StatusRow, Tone};
 use crate::report::words;
@@ -171,7 +172,7 @@ pub(super) fn approvals(model: &Model) -> Markup {
             table {
                 caption { "Phases, as they were opened. A quorum of " (a.quorum) @if !a.seats.is_empty() { " (" (a.seats) " among them)" } " is required" @if a.retire_separately { "; removing old credentials needs its own" } "." }
                 thead { tr { th scope="col" { "Phase" } th scope="col" { "Opened" } th scope="col" { "Until" } th scope="col" { "Released by" } } }
-                tbody { @for p in &a.phases { tr { th scope="row" { (p.phase) } td { (time(p.at)) " " a href=(format!("#line-{}", p.seq)) { "line " (p.seq) } } td { (time(p.expires)) } td { (p.people.join(", ")) } } } }
+                tbody { @for p in &a.phases { tr { th scope="row" { (p.phase) @if !p.targets.is_empty() { " of " (few(&p.targets)) } } td { (time(p.at)) " " a href=(format!("#line-{}", p.seq)) { "line " (p.seq) } } td { (time(p.expires)) } td { (p.people.join(", ")) } } } }
             }
             @for r in &a.rosters {
                 p class="loud" { "The roster was changed at " (time(r.at)) " (" a href=(format!("#line-{}", r.seq)) { "line " (r.seq) } ") by " (r.by.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", ")) ": number " (r.version) " is " code { (r.roster) } ". What was approved before it released nothing after it." }

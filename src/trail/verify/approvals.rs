@@ -2,18 +2,22 @@
 //! and the roster that are kept as objects.
 
 use super::super::lines::Place;
-use super::super::rosters;
+use super::super::{objects, rosters};
 use super::report::{Check, NOT_OURS};
 use super::scan::Bench;
 use crate::domain::approval::signed::SIGNATURE_BYTES_MAX;
 use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
-use crate::domain::approval::{Handover, PlanFacts, Quorum, Recorded, Rosters, SignedApproval};
+use crate::domain::approval::{
+    Handover, PlanFacts, Quorum, Recorded, Release, Rosters, SignedApproval, releases,
+};
 use crate::domain::approved::{Here, ReadPlan};
 use crate::domain::event::{
     ApprovalRecorded, Decision, Line, LogHandedOver, LogOpened, PhaseOpened, RosterChanged,
 };
+use crate::domain::evidence::Held;
 use crate::domain::id::{Digest, TargetId};
 use crate::domain::plan::{PlannedTarget, file};
+use crate::domain::step::Phase;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -146,7 +150,12 @@ impl Approvals {
             let what = format!("the signer saw {} lines, before there were that many", head.size);
             bench.found.tampered(Check::Approvals, Some(place), &what, NOT_OURS);
         }
-        self.recorded.entry(event.plan).or_default().push(Recorded { approval, at: line.time });
+        let evidence = objects::evidence(&bench.objects, &approval).map(Arc::new);
+        if approval.statement().evidence.is_some() && evidence.is_none() {
+            let what = "the hold's evidence that was signed for is missing, was changed, or is none";
+            bench.found.tampered(Check::Approvals, Some(place), what, NOT_OURS);
+        }
+        self.recorded.entry(event.plan).or_default().push(Recorded { approval, at: line.time, evidence });
     }
 
     /// Judges a handover: somebody of the roster endorses this key from exactly this head on.
@@ -188,16 +197,28 @@ impl Approvals {
         }
     }
 
-    /// Judges the opening of a phase: the quorum, at that moment.
+    /// Judges the opening of a phase: the quorum, at that moment, and for each target that is released
+    /// whether so many people had its evidence.
     pub(super) fn phase(
         &self,
         bench: &mut Bench<'_>,
         place: Place,
         facts: &PlanFacts,
-        event: &PhaseOpened,
-        at: Timestamp,
+        (event, at): (&PhaseOpened, Timestamp),
+        held: impl Fn(TargetId) -> Option<Held>,
     ) {
         let recorded = self.recorded.get(&facts.plan).map_or(&[][..], Vec::as_slice);
+        if facts.retire_separately && event.phase == Phase::Retire {
+            let shown: Vec<Held> = event.targets.iter().filter_map(|id| held(*id)).collect();
+            let released = releases(facts, recorded, shown, at);
+            for id in event.targets.iter().filter(|id| !is_released(&released, event, **id)) {
+                let what = format!(
+                    "target {id} is released without enough approvals that name its evidence, for as long"
+                );
+                bench.found.tampered(Check::Approvals, Some(place), &what, NOT_OURS);
+            }
+            return;
+        }
         let what = match Quorum::check(facts, event.phase, recorded, at) {
             Err(short) => format!("the {} phase was opened without its quorum: {short}", event.phase),
             Ok(met) if event.expires > met.expires() => {
@@ -215,4 +236,12 @@ impl Approvals {
         };
         bench.found.tampered(Check::Approvals, Some(place), &what, NOT_OURS);
     }
+}
+
+/// Whether the approvals that the event names release this target, until it says.
+fn is_released(released: &[Release], event: &PhaseOpened, id: TargetId) -> bool {
+    let by = released.iter().find(|release| release.targets.contains(&id));
+    by.is_some_and(|Release { met, .. }| {
+        event.expires <= met.expires() && event.approvals.iter().all(|a| met.approvals().contains(a))
+    })
 }

@@ -18,7 +18,7 @@ pub(in crate::trail) fn objects_of(event: &Event) -> Vec<Digest> {
         Event::LogHandedOver(e) => vec![e.signature, e.statement],
         Event::LogTornTail(e) => vec![e.object],
         Event::RosterChanged(e) => [&[e.roster], e.signatures.as_slice(), &e.statements].concat(),
-        Event::ApprovalRecorded(e) => vec![e.signature, e.statement],
+        Event::ApprovalRecorded(e) => [e.signature, e.statement].into_iter().chain(e.evidence).collect(),
         Event::ApprovalRefused(e) => vec![e.object],
         Event::NoteRefused(e) => vec![e.object],
         Event::PhaseOpened(e) => e.approvals.clone(),

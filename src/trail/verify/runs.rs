@@ -83,7 +83,8 @@ impl Runs {
             Event::PhaseOpened(opened) => {
                 run.fold(bench, place, line);
                 if let Some(facts) = &run.facts {
-                    self.approvals.phase(bench, place, facts, opened, line.time);
+                    let held = |id| run.targets.get(&id)?.held();
+                    self.approvals.phase(bench, place, facts, (opened, line.time), held);
                 }
             }
             _ => run.fold(bench, place, line),
@@ -220,7 +221,7 @@ impl Run {
     ) {
         let step = self.targets.get(&id).and_then(|t| t.step(intent.step));
         let Some(step) = step.filter(|s| s.verb.writes() && !intent.undo) else { return };
-        let until = self.state.as_ref().and_then(|s| s.phases.get(&step.phase));
+        let until = self.targets.get(&id).and_then(|t| t.open_until(step.phase));
         let what = match until {
             Some(until) if line.time < until.after(CLEARANCE_AGE_MAX) => return,
             Some(until) => format!(

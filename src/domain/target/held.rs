@@ -1,0 +1,91 @@
+//! What a target has to show when people are asked whether its old credential may go.
+
+use super::*;
+use crate::domain::evidence::Held;
+use crate::domain::step::Release;
+
+impl TargetState {
+    /// The evidence of its hold; none before the hold is over and the new credential was checked
+    /// again.
+    pub fn held(&self) -> Option<Held> {
+        let hold = self.hold.as_ref()?;
+        let ended = self.done_at(self.find(Verb::Hold)?)?;
+        let rechecked = self.done_at(self.find(Verb::Recheck)?)?;
+        Some(Held {
+            confirmed: hold.confirmed.values().cloned().collect(),
+            ended,
+            how: if hold.until.is_some() { Release::Time } else { Release::Confirmed },
+            old_accepted: self.old_accepted,
+            opened: hold.opened_at,
+            rechecked,
+            target: self.plan.id,
+        })
+    }
+
+    /// The same, if the next step is one that people approve with this evidence.
+    pub fn awaits_release(&self) -> Option<Held> {
+        let runs = self.stage == Stage::Running && self.unwinding.is_none();
+        let is_next = runs && self.current().is_some_and(|step| step.phase == Phase::Retire);
+        self.held().filter(|_| is_next)
+    }
+
+    /// Until when a phase is open for this target.
+    pub fn open_until(&self, phase: Phase) -> Option<Timestamp> {
+        self.phases.get(&phase).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::World;
+    use super::*;
+    use crate::domain::event::{ConsumerConfirmed, PhaseOpened, StepIntent, TargetStarted};
+    use crate::domain::id::TargetId;
+    use std::time::Duration;
+
+    /// Up to the moment at which people are asked.
+    fn waiting() -> World {
+        let mut world = World::new(false);
+        while world.state.next(world.now) != Next::Wait(Pause::Approval(Phase::Retire)) {
+            assert_eq!(world.state.awaits_release(), None);
+            world.turn(7);
+        }
+        world
+    }
+
+    #[test]
+    fn nothing_is_released_or_retired_without_hold_and_recheck() {
+        let mut world = World::new(false);
+        world.record(TargetStarted { kind: Text::lossy("k"), name: Text::lossy("n"), steps: 7 }.into());
+        world.open(Phase::Retire);
+        assert_eq!(world.state.open_until(Phase::Retire), None, "it has nothing to show");
+        let retire = StepIntent { attempt: 1, request: Text::lossy("r"), step: 6, undo: false };
+        assert!(world.state.apply(&retire.into(), world.now).is_err());
+    }
+
+    #[test]
+    fn only_the_targets_that_are_listed_are_released() {
+        let mut world = waiting();
+        let held = world.state.awaits_release().unwrap();
+        assert_eq!(held.ended.since(held.opened), Duration::from_secs(3_600));
+        let expires = world.now.after(Duration::from_secs(9));
+        let open = |targets| PhaseOpened { approvals: vec![], expires, phase: Phase::Retire, targets };
+        for others in [vec![], vec![TargetId(2)]] {
+            world.record(open(others).into());
+            assert_eq!(world.state.next(world.now), Next::Wait(Pause::Approval(Phase::Retire)));
+        }
+        world.record(open(vec![TargetId(1)]).into());
+        assert!(matches!(world.state.next(world.now), Next::Act(_)));
+    }
+
+    #[test]
+    fn what_was_not_in_the_evidence_ends_the_release() {
+        let mut world = waiting();
+        world.open(Phase::Retire);
+        let before = world.state.held();
+        let (by, how) = (Text::lossy("ann"), Text::lossy("seen"));
+        world.record(ConsumerConfirmed { by, consumer: Text::lossy("late"), how, unlisted: true }.into());
+        assert_ne!(world.state.held(), before);
+        assert_eq!(world.state.next(world.now), Next::Wait(Pause::Approval(Phase::Retire)));
+    }
+}
