@@ -271,6 +271,8 @@ fn retiring_separately_needs_its_own_approvals_with_the_evidence() {
     assert!(matches!(short, Err(QuorumShort::TooFew { phase: Phase::Retire, .. })));
     let blind = signed(&facts, 1, 3, |s| s.phase = Phase::Retire);
     assert_eq!(blind.verify(&roster(), &facts, noon()), Err(No::NoEvidence));
+    let needless = signed(&facts, 1, 4, |s| s.evidence = Some(facts.plan));
+    assert_eq!(needless.verify(&roster(), &facts, noon()), Err(No::NeedlessEvidence));
     facts.retire_separately = false;
     let met = Quorum::check(&facts, Phase::Retire, &recorded(&facts, &start), noon()).unwrap();
     assert_eq!(met.people().len(), 2, "one approval for both phases");

@@ -470,6 +470,8 @@ class Judge:
             if evidence.get("v") != 1 or evidence.get("plan") != w["plan"]:
                 return self.bad("the evidence of the holds that was signed for is missing, changed, or of another plan")
             shown = {held["target"]: held for held in evidence["targets"]}
+        elif named:
+            return self.bad("the approval names the evidence of a hold, which only one of retiring does")
         self.decisions.setdefault(w["plan"], []).append((w["approver"].lower(), p, w["statement"], shown))
     def plan(self, digest):
         if digest not in self.plans:

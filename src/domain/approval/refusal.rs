@@ -54,6 +54,10 @@ pub enum ApprovalRefusal {
         "it does not name the evidence of the hold; look at the evidence and approve the retire phase again"
     )]
     NoEvidence,
+    #[error(
+        "it names the evidence of a hold, which only an approval of the retire phase does, where that is separate"
+    )]
+    NeedlessEvidence,
     #[error("it is valid only from {}; hand it in again then", .0.short())]
     NotYetValid(Timestamp),
     #[error("it expired at {}; approve the plan again", .0.short())]
@@ -97,6 +101,7 @@ impl ApprovalRefusal {
             Self::OtherLog { .. } => "other-log",
             Self::OtherSummary => "other-summary",
             Self::NoEvidence => "no-evidence",
+            Self::NeedlessEvidence => "needless-evidence",
             Self::NotYetValid(_) => "not-yet-valid",
             Self::Expired(_) => "expired",
             Self::TooLong => "valid-too-long",

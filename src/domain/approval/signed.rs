@@ -241,8 +241,10 @@ fn same_plan(s: &Statement, facts: &PlanFacts) -> Result<(), ApprovalRefusal> {
     if s.summary != facts.summary {
         return Err(ApprovalRefusal::OtherSummary);
     }
-    if facts.retire_separately && s.retires() && s.evidence.is_none() {
-        return Err(ApprovalRefusal::NoEvidence);
+    match (facts.retire_separately && s.retires(), s.evidence) {
+        (true, None) => return Err(ApprovalRefusal::NoEvidence),
+        (false, Some(_)) => return Err(ApprovalRefusal::NeedlessEvidence),
+        _ => {}
     }
     Ok(())
 }

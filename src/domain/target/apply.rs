@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::domain::event::{
-    ConsumerConfirmed, Decision, Event, Happened, PhaseOpened, Sighting, StepDone, StepFailed, StepIntent,
-    StepLooked,
+    ConsumerConfirmed, Decision, Event, Happened, Sighting, StepDone, StepFailed, StepIntent, StepLooked,
 };
 
 type Applied = Result<(), &'static str>;
@@ -65,13 +64,6 @@ impl TargetState {
             Event::RunContinued(_) => self.paused = false,
             Event::RunAborted(_) => self.aborted = true,
             _ => {}
-        }
-    }
-
-    /// The retire phase opens for the targets that are listed, whose evidence people have seen.
-    fn phase_opened(&mut self, e: &PhaseOpened) {
-        if e.phase == Phase::Start || (self.held().is_some() && e.targets.contains(&self.plan.id)) {
-            self.phases.insert(e.phase, e.expires);
         }
     }
 

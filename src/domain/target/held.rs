@@ -1,6 +1,7 @@
 //! What a target has to show when people are asked whether its old credential may go.
 
 use super::*;
+use crate::domain::event::PhaseOpened;
 use crate::domain::evidence::Held;
 use crate::domain::step::Release;
 
@@ -29,6 +30,13 @@ impl TargetState {
         self.held().filter(|_| is_next)
     }
 
+    /// The retire phase opens for the targets that are listed, whose evidence people have seen.
+    pub(super) fn phase_opened(&mut self, e: &PhaseOpened) {
+        if e.phase == Phase::Start || (self.held().is_some() && e.targets.contains(&self.plan.id)) {
+            self.phases.insert(e.phase, e.expires);
+        }
+    }
+
     /// Until when a phase is open for this target.
     pub fn open_until(&self, phase: Phase) -> Option<Timestamp> {
         self.phases.get(&phase).copied()
@@ -39,7 +47,7 @@ impl TargetState {
 mod tests {
     use super::super::tests::World;
     use super::*;
-    use crate::domain::event::{ConsumerConfirmed, PhaseOpened, StepIntent, TargetStarted};
+    use crate::domain::event::{ConsumerConfirmed, StepIntent, TargetStarted};
     use crate::domain::id::TargetId;
     use std::time::Duration;
 
