@@ -122,10 +122,10 @@ const ENOUGH: [&str; 2] =
     ["t2 is released without enough approvals", "target t2 is released without enough approvals"];
 
 const ROWS: [Row; 5] = [
-    ("a target is released with approvals of an earlier moment", earlier_approvals, ENOUGH),
+    ("a target is released with approvals of an earlier moment", |l| earlier_approvals(l), ENOUGH),
     (
         "a target is released of which nobody saw anything",
-        one_more_target,
+        |l| one_more_target(l),
         [
             "t2 is released before its hold has anything to show",
             "target t2 is released without enough approvals",
@@ -133,7 +133,7 @@ const ROWS: [Row; 5] = [
     ),
     (
         "a target is retired that no release lists",
-        no_target,
+        |l| no_target(l),
         [
             "retire of t2 began while the retire phase was not open",
             "retire of target t2 began before anybody had approved the retire phase",
@@ -141,7 +141,7 @@ const ROWS: [Row; 5] = [
     ),
     (
         "an approval is said to be of another moment",
-        other_moment,
+        |l| other_moment(l),
         ["something else than what was signed", "something else than the statement that was signed"],
     ),
     (
@@ -154,7 +154,7 @@ const ROWS: [Row; 5] = [
     ),
 ];
 
-fn earlier_approvals(lines: &mut Vec<Line>) {
+fn earlier_approvals(lines: &mut [Line]) {
     let opened = releases(lines);
     let (first, until) =
         (release(&mut lines[opened[0]]).approvals.clone(), release(&mut lines[opened[0]]).expires);
@@ -162,17 +162,17 @@ fn earlier_approvals(lines: &mut Vec<Line>) {
     (second.approvals, second.expires) = (first, until);
 }
 
-fn one_more_target(lines: &mut Vec<Line>) {
+fn one_more_target(lines: &mut [Line]) {
     let opened = releases(lines);
     release(&mut lines[opened[0]]).targets.push(TargetId(2));
 }
 
-fn no_target(lines: &mut Vec<Line>) {
+fn no_target(lines: &mut [Line]) {
     let opened = releases(lines);
     release(&mut lines[opened[1]]).targets.clear();
 }
 
-fn other_moment(lines: &mut Vec<Line>) {
+fn other_moment(lines: &mut [Line]) {
     let said = approvals(lines);
     let Event::ApprovalRecorded(last) = &mut lines[said[3].0].event else { panic!("an approval") };
     last.evidence = said[0].1.evidence;

@@ -116,26 +116,35 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         let shown = show_statement(&signed_bytes).map_err(|e| refused(e.to_string()))?;
         session.out.raw(&shown);
         if let Some(evidence) = &evidence {
-            session.out.raw(&hold::render(evidence, &plan));
+            session.out.raw(&hold::render(&arguments.plan, evidence, &plan)?);
         }
     }
     if arguments.show {
-        if let Some(evidence) = &evidence {
-            session.out.object("evidence", evidence);
-        }
-        let shown: serde_json::Value = serde_json::from_slice(&signed_bytes).unwrap_or_default();
-        session.out.object("statement", &shown);
-        if let Some(out) = &arguments.out {
-            let written = session.env.disk.write_new(out, &signed_bytes);
-            written.map_err(|e| disk_failure(out, &e, &e))?;
-        }
-        session.out.line("Nothing was signed.");
-        return Ok(ExitCode::Done);
+        return only_shown(arguments.out.as_deref(), session, &signed_bytes, evidence.as_ref());
     }
     let namespace = if statement.break_glass { BREAK_GLASS_NAMESPACE } else { NAMESPACE };
     let armored = ssh_sign(arguments.key.as_ref(), namespace, &signed_bytes)?;
     let signed = SignedApproval { statement_bytes: signed_bytes, sshsig_armored: armored };
     take(&arguments, session, &home, (&read, &person), signed)
+}
+
+/// For programs, and for whoever signs elsewhere.
+fn only_shown(
+    out: Option<&Path>,
+    session: &mut Session,
+    to_sign: &[u8],
+    evidence: Option<&Evidence>,
+) -> Result<ExitCode, Failure> {
+    if let Some(evidence) = evidence {
+        session.out.object("evidence", evidence);
+    }
+    let shown: serde_json::Value = serde_json::from_slice(to_sign).unwrap_or_default();
+    session.out.object("statement", &shown);
+    if let Some(out) = out {
+        session.env.disk.write_new(out, to_sign).map_err(|e| disk_failure(out, &e, &e))?;
+    }
+    session.out.line("Nothing was signed.");
+    Ok(ExitCode::Done)
 }
 
 /// What apply would refuse is refused now, while the person is still here.

@@ -39,13 +39,15 @@ pub(super) fn digest(plan: &Path, evidence: &Evidence) -> Result<Digest, Failure
 }
 
 /// What is signed for, read again from its bytes, with the names that the plan gives the targets.
-pub(super) fn render(evidence: &Evidence, plan: &Plan) -> String {
+pub(super) fn render(path: &Path, evidence: &Evidence, plan: &Plan) -> Result<String, Failure> {
+    let bytes = evidence.to_bytes().map_err(|e| unreadable(path, &e.into()))?;
+    let evidence = Evidence::from_bytes(&bytes).map_err(|e| unreadable(path, &e.into()))?;
     let mut out = format!("\n{evidence}");
     let listed = |id| evidence.targets.iter().any(|held| held.target == id);
     for target in plan.changes().filter(|target| listed(target.id)) {
         let _ = writeln!(out, "  {} is {}", target.id, target.name);
     }
-    out
+    Ok(out)
 }
 
 /// Keeps the evidence that was signed for. It is made again from the log, as it was when it had as many lines as
