@@ -105,8 +105,7 @@ fn a_certificate_that_somebody_adds_after_the_last_write_is_told_of() {
             let app = "8a1d0000-0000-4000-8000-000000000001".parse().unwrap();
             lab.add_certificate(&app, Owner::Application, &made.cert_der, None).to_string()
         };
-        let (held, added) =
-            tokio::join!(drill::hold_under(&env, &text, conditions, &mut watcher), intruder);
+        let (held, added) = tokio::join!(drill::hold_under(&env, &text, conditions, &mut watcher), intruder);
         let result = held.unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(result.outcome.left, Left::Finished);
         assert!(result.ended.since(result.began) > Duration::from_secs(500), "it was still on");
