@@ -34,6 +34,7 @@ mod recording;
 mod recover;
 mod report;
 mod resolve;
+mod roster;
 mod run_view;
 mod schema;
 mod show;
@@ -95,6 +96,8 @@ commands! {
     Handover handover
     /// No log at all: what bears a run's mark, and what a person does; changes nothing
     Recover recover
+    /// Who may approve, and how its own people change that
+    Roster roster
     /// How runs stand, and what a person has to do next
     Status status
     /// Say that a consumer has moved to the new credential

@@ -18,7 +18,6 @@ use crate::azure::Azure;
 use crate::connector::lease::LeaseError;
 use crate::connector::observe::{ObserveError, observe};
 use crate::connector::registry::{self, Registry};
-use crate::domain::approval::Roster;
 use crate::domain::approved::{Here, NotApproved, ReadPlan};
 use crate::domain::event::Environment;
 use crate::domain::id::RunId;
@@ -148,8 +147,6 @@ pub enum ApplyFailure {
     NotApproved(#[from] NotApproved),
     #[error("{why}. Not counted: {passed}")]
     NotCounted { why: NotApproved, passed: String },
-    #[error("the roster cannot be read: {0}")]
-    Roster(String),
     #[error(transparent)]
     Home(#[from] HomeError),
     /// Noticed before anything was begun.
@@ -276,11 +273,10 @@ fn not_opened(e: HomeError) -> ApplyFailure {
 
 /// What this installation is, for approvals.
 pub fn here(home: &Home) -> Result<Here, ApplyFailure> {
-    let roster = Roster::from_yaml(&home.roster()?).map_err(|e| ApplyFailure::Roster(e.to_string()))?;
     Ok(Here {
         environment: home.install.environment,
         log_origin: Text::lossy(home.vkey()?.name()),
-        roster,
+        rosters: home.rosters()?,
         tenant: home.install.tenant.clone(),
     })
 }

@@ -34,6 +34,7 @@ pub mod note;
 pub mod objects;
 pub mod proof;
 pub mod reader;
+pub mod rosters;
 pub mod verify;
 
 pub use crate::domain::merkle;

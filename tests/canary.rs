@@ -44,6 +44,7 @@ fn no_secret_escapes() {
     wrong_secret(&mut desk);
     killed_and_resumed(&mut desk);
     after_the_run(&mut desk);
+    roster_changes(&mut desk);
     anchored(&mut desk);
     commands_about_nothing(&mut desk);
     a_lab(&mut desk);
@@ -137,6 +138,22 @@ fn on_a_full_disk(desk: &mut Desk) {
         assert_ne!(ended, 0, "{}", desk.last());
         assert!(room > 8 || desk.last().contains("too large"), "{room}: {}", desk.last());
     }
+}
+
+/// The roster is changed by its people, after the run.
+fn roster_changes(desk: &mut Desk) {
+    let roster = std::fs::read_to_string(desk.team.path("roster.yaml")).unwrap();
+    std::fs::write(desk.team.path("second.yaml"), roster + "# the second\n").unwrap();
+    desk.must(0, &["roster", "show"]);
+    desk.must(0, &["roster", "key", "lab/ca.pem"]);
+    desk.must(1, &["roster", "key", "lab/operator.json", "--json"]);
+    desk.must(0, &["roster", "sign", "second.yaml", "--by", "ann@agency.example", "--show", "--json"]);
+    desk.must(0, &["roster", "sign", "second.yaml", "--by", "ann@agency.example", "--key", "ann"]);
+    desk.must(4, &["roster", "adopt", "second.yaml"]);
+    desk.must(0, &["roster", "sign", "second.yaml", "--by", "ben@agency.example", "--key", "ben", "--json"]);
+    desk.must(0, &["roster", "adopt", "second.yaml", "--json"]);
+    desk.must(0, &["roster", "show", "--json"]);
+    desk.must(1, &["roster", "sign", "lab/operator.json", "--by", "ann@agency.example"]);
 }
 
 fn after_the_run(desk: &mut Desk) {
@@ -332,14 +349,13 @@ fn no_secret_escapes_in_bad_weather() {
     let resume = ["apply", "--resume", "--operator", "op", "--lab", "lab", "--patience", "2s"];
     for last in [&[][..], &["--json"]] {
         desk.run(&[&resume[..], last].concat());
-        desk.run(&["doctor", "--playbook", "playbook.yaml", "--lab", "lab"]);
-        desk.run(&["audit", "corroborate", "--lab", "lab"]);
         for who in ["ann", "ben"] {
             let by = format!("{who}@agency.example");
             // Refused while no hold is over.
             desk.run(&["approve", "plan.jsonl", "--by", &by, "--key", who, "--phase", "retire"]);
         }
     }
+    desk.run(&["doctor", "--playbook", "playbook.yaml", "--lab", "lab"]);
     let faults = desk.scene.lab.ledger().faults;
     assert!(faults.len() > 3, "it was bad weather: {faults:?}");
     desk.must(0, &["report", "--out", "reports"]);

@@ -100,7 +100,7 @@ async fn seized(shift: &Shift, sign: &dyn Fn(&Handover) -> SignedApproval, twist
     for (file, bytes) in copy {
         env.disk.write_atomic(&Path::new("/nowhere").join(file), &bytes).unwrap();
     }
-    let about = (shift.first.home.install.clone(), roster.as_slice());
+    let about = shift.first.home.install.clone();
     let home =
         Home::take_over(&env, Path::new("/second"), about, found, (&key, Some((&signed, event))), &own);
     Machine { home: home.await.unwrap(), azure: shift.first.azure.clone(), env }

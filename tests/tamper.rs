@@ -12,8 +12,12 @@ mod anchors;
 mod approvals;
 #[path = "tamper/countersigned.rs"]
 mod countersigned;
+#[path = "support/judges.rs"]
+mod judges;
 #[path = "support/log.rs"]
 mod log;
+#[path = "tamper/rosters.rs"]
+mod rosters;
 #[path = "support/tsa.rs"]
 mod tsa;
 

@@ -173,6 +173,35 @@ def sshsig(armor, message, namespace):
     if sure and not ed25519(fields(key)[1], signed, fields(signature)[1]):
         raise ValueError("the SSH signature does not match")
     return base64.b64encode(key).decode(), sure
+# ---- Who may decide: roster.yaml, as far as judging needs it --------------------------------------------------------
+class Roster:
+    def __init__(self, data):
+        text = re.sub(r"(?m)(?:^|[ \t])#.*$", "", data.decode("utf-8"))
+        head, *people = re.split(r"(?:-[ \t]+|\{\s*)(?=(?:name|roles?|keys|break_glass)\s*:)", text)
+        least = re.search(r"quorum_at_least:\s*(\d+)", head)
+        self.digest, self.least, self.version = "sha256:" + sha(data).hex(), int(least[1]) if least else 0, 1
+        seats = re.search(r"roles_at_least:\s*\{?((?:[ \t\n]*[^\n{}:,]+:\s*\d+,?)+)", head)
+        pairs = re.findall(r"([^\n{}:,]+):\s*(\d+)", seats[1]) if seats else []
+        self.seats, self.owners, self.roles, self.alone = {self.word(role): int(n) for role, n in pairs}, {}, {}, set()
+        for text in people:
+            name = re.search(r"\bname:\s*[\"']?([^\s\"',}]+)", text)[1]
+            for key in re.findall(r"[a-z0-9@.-]+\s+(AAAA[A-Za-z0-9+/=]+)", text):
+                self.owners[key] = name
+            many = re.search(r"\broles:\s*(?:\[([^\]]*)\]|((?:\n\s*-[^\n]*)+))", text)
+            one = re.search(r"\brole:\s*(\"[^\"]*\"|'[^']*'|[^\n,}]+)", text)
+            roles = re.split(",", many[1]) if many and many[1] else re.findall(r"-([^\n]*)", many[2]) if many else [one[1]]
+            self.alone |= {name.lower()} if re.search(r"\bbreak_glass:\s*true\b", text) else set()
+            self.roles[name.lower()] = [self.word(role) for role in roles]
+    def filled(self, asked, least, people):
+        """Whether these people are so many, and fill the seats that are asked for beside the roster's own."""
+        seats = [r for r in sorted({**asked, **self.seats}) for _ in range(max(asked.get(r, 0), self.seats.get(r, 0)))]
+        enough = len(people) >= max(1, least, self.least, len(seats))
+        return enough and seated(seats, [self.roles[person] for person in people])
+    def word(self, text):
+        return text.strip().strip("\"'")
+def seated(seats, people):
+    """Whether every seat, named by its role, can have a person of its own; people are lists of roles."""
+    return not seats or any(seats[0] in p and seated(seats[1:], people[:i] + people[i + 1:]) for i, p in enumerate(people))
 def ms(text):
     at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
     return int(at.timestamp()) * 1000 + at.microsecond // 1000
@@ -205,7 +234,7 @@ def opened(note, keys):
 class Judge:
     def __init__(self, files, vkey):
         self.files, self.vkey, self.tampered, self.incomplete, self.notes = files, vkey, [], [], []
-        self.opened, self.roster, self.plans, self.decisions, self.runs = None, {}, {}, {}, {}
+        self.opened, self.roster, self.plans, self.decisions, self.runs = None, None, {}, {}, {}
         self.at, self.checked, self.tree, self.roots, self.times, self.held = None, set(), Tree(), {0: sha(b"")}, {0: 0}, []
         self.only, self.hidden = "" if "excerpt.jsonl" in files else None, 0  # whose run an excerpt is of
         self.log = files["events.jsonl" if self.only is None else "excerpt.jsonl"]
@@ -336,8 +365,8 @@ class Judge:
             self.bad("%s signs other first %d lines than these" % (who, size))
     def event(self, name, line, w):
         withheld = self.only is not None and name in ("approval.refused", "note.refused")
-        for key in {"roster", "object", "signature", "statement", "plan"} & set(w) if not withheld else ():
-            self.object(w[key])
+        for digest in [w[k] for k in ("roster", "object", "signature", "statement", "plan") if k in w and not withheld]:
+            self.object(digest)
         if self.at == 0 and name != "log.opened":
             self.bad("the log does not begin with log.opened")
         if name == "log.opened":
@@ -346,15 +375,14 @@ class Judge:
             same = ("tenant", "roster", "environment", "install")
             if w["vkey"] != self.key(self.at).text or any(w[k] != self.opened[k] for k in same):
                 self.bad("the log was opened as another log, or with another key")
-            text, person = (self.object(w["roster"]) or b"").decode("utf-8", "replace"), None
-            for who, key in re.findall(r"name:\s*[\"']?([^\s\"',}]+)|[a-z0-9@.-]+\s+(AAAA[A-Za-z0-9+/=]+)", text):
-                person = who or person
-                self.roster[key] = person  # a name without a key goes to the empty key, which signs nothing
+            self.roster = self.roster or Roster(self.object(w["roster"]) or b"")
         elif name == "log.countersigned":
             self.due.append((self.at, Vkey(w["vkey"], 2)))
         elif name == "log.handed_over":
             self.due.append((self.at, None))
             self.handover(w)
+        elif name == "roster.changed":
+            self.change(line, w)
         elif name == "log.closed" and w["events"] != line["seq"]:
             self.bad("log.closed counts other lines")
         elif name == "approval.recorded":
@@ -368,17 +396,49 @@ class Judge:
         said = canonical(data)
         owner, sure = sshsig(armor, data, "log-handover@reissue.v1")
         self.notes += [] if sure else ["line %d: check this signature with ssh-keygen -Y verify" % (self.at + 1)]
-        person = self.roster.get(owner, "").lower()
+        person = self.roster.owners.get(owner, "").lower()
         if not person or person != said["approver"].lower() or person == said["operator"].lower():
             self.bad("the handover is not signed by somebody of the roster other than the operator")
         pairs = (("approver", "by"), ("from", "from"), ("operator", "operator"), ("run", "run"), ("to", "to"))
-        here = tuple(self.opened[k] for k in ("tenant", "environment", "roster"))
+        here = (self.opened["tenant"], self.opened["environment"], self.roster.digest)
         if any(said[a] != w[b] for a, b in pairs) or (said["tenant"], said["environment"], said["roster"]) != here:
             self.bad("the line says something else than the handover that was signed, or it is for another log")
         if (said["size"], said["root"]) != (self.at, "sha256:" + self.roots[self.at].hex()):
             self.bad("the signer of the handover saw another head of the log")
         if (self.key(self.at).text, self.key(self.at + 1).text) != (w["from"], w["to"]):
             self.bad("the handover does not name the key so far")
+    def change(self, line, w):
+        """Another roster, by the wish of the people of the one so far: the log's first one is the root of all."""
+        old, new, at, people = self.roster, Roster(self.object(w["roster"]) or b""), ms(line["time"]), []
+        new.version = old.version + 1
+        here = (self.opened["tenant"], self.opened["environment"], self.vkey.name, old.digest, new.digest, new.version)
+        for statement, signature in zip(w["statements"], w["signatures"]):
+            data, armor = self.object(statement) or b"", self.object(signature) or b""
+            said = canonical(data)
+            p, head = said["predicate"], said["predicate"]["log_head"]
+            owner, sure = sshsig(armor, data, "roster-change@reissue.v1")
+            self.notes += [] if sure else ["line %d: check this signature with ssh-keygen -Y verify" % (self.at + 1)]
+            person = p["approver"].lower()
+            if old.owners.get(owner, "").lower() != person or ", ".join(old.roles[person]) != p["role"]:
+                return self.bad("the change of the roster is signed by somebody who is not on the one before")
+            about = (p["tenant_id"], p["environment"], head["origin"], "sha256:" + p["previous_sha256"],
+                     "sha256:" + said["subject"][0]["digest"]["sha256"], p["version"])
+            life = ms(p["expires"]) - ms(p["signed_at"])
+            good = said["predicateType"].endswith("/roster-change/v1") and 0 < life <= 7 * 86400000
+            if about != here or not good or not ms(p["signed_at"]) <= at < ms(p["expires"]) or head["size"] > self.at:
+                return self.bad("the change of the roster was signed for another roster, place or time")
+            self.signs(p["approver"], head["size"], bytes.fromhex(head["root"])) if head["size"] else None
+            people.append(person)
+        said = (len(w["statements"]), [name.lower() for name in w["by"]], w["previous"], w["version"])
+        if said != (len(w["signatures"]), people, old.digest, new.version):
+            return self.bad("the line says something else than the change of the roster that was signed")
+        if new.digest == old.digest or not old.filled({}, min(2, len(old.roles)), set(people)):
+            return self.bad("the roster was changed without the quorum of the one before")
+        self.roster = new  # what approves ends with its roster; what stops stays while its person is on the new one
+        for plan, said in self.decisions.items():
+            self.decisions[plan] = [d for d in said if d[1]["decision"] != "approve" and d[0] in new.roles]
+        for run in self.runs.values():
+            run["phases"] = {}
     def approval(self, line, w):
         data, armor = self.object(w["statement"]), self.object(w["signature"])
         if data is None or armor is None:
@@ -388,13 +448,17 @@ class Judge:
         space = "break-glass@reissue.v1" if p.get("break_glass") else "plan-approval@reissue.v1"
         owner, sure = sshsig(armor, data, space)
         self.notes += [] if sure else ["line %d: check this signature with ssh-keygen -Y verify" % (self.at + 1)]
-        if self.roster.get(owner, "").lower() != p["approver"].lower():
+        if self.roster.owners.get(owner, "").lower() != p["approver"].lower():
             self.bad("the key is not one of %s in the roster" % p["approver"])
+        elif ", ".join(self.roster.roles[p["approver"].lower()]) != p["role"]:
+            self.bad("the roster does not give %s the role %s" % (p["approver"], p["role"]))
+        elif p.get("break_glass") and p["approver"].lower() not in self.roster.alone:
+            self.bad("%s may not break glass" % p["approver"])
         about = "sha256:" + said["subject"][0]["digest"]["sha256"]
-        if about != w["plan"] or any(p[k] != w[k] for k in ("approver", "decision", "phase", "expires")):
+        if about != w["plan"] or any(p[k] != w[k] for k in ("approver", "decision", "phase", "expires")) or p.get("break_glass") != w.get("break_glass"):
             self.bad("the line says something else than what was signed")
         here = (p["tenant_id"], p["environment"], "sha256:" + p["roster_sha256"], head["origin"])
-        if here != (self.opened["tenant"], self.opened["environment"], self.opened["roster"], self.vkey.name):
+        if here != (self.opened["tenant"], self.opened["environment"], self.roster.digest, self.vkey.name):
             self.bad("the approval is for another log, tenant or roster")
         if not ms(p["not_before"]) - SKEW <= at < ms(p["expires"]):
             self.bad("the approval was not valid when it was recorded")
@@ -423,7 +487,7 @@ class Judge:
                 people.pop(person, None)
             elif covers and at < ms(p["expires"]) and (p.get("break_glass") or person != header["author"].lower()):
                 (alone if p.get("break_glass") else people).setdefault(person, set()).add(statement)
-        enough = len(people) >= max(1, header["approval"]["quorum"])
+        enough = self.roster.filled(header["approval"].get("roles", {}), header["approval"]["quorum"], people)
         enough = enough or (alone and all(t["contain"] for t in targets.values()))
         return enough and not rejects, set().union(*people.values(), *alone.values())
     def run_event(self, name, line, w, id):
@@ -443,7 +507,8 @@ class Judge:
                 self.bad("%s comes before run.started" % name)
         elif name == "phase.opened":
             good, statements = self.quorum(run["plan"], w["phase"], ms(line["time"]))
-            if not good or not set(w["approvals"]) <= statements:
+            lasts = good and self.quorum(run["plan"], w["phase"], ms(w["expires"]) - 1)[0]
+            if not lasts or not set(w["approvals"]) <= statements:
                 self.bad("the %s phase was opened without its quorum" % w["phase"])
             run["phases"][w["phase"]] = ms(w["expires"])
         elif name == "approval.recorded" and w["decision"] == "reject":
@@ -462,7 +527,8 @@ class Judge:
         key, doubt = (target, w["step"], undo), w.get("fault", {}).get("happened") == "unknown"
         if name == "step.intent":
             run["open"][key] = True
-            if not undo and ms(line["time"]) >= run["phases"].get(step["phase"], 0) + SKEW:
+            reads = verb in ("gate", "hold", "prove", "recheck", "snapshot", "verify", "watch")
+            if not undo and not reads and ms(line["time"]) >= run["phases"].get(step["phase"], 0) + SKEW:
                 self.bad("%s of %s began while the %s phase was not open" % (verb, target, step["phase"]))
             if not undo and verb in ("retire", "detach") and not plan["contain"] and held < 2:
                 self.bad("%s of %s came before hold and recheck were done" % (verb, target))

@@ -2,11 +2,12 @@
 
 use super::codes;
 use super::error::Failure;
-use super::ground::{home_failure, read_failure};
-use super::world::HomeArguments;
+use super::ground::{disk_failure, home_failure, read_failure};
+use super::world::{HomeArguments, unreadable};
 use super::{ExitCode, Session, plan_view};
 use crate::domain::approval::show::show as show_statement;
-use crate::domain::approval::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE};
+use crate::domain::approval::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE, SIGNATURE_BYTES_MAX};
+use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
 use crate::domain::approval::{Person, SignedApproval, Statement};
 use crate::domain::approved::{ReadPlan, Says};
 use crate::domain::event::Decision;
@@ -19,7 +20,7 @@ use crate::env::child;
 use crate::pipeline;
 use crate::trail::Home;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -46,6 +47,15 @@ pub(super) struct Arguments {
     /// Show what would be signed, and sign nothing
     #[arg(long)]
     show: bool,
+    /// With `--show`: write the exact bytes that have to be signed into a new file
+    #[arg(long, value_name = "FILE", requires = "show")]
+    out: Option<PathBuf>,
+    /// A statement that was signed elsewhere, as `--show --out` wrote it
+    #[arg(long, value_name = "FILE", requires = "signature", conflicts_with_all = ["key", "show", "reject", "withdraw", "break_glass"])]
+    statement: Option<PathBuf>,
+    /// Its signature: what `ssh-keygen -Y sign` made of it
+    #[arg(long, value_name = "FILE", requires = "statement")]
+    signature: Option<PathBuf>,
     #[command(flatten)]
     home: HomeArguments,
 }
@@ -72,14 +82,28 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             .at(&arguments.plan)
     };
     let here = pipeline::here(&home).map_err(|e| refused(e.to_string()))?;
-    let person = here.roster.person(&arguments.by).cloned().ok_or_else(|| {
-        let names: Vec<&str> = here.roster.people().iter().map(|p| p.name.as_str()).collect();
+    let person = here.roster().person(&arguments.by).cloned().ok_or_else(|| {
+        let names: Vec<&str> = here.roster().people().iter().map(|p| p.name.as_str()).collect();
         let next = format!("the roster knows: {}", names.join(", "));
         Failure::new(codes::NOT_APPROVED, format!("{:?} is not in the roster", arguments.by), next)
     })?;
     let read = ReadPlan::new(&bytes, here).map_err(|e| refused(e.to_string()))?;
     if plan.header.cloud != home.install.cloud {
         return Err(refused("the plan is for another cloud than this installation".into()));
+    }
+    if let Some(why) =
+        read.out_of_reach().filter(|_| !(arguments.reject || arguments.withdraw || arguments.break_glass))
+    {
+        let next = "change the roster, or have somebody of another role make the plan";
+        return Err(Failure::new(codes::NOT_APPROVED, why, next).at(&arguments.plan));
+    }
+    if let Some(out) = arguments.out.as_ref().filter(|out| session.env.disk.exists(out)) {
+        let next = "name another file with `--out`; statements are not written over";
+        return Err(Failure::new(codes::EXISTS, "there is a file already", next).at(out));
+    }
+    if let (Some(statement), Some(signature)) = (&arguments.statement, &arguments.signature) {
+        let signed = from_elsewhere(session, statement, signature)?;
+        return take(&arguments, session, &home, (&read, &person), signed);
     }
     if !arguments.show {
         need_key(arguments.key.as_ref(), session)?;
@@ -96,27 +120,52 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     if arguments.show {
         let shown: serde_json::Value = serde_json::from_slice(&signed_bytes).unwrap_or_default();
         session.out.object("statement", &shown);
+        if let Some(out) = &arguments.out {
+            let written = session.env.disk.write_new(out, &signed_bytes);
+            written.map_err(|e| disk_failure(out, &e, &e))?;
+        }
         session.out.line("Nothing was signed.");
         return Ok(ExitCode::Done);
     }
     let namespace = if statement.break_glass { BREAK_GLASS_NAMESPACE } else { NAMESPACE };
     let armored = ssh_sign(arguments.key.as_ref(), namespace, &signed_bytes)?;
     let signed = SignedApproval { statement_bytes: signed_bytes, sshsig_armored: armored };
-    // What apply would refuse is refused now, while the person is still here.
-    read.judge(&signed, session.env.clock.now()).map_err(|e| {
-        let next = "correct that, then approve again; what was signed just now was thrown away";
-        Failure::new(codes::NOT_APPROVED, e.to_string(), next).at(&arguments.plan)
-    })?;
-    let name = hand_in(session, &home, signed)?;
-    let object = ApprovalObject {
-        by: &arguments.by,
-        decision: statement.decision,
-        phase: statement.phase,
-        note: name,
+    take(&arguments, session, &home, (&read, &person), signed)
+}
+
+/// What apply would refuse is refused now, while the person is still here.
+fn take(
+    arguments: &Arguments,
+    session: &mut Session,
+    home: &Home,
+    (read, person): (&ReadPlan, &Person),
+    signed: SignedApproval,
+) -> Result<ExitCode, Failure> {
+    let refused = |what: String| {
+        let next = "correct that, then approve again; what was signed was not handed in";
+        Failure::new(codes::NOT_APPROVED, what, next).at(&arguments.plan)
     };
+    let approval = read.judge(&signed, session.env.clock.now()).map_err(|e| refused(e.to_string()))?;
+    if approval.person() != &person.name {
+        return Err(refused(format!("{} signed this, not {}", approval.person(), person.name)));
+    }
+    let Statement { decision, phase, .. } = *approval.statement();
+    let note = hand_in(session, home, signed)?;
+    let object = ApprovalObject { by: &arguments.by, decision, phase, note };
     session.out.object("approval", &object);
     session.out.line(&format!("Signed and handed in ({}).", object.note));
     Ok(ExitCode::Done)
+}
+
+/// A statement and its signature, made with `ssh-keygen` alone.
+fn from_elsewhere(session: &Session, statement: &Path, signature: &Path) -> Result<SignedApproval, Failure> {
+    let read = |path: &Path, limit: usize| {
+        let bytes = session.env.disk.read(path, limit as u64);
+        bytes.map_err(|e| unreadable(path, &e, "the file"))
+    };
+    let armored = read(signature, SIGNATURE_BYTES_MAX)?;
+    let sshsig_armored = String::from_utf8_lossy(&armored).into_owned();
+    Ok(SignedApproval { statement_bytes: read(statement, STATEMENT_BYTES_MAX)?, sshsig_armored })
 }
 
 const NAME_A_KEY: &str = "name your SSH key with `--key`, for example `--key ~/.ssh/id_ed25519`";
@@ -178,7 +227,7 @@ fn statement(
         log_head: home.head().map_err(|e| home_failure(home.root(), &e))?,
         nonce: Statement::nonce(session.env.random.stream("nonces").bytes()),
         phase,
-        role: person.role.clone(),
+        role: person.role(),
         until: now.after(read.facts.valid_for),
     }))
 }

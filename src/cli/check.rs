@@ -4,6 +4,7 @@ use super::codes;
 use super::error::Failure;
 use super::{ExitCode, Session};
 use crate::connector;
+use crate::domain::approval::Seats;
 use crate::domain::playbook::{Code, SIZE_MAX, ValidPlaybook, check_bytes};
 use crate::domain::text::count;
 use crate::domain::time::show_span;
@@ -58,6 +59,8 @@ struct Summary<'a> {
     by_kind: BTreeMap<&'static str, usize>,
     stores: Vec<&'a str>,
     quorum: u8,
+    #[serde(skip_serializing_if = "Seats::is_empty")]
+    roles: &'a Seats,
     retire_separately: bool,
 }
 
@@ -77,6 +80,7 @@ impl<'a> Summary<'a> {
             by_kind,
             stores: stores.keys().map(|name| &**name).collect(),
             quorum: approval.quorum,
+            roles: &approval.roles,
             retire_separately: approval.retire_separately,
         }
     }
@@ -101,7 +105,8 @@ fn show(file: &Path, playbook: &ValidPlaybook, session: &mut Session) {
         out.line(&format!("  stores    {}", summary.stores.join(", ")));
     }
     out.line(&format!(
-        "  approval  {people} beside the plan's author, valid for {}{retire}",
+        "  approval  {people} beside the plan's author{}, valid for {}{retire}",
+        super::plan_view::seats(&approval.roles),
         show_span(approval.valid_for)
     ));
     out.line(&format!("  digest    {}", summary.digest));

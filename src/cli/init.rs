@@ -3,9 +3,8 @@
 use super::codes;
 use super::error::Failure;
 use super::ground::home_failure;
-use super::world::{process, runtime, unreadable};
+use super::world::{process, runtime};
 use super::{ExitCode, Session};
-use crate::domain::approval::Roster;
 use crate::domain::event::Environment;
 use crate::domain::id::{Digest, IdError, TenantId};
 use crate::domain::playbook::model::Cloud;
@@ -14,8 +13,6 @@ use crate::trail::home::INSTALL_VERSION;
 use crate::trail::{Home, Install};
 use serde::Serialize;
 use std::path::PathBuf;
-
-const ROSTER_BYTES_MAX: u64 = 256 << 10;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -60,16 +57,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         let what = format!("{:?} cannot stand in the log's origin", arguments.agency);
         return Err(usage(what, "use letters, digits, dots and hyphens"));
     }
-    let read = session.env.disk.read(&arguments.roster, ROSTER_BYTES_MAX);
-    let roster_bytes = read.map_err(|e| unreadable(&arguments.roster, &e, "the roster file"))?;
-    let roster = Roster::from_yaml(&roster_bytes).map_err(|e| {
-        // The first line says what and where; the others repeat the file.
-        let what = e.to_string().lines().next().unwrap_or_default().replace("error: ", "");
-        let next = "correct the roster, then run `reissue init` again; it looks like this:\n         \
-             reissue_roster: 1\n         people:\n           - name: ann@agency.example\n             \
-             role: security-officer\n             keys: [ ssh-ed25519 AAAA… ]";
-        Failure::new(codes::ROSTER, what, next).at(&arguments.roster)
-    })?;
+    let (roster_bytes, roster) = super::roster::load(&arguments.roster, session)?;
     let id: [u8; 6] = session.env.random.stream("install-id").bytes();
     let install = Install {
         agency: Text::lossy(&arguments.agency),

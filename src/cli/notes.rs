@@ -36,10 +36,10 @@ impl Speaker {
         // A roster that cannot be read is the business of `apply` and `doctor`.
         let Ok(here) = crate::pipeline::here(home) else { return Ok(name) };
         let operators = operators(home, run)?;
-        if here.roster.person(&name).is_some() || operators.iter().any(|o| same_person(o, &name)) {
+        if here.roster().person(&name).is_some() || operators.iter().any(|o| same_person(o, &name)) {
             return Ok(name);
         }
-        let people = here.roster.people().iter().map(|p| p.name.as_str());
+        let people = here.roster().people().iter().map(|p| p.name.as_str());
         let known: Vec<&str> = people.chain(operators.iter().map(|o| o.as_str())).collect();
         let what = format!("{name} is neither on the roster nor the operator of this run");
         Err(Failure::new(codes::ARGUMENT, what, format!("`--by` is one of {}", known.join(", "))))
@@ -48,7 +48,7 @@ impl Speaker {
     /// The name, for what anybody may say; a line on it if it is on no list.
     pub(super) fn witness(&self, session: &mut Session, home: &Home) -> Result<Text<128>, Failure> {
         let name = self.name()?;
-        if crate::pipeline::here(home).is_ok_and(|here| here.roster.person(&name).is_none()) {
+        if crate::pipeline::here(home).is_ok_and(|here| here.roster().person(&name).is_none()) {
             session.out.line(&format!("{name} is not on the roster: the record will say so."));
         }
         Ok(name)

@@ -150,7 +150,7 @@ fn belongs(
 /// What the log and the roster of this installation say.
 fn known(home: &Home) -> Result<Known, Failure> {
     let log = known::known(home).map_err(|e| home_failure(home.root(), &e))?;
-    let roster = pipeline::here(home).map(|here| here.roster);
+    let roster = pipeline::here(home).map(|here| here.roster().clone());
     let roster = roster.map_err(|e| {
         Failure::new(codes::ROSTER, e.to_string(), "restore the roster from a copy").at(home.root())
     })?;

@@ -2,6 +2,7 @@
 //!
 //! Each function takes its struct apart completely, so that a field nobody shows does not compile.
 
+use crate::domain::approval::Seats;
 use crate::domain::id::Digest;
 use crate::domain::observation::{CredentialSeen, ObjectSeen, Observation, StoreSeen, WayIn};
 use crate::domain::plan::cost::Cost;
@@ -272,7 +273,7 @@ fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
         targets,
     } = header.counts;
     let Cost { directory_writes, seconds_at_least, vault_writes } = header.cost;
-    let ApprovalPolicy { quorum, valid_for, retire_separately } = &header.approval;
+    let ApprovalPolicy { quorum, roles, valid_for, retire_separately } = &header.approval;
     let _ = writeln!(
         out,
         "\nPlan: {mint} to mint, {retire} to retire, {attach} to attach, {reset} to reset, {switch} to switch off, \
@@ -304,9 +305,15 @@ fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
     }
     let _ = writeln!(
         out,
-        "Approval: {} other than the author, valid for {}{separately}.",
+        "Approval: {} other than the author{}, valid for {}{separately}.",
         count(*quorum, "person", "people"),
+        seats(roles),
         show_span(*valid_for)
     );
     let _ = writeln!(out, "Digest:   {digest}");
+}
+
+/// " (1 security-officer + 1 system-owner among them)", or nothing.
+pub(crate) fn seats(roles: &Seats) -> String {
+    if roles.is_empty() { String::new() } else { format!(" ({roles} among them)") }
 }

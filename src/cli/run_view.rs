@@ -37,6 +37,7 @@ fn of_run(event: &Event) -> Option<String> {
         }
         Event::ApprovalRecorded(e) => {
             let does = match e.decision {
+                Decision::Approve if e.break_glass => "BREAKS GLASS, and alone approves",
                 Decision::Approve => "approves",
                 Decision::Reject => "REJECTS",
                 Decision::Withdraw => "withdraws the reject of",
@@ -51,6 +52,7 @@ fn of_run(event: &Event) -> Option<String> {
         }
         Event::RunResumed(e) => format!("run resumed by {}", e.operator),
         Event::LogMirrored(e) => format!("mirrored to {}", e.to),
+        Event::RosterChanged(e) => format!("ROSTER number {} in force", e.version),
         Event::LogCountersigned(e) => format!("checkpoints countersigned by {}", e.vkey),
         Event::LogHandedOver(e) => format!("log HANDED OVER by {} to {}", e.by, e.operator),
         Event::RunPaused(e) => format!("PAUSED by {}: {}", e.by, e.reason),

@@ -1,8 +1,8 @@
 //! A plan that enough people have approved: the only thing that the executor takes.
 
 use super::approval::{
-    Approval, ApprovalRefusal, LogHead, PlanFacts, Quorum, QuorumMet, QuorumShort, Recorded, Roster,
-    SignedApproval, Statement, Summary,
+    Approval, ApprovalRefusal, LogHead, PlanFacts, Quorum, QuorumMet, QuorumShort, Recorded, Roster, Rosters,
+    SignedApproval, Statement, Summary, same_person,
 };
 use super::event::{Decision, Environment};
 use super::id::{Digest, TenantId};
@@ -17,8 +17,16 @@ use super::time::Timestamp;
 pub struct Here {
     pub environment: Environment,
     pub log_origin: Text<200>,
-    pub roster: Roster,
+    /// The last of them is in force.
+    pub rosters: Rosters,
     pub tenant: TenantId,
+}
+
+impl Here {
+    /// The roster in force.
+    pub fn roster(&self) -> &Roster {
+        self.rosters.in_force()
+    }
 }
 
 /// A plan with its approvals, checked as of the moments at which they were recorded.
@@ -115,9 +123,33 @@ impl ReadPlan {
         Ok(Self { plan, facts, here })
     }
 
+    /// Why this roster can never approve the plan, if so: too few people beside the author, or a seat
+    /// that none of them may take.
+    pub fn out_of_reach(&self) -> Option<String> {
+        let others = self.here.roster().people().iter().filter(|p| !same_person(&p.name, &self.facts.author));
+        let roles: Vec<&[Text<64>]> = others.map(|p| p.roles.as_slice()).collect();
+        if roles.len() < usize::from(self.facts.quorum) {
+            let (found, want) = (roles.len(), self.facts.quorum);
+            return Some(format!(
+                "the plan wants {want} people, and the roster has {found} beside its author"
+            ));
+        }
+        let role = self.facts.seats.unfilled(&roles).into_iter().next()?;
+        Some(format!("nobody of the roster but the plan's author can fill the seat of {role}"))
+    }
+
     /// Judges one signed decision about this plan, as of `at`.
     pub fn judge(&self, signed: &SignedApproval, at: Timestamp) -> Result<Approval, ApprovalRefusal> {
-        signed.verify(&self.here.roster, &self.facts, at)
+        signed.verify(self.here.roster(), &self.facts, at)
+    }
+
+    /// The same for one that the log has, perhaps from under an earlier roster.
+    pub fn judge_recorded(
+        &self,
+        signed: &SignedApproval,
+        at: Timestamp,
+    ) -> Result<Approval, ApprovalRefusal> {
+        signed.verify_recorded(&self.here.rosters, &self.facts, at)
     }
 
     /// Whether an approval of the retire phase was given before a run, where it needs its own.
@@ -159,7 +191,7 @@ impl ApprovedPlan {
     }
     /// Stuck targets at which the run pauses by itself.
     pub fn roster(&self) -> &Roster {
-        &self.here.roster
+        self.here.roster()
     }
     pub fn pause_when_stuck(&self) -> Option<u32> {
         self.plan.header.pause_when_stuck
@@ -169,7 +201,7 @@ impl ApprovedPlan {
     }
     /// Judges one more decision about this plan, as of `at`.
     pub fn judge(&self, signed: &SignedApproval, at: Timestamp) -> Result<Approval, ApprovalRefusal> {
-        signed.verify(&self.here.roster, &self.facts, at)
+        signed.verify(self.here.roster(), &self.facts, at)
     }
     /// Whether a phase may go ahead, with these decisions.
     pub fn quorum(
@@ -184,15 +216,21 @@ impl ApprovedPlan {
 
 /// What approvals of a plan are held against.
 fn facts(plan: &Plan, digest: Digest, here: &Here) -> PlanFacts {
-    let header = &plan.header;
+    let (header, roster) = (&plan.header, here.roster());
+    let seats = header.approval.roles.at_least(roster.roles_at_least());
     PlanFacts {
         plan: digest,
         playbook: header.playbook,
-        roster: here.roster.digest(),
+        roster: roster.digest(),
         tenant: here.tenant.clone(),
         environment: here.environment,
         author: header.author.clone(),
-        quorum: header.approval.quorum.max(here.roster.quorum_at_least()),
+        quorum: header
+            .approval
+            .quorum
+            .max(roster.quorum_at_least())
+            .max(seats.count().try_into().unwrap_or(u8::MAX)),
+        seats,
         valid_for: header.approval.valid_for,
         retire_separately: header.approval.retire_separately,
         contain_only: plan.changes().all(|t| t.contain),

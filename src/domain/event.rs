@@ -88,11 +88,24 @@ events! {
         statement: Digest,
         to: Text<256>,
     }
+    /// Another roster says from here on who approves. People of the one before it signed that: their
+    /// statements and signatures, in the order of their names, are stored as objects, and so is the file.
+    "roster.changed" "ROS010W" RosterChanged {
+        by: Vec<Text<128>>,
+        previous: Digest,
+        roster: Digest,
+        signatures: Vec<Digest>,
+        statements: Vec<Digest>,
+        version: u32,
+    }
     "log.closed" "LOG090I" LogClosed { events: u64 }
 
     /// People's signed decision about a plan, as it arrived.
     "approval.recorded" "APP010I" ApprovalRecorded {
         approver: Text<128>,
+        /// One signer, alone: to be said loudly wherever this line is shown.
+        #[serde(default, skip_serializing_if = "is_false")]
+        break_glass: bool,
         decision: Decision,
         expires: Timestamp,
         phase: Phase,

@@ -19,6 +19,11 @@ pub enum Note {
         signature: String,
         statement: String,
     },
+    /// A signed change of the roster; `reissue roster adopt` takes it in, no run does.
+    Roster {
+        signature: String,
+        statement: String,
+    },
     /// A consumer has moved to the new credential.
     Confirm {
         by: Text<128>,
@@ -55,6 +60,7 @@ impl Note {
     pub fn word(&self) -> &'static str {
         match self {
             Note::Approval { .. } => "approval",
+            Note::Roster { .. } => "roster",
             Note::Confirm { .. } => "confirm",
             Note::Pause { .. } => "pause",
             Note::Continue { .. } => "continue",

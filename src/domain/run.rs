@@ -47,6 +47,11 @@ impl RunState {
         }
     }
 
+    /// Another roster is in force: what was approved under the one before releases nothing any more.
+    pub fn roster_changed(&mut self) {
+        self.phases.clear();
+    }
+
     /// Folds one event of this run.
     pub fn apply(&mut self, event: &Event) {
         self.events += 1;

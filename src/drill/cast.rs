@@ -32,18 +32,23 @@ const READING: Duration = Duration::from_secs(600);
 /// Who has to confirm which target.
 type Waiting = BTreeSet<(RunId, TargetId, Text<64>)>;
 
+/// Name, role, key.
+type Approver = (String, Text<64>, Signer);
+
 pub(super) struct Cast {
-    approvers: Vec<(String, Signer)>,
+    approvers: Vec<Approver>,
     lifetime: Duration,
 }
 
 impl Cast {
-    /// As many approvers as the playbook wants.
+    /// As many approvers as the playbook wants, and with the roles that it wants.
     pub(super) fn new(playbook: &ValidPlaybook) -> Result<Self, String> {
+        let mut roles = playbook.approval.roles.seats();
         let sign = |n: u8| {
             let name = format!("approver{n}@drill.example");
             let signer = Signer::from_seed(&[n; 32], &name).map_err(|e| e.to_string())?;
-            Ok((name, signer))
+            let role = roles.next().unwrap_or_else(|| Text::lossy("security-officer"));
+            Ok((name, role, signer))
         };
         let approvers = (1..=playbook.approval.quorum).map(sign).collect::<Result<_, String>>()?;
         Ok(Self { approvers, lifetime: playbook.approval.valid_for })
@@ -52,9 +57,9 @@ impl Cast {
     /// The roster file that names them.
     pub(super) fn roster(&self) -> Result<String, String> {
         let mut yaml = String::from("reissue_roster: 1\npeople:\n");
-        for (name, signer) in &self.approvers {
+        for (name, role, signer) in &self.approvers {
             let line = signer.public_line().map_err(|e| e.to_string())?;
-            let _ = write!(yaml, "  - name: {name}\n    role: security-officer\n    keys:\n      - {line}\n");
+            let _ = write!(yaml, "  - name: {name}\n    role: {role}\n    keys:\n      - {line}\n");
         }
         Ok(yaml)
     }
@@ -68,7 +73,7 @@ impl Cast {
         let here = pipeline::here(home).map_err(|e| e.to_string())?;
         let read = ReadPlan::new(plan, here).map_err(|e| e.to_string())?;
         let inbox = Inbox::new(env.disk.clone(), &home.log());
-        for (name, signer) in &self.approvers {
+        for (name, role, signer) in &self.approvers {
             let nonce = Statement::nonce(env.random.stream("drill-nonces").bytes());
             let now = env.clock.now();
             let statement = read.statement(Says {
@@ -79,7 +84,7 @@ impl Cast {
                 log_head: home.head().map_err(|e| e.to_string())?,
                 nonce,
                 phase,
-                role: Text::lossy("security-officer"),
+                role: role.clone(),
                 until: now.after(self.lifetime),
             });
             let signed = signer.sign(&statement).map_err(|e| e.to_string())?;

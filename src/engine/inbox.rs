@@ -68,6 +68,8 @@ impl<'a> Desk<'a> {
     async fn hear(&mut self, shared: &Shared, note: Note) -> Result<Result<(), Text<128>>, Halt> {
         match note {
             Note::Approval { signature, statement } => self.approval(shared, statement, signature).await,
+            // Left where it is: `concerns` says so.
+            Note::Roster { .. } => Ok(Ok(())),
             Note::Confirm { by, consumer, how, run: _, target } => {
                 let open =
                     shared.board.with(target, |s| s.hold().is_some_and(|h| h.missing.contains(&consumer)));
@@ -155,6 +157,7 @@ fn hold_is_over(shared: &Shared) -> bool {
 fn concerns(note: &Note, this: &RunId) -> bool {
     match note {
         Note::Approval { .. } => true,
+        Note::Roster { .. } => false,
         Note::Confirm { run, .. }
         | Note::Pause { run, .. }
         | Note::Continue { run, .. }

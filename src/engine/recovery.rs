@@ -1,6 +1,6 @@
 //! Recovery: the log is read line by line and folded; nothing else is kept.
 
-use crate::domain::event::{ApprovalRecorded, Event, Line};
+use crate::domain::event::{ApprovalRecorded, Decision, Event, Line};
 use crate::domain::id::{Digest, RunId, TargetId};
 use crate::domain::plan::Plan;
 use crate::domain::run::RunState;
@@ -41,6 +41,13 @@ impl<'a> Recovery<'a> {
     pub fn fold(&mut self, line: &Line) {
         if self.illegal.is_some() {
             return;
+        }
+        if let (Event::RosterChanged(_), Some(run)) = (&line.event, &mut self.run) {
+            run.roster_changed();
+            self.approvals.retain(|(said, _)| said.decision != Decision::Approve);
+            if let Err(illegal) = self.fold_targets(line) {
+                self.illegal = Some((line.seq, illegal));
+            }
         }
         let Some(run) = &line.run else { return };
         if let Event::RunStarted(started) = &line.event {

@@ -32,7 +32,7 @@ pub struct HandoverOrder {
     pub process: Text<96>,
     /// Who of the roster signs.
     pub approver: Text<128>,
-    /// The roster's exact bytes, from where it was kept.
+    /// The exact bytes of the first roster, from where it was kept: the others follow from it.
     pub roster: Vec<u8>,
     /// The log's key, if it was kept elsewhere.
     pub key: Option<VerifierKey>,
@@ -89,8 +89,6 @@ impl Ready {
     /// Looks, judges, and makes the new key. Writes only into the new folder.
     pub async fn read(env: &Env, mirror: &dyn Mirror, order: HandoverOrder) -> Result<Self, HandoverFailure> {
         let roster = Roster::from_yaml(&order.roster)?;
-        let person = roster.person(&order.approver);
-        let person = person.ok_or_else(|| HandoverFailure::Stranger(order.approver.clone()))?;
         let before = mirror.extent().await?;
         env.clock.pause_between_looks(QUIET).await;
         let files = mirror.read().await?;
@@ -98,6 +96,8 @@ impl Ready {
             return Err(HandoverFailure::StillWrites);
         }
         let found = Found::judge(files, order.key.clone(), roster.digest())?;
+        let person = found.rosters.in_force().person(&order.approver).map(|p| p.name.clone());
+        let person = person.ok_or_else(|| HandoverFailure::Stranger(order.approver.clone()))?;
         let (started, finished) =
             found.runs.get(&order.run).ok_or_else(|| HandoverFailure::NoRun(order.run.clone()))?;
         if *finished {
@@ -117,7 +117,7 @@ impl Ready {
         };
         let key = Home::key_for_handover(env, &order.root, found.key.name()).map_err(HandoverError::from)?;
         let is_ours = found.key == *key.public();
-        let handover = (!is_ours).then(|| statement(env, &found, &key, &order, &person.name));
+        let handover = (!is_ours).then(|| statement(env, &found, &key, &order, &person));
         Ok(Self { found, install, key, plan: read, digest: plan, handover, order })
     }
 
@@ -144,12 +144,12 @@ impl Ready {
         signed: Option<&SignedApproval>,
         lease: Option<&Lease>,
     ) -> Result<Home, HandoverFailure> {
-        let roster = Roster::from_yaml(&self.order.roster)?;
+        let roster = self.found.rosters.in_force();
         let endorsed = match (&self.handover, signed) {
             (None, _) => None,
             (Some(_), None) => return Err(HandoverFailure::Unsigned),
             (Some(wanted), Some(signed)) => {
-                let said = Handover::verify(signed, &roster)?;
+                let said = Handover::verify(signed, roster)?;
                 if said != *wanted {
                     return Err(ApprovalRefusal::BadSignature.into());
                 }
@@ -160,9 +160,8 @@ impl Ready {
         if let Some(lease) = lease {
             lease.hand_over().await?;
         }
-        let about = (self.install, self.order.roster.as_slice());
         let root: &Path = &self.order.root;
-        Ok(Home::take_over(env, root, about, self.found, (&self.key, endorsed), mirror).await?)
+        Ok(Home::take_over(env, root, self.install, self.found, (&self.key, endorsed), mirror).await?)
     }
 }
 
@@ -190,7 +189,7 @@ fn statement(
         nonce: Statement::nonce(env.random.stream("nonces").bytes()),
         operator: order.operator.clone(),
         root: head.root,
-        roster: found.first.roster,
+        roster: found.rosters.in_force().digest(),
         run: order.run.clone(),
         signed_at: env.clock.now(),
         size: head.size,

@@ -72,7 +72,7 @@ fn recorded_approvals(
         let statement_bytes = journal.objects().get(&event.statement, LIMIT).ok()?;
         let armored = journal.objects().get(&event.signature, LIMIT).ok()?;
         let signed = SignedApproval { statement_bytes, sshsig_armored: String::from_utf8(armored).ok()? };
-        read.judge(&signed, *at).ok().map(|approval| Recorded { approval, at: *at })
+        read.judge_recorded(&signed, *at).ok().map(|approval| Recorded { approval, at: *at })
     };
     events.iter().filter_map(judge).collect()
 }

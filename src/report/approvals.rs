@@ -2,23 +2,21 @@
 //! again here: the report never repeats what the log merely says.
 
 use super::ReportError;
-use super::model::{Approvals, DecisionRow, PhaseRow};
+use super::model::{Approvals, DecisionRow, PhaseRow, RosterRow};
 use super::record::Record;
 use crate::domain::approval::roster::same_person;
 use crate::domain::approval::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE, SIGNATURE_BYTES_MAX};
 use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
-use crate::domain::approval::{Approval, Roster, SignedApproval};
+use crate::domain::approval::{Approval, PlanFacts, Rosters, Seats, SignedApproval};
 use crate::domain::approved::{Here, ReadPlan};
-use crate::domain::event::{ApprovalRecorded, Decision, Event, Line};
+use crate::domain::event::{ApprovalRecorded, Decision, Event, Line, RosterChanged};
 use crate::domain::plan::file;
 use crate::domain::text::{Text, count};
 use crate::env::Disk;
 use crate::trail::verify::Trust;
-use crate::trail::{Folder, Objects};
-use std::collections::BTreeSet;
+use crate::trail::{Folder, Objects, rosters};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-const ROSTER_BYTES_MAX: u64 = 256 << 10;
 
 pub(super) fn report(
     disk: &Arc<dyn Disk>,
@@ -27,20 +25,61 @@ pub(super) fn report(
     record: &Record,
 ) -> Result<Approvals, ReportError> {
     let objects = Objects::new(disk.clone(), folder);
-    let unreadable = |what, why: String| ReportError::Unreadable { what, why };
-    let roster = objects.get(&record.opened.roster, ROSTER_BYTES_MAX)?;
-    let roster = Roster::from_yaml(&roster).map_err(|e| unreadable("roster", e.to_string()))?;
-    let here = Here {
-        environment: record.opened.environment,
-        log_origin: Text::lossy(trust.key.name()),
-        roster: roster.clone(),
-        tenant: record.opened.tenant.clone(),
+    let (facts, decisions, changes) = judged(&objects, trust, record)?;
+    let policy = &record.plan.header.approval;
+    let PlanFacts { quorum, seats, .. } = facts;
+    let mut approvals = Approvals {
+        quorum,
+        retire_separately: policy.retire_separately,
+        author: record.plan.header.author.to_string(),
+        operator: record.started.operator.to_string(),
+        break_glass: decisions.iter().any(|d| d.break_glass),
+        phases: phases(record, &decisions, &seats),
+        seats,
+        rosters: changes,
+        separation: Vec::new(),
+        decisions,
     };
+    approvals.separation = separation(&approvals);
+    Ok(approvals)
+}
+
+/// What the plan asks for, who decided, and how the roster was changed, until the run ended.
+type Judged = (PlanFacts, Vec<DecisionRow>, Vec<RosterRow>);
+
+fn judged(objects: &Objects, trust: &Trust, record: &Record) -> Result<Judged, ReportError> {
+    let unreadable = |what, why: String| ReportError::Unreadable { what, why };
+    let mut rosters =
+        rosters::pinned(objects, &record.opened.roster).map_err(|why| unreadable("roster", why))?;
+    let ground = rosters::ground(&record.opened, trust.key.name());
     let bytes = objects.get(&record.started.plan, file::MAX_BYTES)?;
-    let plan = ReadPlan::new(&bytes, here).map_err(|e| unreadable("plan", e.to_string()))?;
-    let mut decisions = Vec::new();
-    for line in record.of_run() {
+    // The plan is judged as by the roster in force.
+    let plan_under = |rosters: &Rosters| {
+        let here = Here {
+            environment: record.opened.environment,
+            log_origin: Text::lossy(trust.key.name()),
+            rosters: rosters.clone(),
+            tenant: record.opened.tenant.clone(),
+        };
+        ReadPlan::new(&bytes, here).map_err(|e| unreadable("plan", e.to_string()))
+    };
+    let mut plan = plan_under(&rosters)?;
+    let (mut decisions, mut changes) = (Vec::new(), Vec::new());
+    for line in record.lines.iter().map(|read| &read.line) {
+        if let Event::RosterChanged(event) = &line.event {
+            rosters::follow(&mut rosters, &ground, objects, line, event)
+                .map_err(|why| unreadable("roster", why))?;
+            plan = plan_under(&rosters)?;
+            changes.push(change(line, event));
+        }
+        let is_ours = line.run.as_ref() == Some(&record.run);
+        if is_ours && matches!(line.event, Event::RunFinished(_)) {
+            break;
+        }
         let Event::ApprovalRecorded(event) = &line.event else { continue };
+        if !is_ours {
+            continue;
+        }
         let signed = SignedApproval {
             statement_bytes: objects.get(&event.statement, STATEMENT_BYTES_MAX as u64)?,
             sshsig_armored: String::from_utf8_lossy(
@@ -51,19 +90,7 @@ pub(super) fn report(
         let approval = plan.judge(&signed, line.time).map_err(|e| unreadable("approvals", e.to_string()))?;
         decisions.push(row(line, event, &approval));
     }
-    let policy = &record.plan.header.approval;
-    let mut approvals = Approvals {
-        quorum: policy.quorum,
-        retire_separately: policy.retire_separately,
-        author: record.plan.header.author.to_string(),
-        operator: record.started.operator.to_string(),
-        break_glass: decisions.iter().any(|d| d.break_glass),
-        phases: phases(record, &decisions),
-        separation: Vec::new(),
-        decisions,
-    };
-    approvals.separation = separation(&approvals);
-    Ok(approvals)
+    Ok((plan.facts, decisions, changes))
 }
 
 fn row(line: &Line, event: &ApprovalRecorded, approval: &Approval) -> DecisionRow {
@@ -71,6 +98,7 @@ fn row(line: &Line, event: &ApprovalRecorded, approval: &Approval) -> DecisionRo
     DecisionRow {
         person: approval.person().to_string(),
         role: statement.role.to_string(),
+        roles: approval.roles().to_vec(),
         decision: match statement.decision {
             Decision::Approve => "approve",
             Decision::Reject => "REJECT",
@@ -90,13 +118,20 @@ fn row(line: &Line, event: &ApprovalRecorded, approval: &Approval) -> DecisionRo
     }
 }
 
-fn phases(record: &Record, decisions: &[DecisionRow]) -> Vec<PhaseRow> {
+fn change(line: &Line, event: &RosterChanged) -> RosterRow {
+    let RosterChanged { by, previous, roster, version, .. } = event.clone();
+    RosterRow { at: line.time, by, previous, roster, seq: line.seq, version }
+}
+
+fn phases(record: &Record, decisions: &[DecisionRow], seats: &Seats) -> Vec<PhaseRow> {
     let opened = |line: &Line| match &line.event {
         Event::PhaseOpened(e) => {
             let used = decisions.iter().filter(|d| e.approvals.contains(&d.statement));
-            let people: BTreeSet<String> = used.map(|d| d.person.clone()).collect();
-            let people = people.into_iter().collect();
-            Some(PhaseRow { phase: e.phase, at: line.time, expires: e.expires, people, seq: line.seq })
+            let people: BTreeMap<String, &[Text<64>]> =
+                used.map(|d| (d.person.clone(), d.roles.as_slice())).collect();
+            let unfilled = seats.unfilled(&people.values().copied().collect::<Vec<_>>());
+            let (people, expires) = (people.into_keys().collect(), e.expires);
+            Some(PhaseRow { phase: e.phase, at: line.time, expires, people, unfilled, seq: line.seq })
         }
         _ => None,
     };
@@ -108,7 +143,7 @@ fn separation(approvals: &Approvals) -> Vec<(bool, String)> {
     let used: BTreeSet<&str> =
         approvals.phases.iter().flat_map(|p| p.people.iter().map(String::as_str)).collect();
     let is_among = |name: &str| used.iter().any(|p| same_person(p, name));
-    let Approvals { quorum, author, operator, break_glass, phases, .. } = approvals;
+    let Approvals { quorum, seats, author, operator, break_glass, phases, .. } = approvals;
     let said = |b: bool, yes: String, no: String| (b, if b { yes } else { no });
     let mut all = vec![
         said(
@@ -131,6 +166,14 @@ fn separation(approvals: &Approvals) -> Vec<(bool, String)> {
         let people = phase.people.len();
         let enough = people >= usize::from(*quorum);
         let name = phase.phase;
+        if !seats.is_empty() {
+            let empty: Vec<&str> = phase.unfilled.iter().map(Text::as_str).collect();
+            all.push(said(
+                empty.is_empty(),
+                format!("The {name} phase had its seats filled: {seats}."),
+                format!("The {name} phase was released with nobody in the seat of {}.", empty.join(", ")),
+            ));
+        }
         all.push(said(
             enough,
             format!(

@@ -139,6 +139,11 @@ fn referred(record: &Record, folder: &Folder) -> BTreeMap<Digest, &'static str> 
         match &read.line.event {
             Event::LogOpened(e) => add(e.roster, "roster: who may approve"),
             Event::LogTornTail(e) => add(e.object, "a torn line that was set aside"),
+            Event::RosterChanged(e) => {
+                add(e.roster, "a later roster: who may approve");
+                e.statements.iter().for_each(|s| add(*s, "a change of the roster that was signed"));
+                e.signatures.iter().for_each(|s| add(*s, "SSH signature of a change of the roster"));
+            }
             Event::LogHandedOver(e) => {
                 add(e.statement, "the handover that was signed");
                 add(e.signature, "SSH signature of the handover");

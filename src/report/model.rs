@@ -1,8 +1,10 @@
 //! What a report says, before it is a page or a table. Plain data, in the order in which it is read.
 
+use crate::domain::approval::Seats;
 use crate::domain::event::{Environment, RunFinished};
 use crate::domain::id::{Digest, RunId, TargetId, TenantId};
 use crate::domain::step::{Phase, Proof, Verb};
+use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::trail::verify::{CheckResult, Countersigned, Part};
 use serde::Serialize;
@@ -186,12 +188,16 @@ pub struct ExceptedReport {
 #[derive(Clone, Debug, Serialize)]
 pub struct Approvals {
     pub quorum: u8,
+    /// Of these, so many of each role.
+    pub seats: Seats,
     pub retire_separately: bool,
     pub author: String,
     pub operator: String,
     pub break_glass: bool,
     pub decisions: Vec<DecisionRow>,
     pub phases: Vec<PhaseRow>,
+    /// Every change of the roster until the run ended.
+    pub rosters: Vec<RosterRow>,
     /// What can be said about the separation of duties.
     pub separation: Vec<(bool, String)>,
 }
@@ -201,6 +207,8 @@ pub struct Approvals {
 pub struct DecisionRow {
     pub person: String,
     pub role: String,
+    /// The same, one by one.
+    pub roles: Vec<Text<64>>,
     pub decision: &'static str,
     pub phase: Phase,
     pub break_glass: bool,
@@ -216,6 +224,17 @@ pub struct DecisionRow {
     pub seq: u64,
 }
 
+/// Another roster took the place of the one before.
+#[derive(Clone, Debug, Serialize)]
+pub struct RosterRow {
+    pub at: Timestamp,
+    pub by: Vec<Text<128>>,
+    pub previous: Digest,
+    pub roster: Digest,
+    pub seq: u64,
+    pub version: u32,
+}
+
 /// A phase that was opened by a quorum.
 #[derive(Clone, Debug, Serialize)]
 pub struct PhaseRow {
@@ -223,6 +242,8 @@ pub struct PhaseRow {
     pub at: Timestamp,
     pub expires: Timestamp,
     pub people: Vec<String>,
+    /// The roles of the seats that nobody of them filled.
+    pub unfilled: Vec<Text<64>>,
     pub seq: u64,
 }
 

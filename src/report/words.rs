@@ -54,6 +54,11 @@ fn of_log(event: &Event) -> Option<String> {
         }
         Event::LogClosed(e) => format!("the log was closed after {}", count(e.events, "line", "lines")),
         Event::LogMirrored(e) => format!("every line goes to {} too, before anything is done", e.to),
+        Event::RosterChanged(e) => format!(
+            "roster number {} is in force: signed by {}; approvals given before count no more",
+            e.version,
+            e.by.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", ")
+        ),
         Event::LogCountersigned(e) => format!("checkpoints are countersigned by {} from here on", e.vkey),
         Event::LogHandedOver(e) => format!(
             "{} hands the log over to {}, under the key {}: signed, and endorsed from here on",
@@ -62,6 +67,7 @@ fn of_log(event: &Event) -> Option<String> {
         Event::RunClaimed(e) => format!("the lease in {} is ours until {}", e.place, e.until.short()),
         Event::ApprovalRecorded(e) => {
             let does = match e.decision {
+                Decision::Approve if e.break_glass => "BREAKS GLASS, and alone approves",
                 Decision::Approve => "approves",
                 Decision::Reject => "REJECTS",
                 Decision::Withdraw => "withdraws the reject of",

@@ -2,15 +2,16 @@
 //!
 //! ```text
 //! <home>/
-//!   install.json   which tenant, which cloud, real or lab; the roster's digest
+//!   install.json   which tenant, which cloud, real or lab; the digest of the first roster
 //!   log.key        the log's private key, 0600
-//!   roster.yaml    who may approve, as it was pinned
+//!   roster.yaml    who may approve: a copy of the roster in force
 //!   log/           the log
 //! ```
 
 use super::key::KeyError;
 use super::reader::{Read, ReadError, Reader};
 mod handover;
+mod rosters;
 
 pub use handover::{Found, HandoverError};
 
@@ -29,7 +30,6 @@ use std::path::{Path, PathBuf};
 /// The version of `install.json`.
 pub const INSTALL_VERSION: u32 = 1;
 const INSTALL_BYTES_MAX: u64 = 16 << 10;
-const ROSTER_BYTES_MAX: u64 = 256 << 10;
 
 /// What an installation is about; written once, by `init`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,7 @@ pub struct Install {
     /// Who runs it, as it stands in the log's origin: `agency.example`.
     pub agency: Text<64>,
     pub install: Text<64>,
+    /// The first one; its people may put another in its place.
     pub roster: Digest,
     pub tenant: TenantId,
     pub version: u32,
@@ -62,11 +63,11 @@ pub enum HomeError {
     #[error("{} cannot be read as an installation: {why}", path.display())]
     Unreadable { path: PathBuf, why: Text<300> },
     #[error(
-        "{} is not the roster that install.json pinned when the installation was made ({pinned}): one of the two was \
-         changed. Restore it; approvals are judged by the pinned one only",
+        "{} is no roster that the log of this installation knows: it was changed. Restore the one in force \
+         ({in_force}); it is changed with `reissue roster`, by its own people",
         path.display()
     )]
-    RosterSwapped { path: PathBuf, pinned: Digest },
+    RosterSwapped { path: PathBuf, in_force: Digest },
     #[error("{} names {what} than the log was begun for: one of the two was changed", path.display())]
     Altered { path: PathBuf, what: &'static str },
     #[error(transparent)]
@@ -185,15 +186,6 @@ impl Home {
     }
     pub fn log(&self) -> Folder {
         Folder::new(self.root.join("log"))
-    }
-    /// The roster's bytes, which are those that were pinned.
-    pub fn roster(&self) -> Result<Vec<u8>, HomeError> {
-        let path = self.root.join("roster.yaml");
-        let bytes = self.env.disk.read(&path, ROSTER_BYTES_MAX)?;
-        match Digest::of(&bytes) == self.install.roster {
-            true => Ok(bytes),
-            false => Err(HomeError::RosterSwapped { path, pinned: self.install.roster }),
-        }
     }
     /// The log's public key, from the copy in the log's folder.
     pub fn vkey(&self) -> Result<VerifierKey, HomeError> {

@@ -42,7 +42,7 @@ fn version() -> SecretVersion {
 }
 
 fn lab(env: &Env) -> Lab {
-    Lab::new(env.clock.clone(), env.random.clone(), LabOptions::default())
+    Lab::new(env.clock, env.random.clone(), LabOptions::default())
 }
 
 /// A session that signs in with this secret, and what is got from it.

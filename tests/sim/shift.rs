@@ -291,7 +291,7 @@ async fn hand_over(world: &World, shift: &Shift, env: &Env, azure: &Azure) -> Re
         operator: Text::lossy(SECOND),
         process: Text::lossy("the second machine"),
         approver: Text::lossy(name),
-        roster: first.roster().unwrap(),
+        roster: first.objects().get(&first.install.roster, 1 << 18).unwrap(),
         key: Some(first.vkey().unwrap()),
         root: HOME.into(),
     };

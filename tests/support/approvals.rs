@@ -52,6 +52,7 @@ pub fn facts(roster: &Roster) -> PlanFacts {
         environment: Environment::Production,
         author: Text::lossy(PEOPLE[0].0),
         quorum: 2,
+        seats: Default::default(),
         valid_for: parse_span("48h").unwrap(),
         retire_separately: true,
         contain_only: false,

@@ -8,7 +8,7 @@ mod plan;
 
 use super::approvals::{ORIGIN, TENANT, at, noon, roster, roster_yaml, signed};
 pub use plan::*;
-use reissue::domain::approval::{SignedApproval, Statement};
+use reissue::domain::approval::{Seats, SignedApproval, Statement};
 use reissue::domain::event::*;
 use reissue::domain::id::{Digest, RunId, TargetId};
 use reissue::domain::step::{Effect, Phase, Proof};
@@ -38,6 +38,8 @@ pub struct Story {
     pub about: &'static str,
     pub operator: &'static str,
     pub approvals: Vec<Approving>,
+    /// The seats that the plan asks for.
+    pub roles: Seats,
     /// From the last approval to the opening of the phase, and from there to the work.
     pub opens_after: Duration,
     pub works_after: Duration,
@@ -57,6 +59,7 @@ impl Default for Story {
             about: "old-importer",
             operator: "op",
             approvals: vec![(1, |_| ()), (2, |_| ())],
+            roles: Seats::default(),
             opens_after: Duration::ZERO,
             works_after: Duration::ZERO,
             opens_phase: true,
@@ -123,7 +126,7 @@ impl<D: Disk + Clone + 'static> Log<D> {
     pub async fn write(&self, story: &Story) {
         let journal = Journal::create(self.settings(), &opening(roster().digest())).unwrap();
         journal.objects().put(roster_yaml(&[]).as_bytes()).unwrap();
-        journal.objects().put(&plan_about(story.about)).unwrap();
+        journal.objects().put(&plan_with(story.about, &story.roles)).unwrap();
         tell(&journal, story).await;
         if story.closes {
             journal.close().await.unwrap();
@@ -206,7 +209,7 @@ async fn done(to: Writer<'_>, step_no: u16, effect: Effect) {
 
 /// The approvals of the story, whose signers see the log as it is now.
 pub fn sign_all(journal: &Journal, story: &Story) -> Vec<SignedApproval> {
-    let (facts, head) = (facts_of(&plan_about(story.about)), journal.head());
+    let (facts, head) = (facts_of(&plan_with(story.about, &story.roles)), journal.head());
     let one = |(i, (person, change)): (usize, &Approving)| {
         signed(&facts, *person, u8::try_from(i).unwrap(), |s| {
             (s.log_head.size, s.log_head.root) = (head.size, Digest(head.root));
@@ -224,6 +227,7 @@ async fn approve(journal: &Journal, story: &Story) {
         let digest = journal.objects().put(&approval.statement_bytes).unwrap();
         let signature = journal.objects().put(approval.sshsig_armored.as_bytes()).unwrap();
         let event = ApprovalRecorded {
+            break_glass: statement.break_glass,
             approver: statement.approver,
             decision: statement.decision,
             expires: statement.expires,
@@ -250,7 +254,7 @@ pub async fn tell(journal: &Journal, story: &Story) {
     let started = RunStarted {
         identity: Text::lossy("o"),
         operator: Text::lossy(story.operator),
-        plan: Digest::of(&plan_about(story.about)),
+        plan: Digest::of(&plan_with(story.about, &story.roles)),
         playbook: Digest::of(b"playbook"),
         targets: 1,
     };
@@ -284,18 +288,9 @@ pub async fn tell(journal: &Journal, story: &Story) {
     journal.checkpoint_now().await.unwrap();
 }
 
+#[rustfmt::skip]
 pub fn finished() -> RunFinished {
-    RunFinished {
-        partial: 0,
-        checkpoints: 0,
-        done: 1,
-        events: 0,
-        excepted: 0,
-        steps: 4,
-        stuck: 0,
-        undone: 0,
-        unresolved: 0,
-    }
+    RunFinished { partial: 0, checkpoints: 0, done: 1, events: 0, excepted: 0, steps: 4, stuck: 0, undone: 0, unresolved: 0 }
 }
 
 /// A log in memory with this story in it.

@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use super::super::approvals::{ORIGIN, PEOPLE, TENANT, at, roster};
-use reissue::domain::approval::PlanFacts;
+use reissue::domain::approval::{PlanFacts, Rosters, Seats};
 use reissue::domain::approved::{Here, ReadPlan};
 use reissue::domain::event::Environment;
 use reissue::domain::id::{Digest, TargetId};
@@ -57,10 +57,16 @@ pub fn plan_bytes() -> Vec<u8> {
 
 /// The same plan for an application of another name.
 pub fn plan_about(name: &str) -> Vec<u8> {
+    plan_with(name, &Seats::default())
+}
+
+/// And with these seats in its quorum.
+pub fn plan_with(name: &str, roles: &Seats) -> Vec<u8> {
     let targets = vec![Planned::Change(Box::new(target(name)))];
     let header = PlanHeader {
         approval: ApprovalPolicy {
             quorum: 2,
+            roles: roles.clone(),
             valid_for: parse_span("48h").unwrap(),
             retire_separately: true,
         },
@@ -92,7 +98,7 @@ pub fn facts_of(plan: &[u8]) -> PlanFacts {
     let here = Here {
         environment: Environment::Production,
         log_origin: Text::lossy(ORIGIN),
-        roster: roster(),
+        rosters: Rosters::pinned(roster()),
         tenant: TENANT.parse().unwrap(),
     };
     ReadPlan::new(plan, here).unwrap().facts

@@ -134,7 +134,7 @@ impl Shift {
             operator: Text::lossy(SECOND),
             process: Text::lossy("another machine"),
             approver: Text::lossy(APPROVER),
-            roster: self.first.home.roster().unwrap(),
+            roster: self.first.home.objects().get(&self.first.home.install.roster, 1 << 18).unwrap(),
             key: Some(self.first.home.vkey().unwrap()),
             root: "/second".into(),
         }

@@ -44,6 +44,13 @@ impl Team {
     /// The same with a lab of these arguments.
     pub(crate) fn gather_around(playbook: &str, further: &[&str]) -> Self {
         let mut team = Self::sit_down(playbook);
+        team.open_a_lab(further);
+        team
+    }
+
+    /// A lab in a process of its own.
+    pub(crate) fn open_a_lab(&mut self, further: &[&str]) {
+        let team = self;
         let log = std::fs::File::create(team.path("lab.out")).expect("a file");
         let lab = program(team.folder.path(), &["lab", "playbook.yaml"])
             .args(further)
@@ -53,7 +60,6 @@ impl Team {
             .expect("the lab starts");
         team.lab = Some(lab);
         team.wait_for("the lab", || team.path("lab/lab.json").exists());
-        team
     }
 
     /// Keys and a roster; no lab yet.

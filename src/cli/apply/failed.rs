@@ -67,7 +67,7 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
         F::NotApproved(NotApproved::Expired(_)) => (codes::STALE, "make a new plan with `reissue plan`"),
         F::NotApproved(NotApproved::Guardrail(_)) => (codes::GUARDRAIL, "plan fewer targets"),
         F::NotApproved(_) => (codes::NOT_APPROVED, "others have to run `reissue approve` on this very file"),
-        F::Roster(_) | F::Home(_) => (codes::HOME, "restore the roster that was pinned"),
+        F::Home(_) => (codes::HOME, "restore what was changed from a copy of the installation"),
         F::SignIn(_) => (codes::IDENTITY, "check the identity with `reissue doctor`"),
         F::Identity { .. } => (codes::IDENTITY, "apply with the identity that the plan was made with"),
         F::NotBegun => (codes::NO_RUN, "see `reissue status`"),

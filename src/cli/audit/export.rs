@@ -150,10 +150,21 @@ fn bundle(case: &Case, told: Told) -> Result<(Vec<u8>, Model), Failure> {
     Ok((bundle.to_tar().map_err(|e| incomplete(case, e.to_string()))?, model))
 }
 
-/// The roster as `ssh-keygen -Y verify` reads it.
+/// Everybody who could sign until the run ended, as `ssh-keygen -Y verify` reads it: each statement names
+/// the roster that it counts under.
 fn signers(case: &Case, from: &Unpacked, model: &Model) -> Result<String, Failure> {
     let wrong = |e: String| incomplete(case, e);
     let objects = Objects::new(from.disk.clone(), &from.folder);
-    let bytes = objects.get(&model.head.roster, ROSTER_BYTES_MAX).map_err(|e| wrong(e.to_string()))?;
-    Ok(Roster::from_yaml(&bytes).map_err(|e| wrong(e.to_string()))?.allowed_signers())
+    let rosters = [model.head.roster].into_iter().chain(model.approvals.rosters.iter().map(|r| r.roster));
+    let mut lines: Vec<String> = Vec::new();
+    for digest in rosters {
+        let bytes = objects.get(&digest, ROSTER_BYTES_MAX).map_err(|e| wrong(e.to_string()))?;
+        let roster = Roster::from_yaml(&bytes).map_err(|e| wrong(e.to_string()))?;
+        for line in roster.allowed_signers().lines().filter(|l| !l.is_empty()) {
+            if !lines.iter().any(|l| l == line) {
+                lines.push(line.to_owned());
+            }
+        }
+    }
+    Ok(lines.iter().map(|line| format!("{line}\n")).collect())
 }

@@ -61,7 +61,11 @@ pub(super) fn installation(session: &Session, home: &Home, place: Option<&Place>
     checks.push(match crate::pipeline::here(home) {
         Ok(here) => Check::good(
             "roster",
-            format!("the pinned one, {}", count(here.roster.people().len(), "person", "people")),
+            format!(
+                "number {}, {}",
+                here.rosters.version(),
+                count(here.roster().people().len(), "person", "people")
+            ),
         ),
         Err(e) => Check::missing("roster", e.to_string(), "restore roster.yaml from a copy"),
     });

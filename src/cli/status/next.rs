@@ -121,10 +121,11 @@ fn approvals(run: &Run<'_>, words: &Words, now: Timestamp, todos: &mut Vec<Todo>
         let which = if phase == Phase::Retire { " --phase retire" } else { "" };
         todos.push(Todo {
             why: format!(
-                "{} for the {phase} phase: {} other than {} sign ({signed})",
+                "{} for the {phase} phase: {} other than {}{} sign ({signed})",
                 count(waiting, "target waits", "targets wait"),
                 count(header.approval.quorum, "person", "people"),
-                header.author
+                header.author,
+                crate::cli::plan_view::seats(&header.approval.roles)
             ),
             commands: vec![format!("reissue approve {plan}{which} --by NAME --key FILE{home}")],
         });

@@ -172,6 +172,9 @@ fn header(session: &mut Session, run: &Run<'_>, now: Timestamp) {
     if let Some((a, at)) = aborted {
         out.line(&format!("  ABORTED  by {} at {}: {}", a.by, at.short(), a.reason));
     }
+    for (said, _) in run.recovery.approvals.iter().filter(|(said, _)| said.break_glass) {
+        out.line(&format!("  BREAK-GLASS by {}: one person alone; review this decision", said.approver));
+    }
     for who in &state.rejected_by {
         out.line(&format!("  REJECTED by {who}: nothing is written until that is withdrawn"));
     }

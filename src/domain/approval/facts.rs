@@ -4,6 +4,7 @@ use super::super::event::Environment;
 use super::super::id::{Digest, TenantId};
 use super::super::step::Phase;
 use super::super::text::Text;
+use super::seats::Seats;
 use super::statement::Summary;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub struct PlanFacts {
     pub author: Text<128>,
     /// People who must approve.
     pub quorum: u8,
+    /// The seats that some of them must fill.
+    pub seats: Seats,
     /// Longest life of an approval.
     pub valid_for: Duration,
     /// Whether retiring needs approvals of its own.

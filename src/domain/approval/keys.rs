@@ -1,8 +1,10 @@
 //! Which keys may sign: an allow-list, and what the key library leaves to its callers.
 
 use super::super::text::Text;
-use ssh_key::public::KeyData;
-use ssh_key::{Algorithm, EcdsaCurve, HashAlg, PublicKey};
+use ssh_key::public::{EcdsaPublicKey, KeyData, RsaPublicKey};
+use ssh_key::{Algorithm, EcdsaCurve, HashAlg, Mpint, PublicKey};
+use x509_parser::parse_x509_certificate;
+use x509_parser::public_key::PublicKey as Parsed;
 
 /// FIPS 186-5 and NIST SP 800-131A: the smallest RSA modulus, in bits.
 pub const RSA_BITS_MIN: usize = 2048;
@@ -21,8 +23,32 @@ pub enum KeyRefusal {
          sk-ecdsa-sha2-nistp256, or RSA of {RSA_BITS_MIN} bits or more"
     )]
     Algorithm(Text<64>),
+    #[error("it is not one X.509 certificate (PEM or DER)")]
+    NoCertificate,
     #[error("an RSA key of {0} bits is too short; {RSA_BITS_MIN} is the least")]
     RsaTooShort(usize),
+}
+
+/// The key of an X.509 certificate, as a card for a person carries it (PIV, CAC): from then on the key
+/// counts, in a roster like any other. The certificate's issuer, dates and revocation do not.
+pub fn of_certificate(der: &[u8]) -> Result<PublicKey, KeyRefusal> {
+    let (rest, certificate) = parse_x509_certificate(der).map_err(|_| KeyRefusal::NoCertificate)?;
+    if !rest.is_empty() {
+        return Err(KeyRefusal::NoCertificate);
+    }
+    let info = certificate.public_key();
+    let read = match info.parsed() {
+        Ok(Parsed::RSA(rsa)) => {
+            let number = |bytes: &[u8]| Mpint::from_positive_bytes(bytes);
+            let both = number(rsa.exponent).and_then(|e| Ok(RsaPublicKey { e, n: number(rsa.modulus)? }));
+            both.map(KeyData::Rsa)
+        }
+        Ok(Parsed::EC(point)) => EcdsaPublicKey::from_sec1_bytes(point.data()).map(KeyData::Ecdsa),
+        _ => return Err(KeyRefusal::Algorithm(Text::lossy(&info.algorithm.algorithm.to_id_string()))),
+    };
+    let key = read.map_err(|_| KeyRefusal::NoCertificate)?;
+    allowed(&key)?;
+    Ok(PublicKey::new(key, ""))
 }
 
 /// Reads one public key line and applies the allow-list.

@@ -62,15 +62,18 @@ pub enum QuorumShort {
     )]
     Rejected { by: Vec<Text<128>> },
     #[error(
-        "{} of {need} people have approved the {phase} phase{}; ask others to run `reissue approve`{}",
+        "{} of {need} people have approved the {phase} phase{}{}; ask others to run `reissue approve`{}",
         have.len(),
         named(have),
+        seats(unfilled),
         passed(passed_over)
     )]
     TooFew {
         have: Vec<Text<128>>,
         need: u8,
         phase: Phase,
+        /// The roles of the seats that nobody fills.
+        unfilled: Vec<Text<64>>,
         /// Approvals that do not count, and why.
         passed_over: Vec<(Text<128>, ApprovalRefusal)>,
     },
@@ -80,12 +83,21 @@ pub enum QuorumShort {
     NoQuorum,
 }
 
-fn list(names: &[Text<128>]) -> String {
+fn list<const N: usize>(names: &[Text<N>]) -> String {
     names.iter().map(Text::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn named(names: &[Text<128>]) -> String {
     if names.is_empty() { String::new() } else { format!(" ({})", list(names)) }
+}
+
+/// The seats without people.
+fn seats(unfilled: &[Text<64>]) -> String {
+    match unfilled {
+        [] => String::new(),
+        [one] => format!(", and nobody fills the seat of {one}"),
+        more => format!(", and nobody fills the seats of {}", list(more)),
+    }
 }
 
 fn passed(over: &[(Text<128>, ApprovalRefusal)]) -> String {
@@ -201,12 +213,25 @@ fn conclude(
     counted.sort_by_key(|a| std::cmp::Reverse(a.statement().expires));
     let (alone, together): (Vec<&Approval>, Vec<&Approval>) =
         counted.into_iter().partition(|a| a.statement().break_glass);
-    if let Some(last) = together.get(usize::from(facts.quorum) - 1) {
+    if let Some(last) = last_needed(facts, &together) {
         return Ok(met(&together, last.statement().expires, None));
     }
     if let Some(one) = alone.first() {
         return Ok(met(&[one], one.statement().expires, Some(one.person().clone())));
     }
     let have = together.iter().map(|a| a.person().clone()).collect();
-    Err(QuorumShort::TooFew { have, need: facts.quorum, phase, passed_over })
+    let unfilled = unfilled(facts, &together);
+    Err(QuorumShort::TooFew { have, need: facts.quorum, phase, unfilled, passed_over })
+}
+
+/// The seats that stay empty with these people.
+fn unfilled(facts: &PlanFacts, together: &[&Approval]) -> Vec<Text<64>> {
+    facts.seats.unfilled(&together.iter().map(|a| a.roles()).collect::<Vec<_>>())
+}
+
+/// Of approvals with the longest-lived first, the one with whose end the quorum or a seat is lost.
+fn last_needed<'a>(facts: &PlanFacts, together: &[&'a Approval]) -> Option<&'a Approval> {
+    let enough = |n: &usize| unfilled(facts, &together[..*n]).is_empty();
+    let n = (usize::from(facts.quorum)..=together.len()).find(enough)?;
+    together.get(n.checked_sub(1)?).copied()
 }

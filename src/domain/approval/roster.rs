@@ -4,12 +4,13 @@
 //! ```yaml
 //! reissue_roster: 1
 //! quorum_at_least: 2
+//! roles_at_least: { security-officer: 1 }
 //! people:
 //!   - name: ann@agency.example
 //!     role: security-officer
 //!     keys: [ "ssh-ed25519 AAAA… ann" ]
 //!   - name: ben@agency.example
-//!     role: system-owner
+//!     roles: [ system-owner, incident-lead ]
 //!     keys: [ "sk-ssh-ed25519@openssh.com AAAA… ben" ]
 //!     break_glass: true
 //! ```
@@ -17,14 +18,18 @@
 use super::super::id::Digest;
 use super::super::text::Text;
 use super::keys::{self, KeyRefusal};
+use super::seats::Seats;
+use super::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE};
 use serde::Deserialize;
 use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const ROSTER_BYTES_MAX: usize = 256 * 1024;
 const PEOPLE_MAX: usize = 500;
 const KEYS_MAX: usize = 16;
+const ROLES_MAX: usize = 4;
+const SEATS_MAX: usize = 10;
 
 /// Why a roster is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +46,16 @@ pub enum RosterError {
     Empty,
     #[error("the roster wants {want} people to agree and names {found}: no plan could ever be approved")]
     QuorumTooHigh { want: u8, found: usize },
+    #[error(
+        "the roster asks for the seat of {0} in every quorum, and not enough of its people have that role"
+    )]
+    NobodyForSeat(Text<64>),
+    #[error("the roster asks for {0} seats in every quorum; {SEATS_MAX} are the most")]
+    SeatCount(usize),
+    #[error(
+        "{0}: give `role`, or `roles` with 1 to {ROLES_MAX} different ones, without commas and of 64 characters together"
+    )]
+    Roles(Text<128>),
     #[error("the roster names more than {PEOPLE_MAX} people")]
     TooMany,
     #[error(
@@ -64,6 +79,8 @@ struct RawRoster {
     reissue_roster: u32,
     #[serde(default)]
     quorum_at_least: u8,
+    #[serde(default)]
+    roles_at_least: BTreeMap<Text<64>, u8>,
     people: Vec<RawPerson>,
 }
 
@@ -71,7 +88,8 @@ struct RawRoster {
 #[serde(deny_unknown_fields)]
 struct RawPerson {
     name: String,
-    role: Text<64>,
+    role: Option<Text<64>>,
+    roles: Option<Vec<Text<64>>>,
     keys: Vec<String>,
     #[serde(default)]
     break_glass: bool,
@@ -81,10 +99,21 @@ struct RawPerson {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     pub name: Text<128>,
-    pub role: Text<64>,
+    pub roles: Vec<Text<64>>,
     pub keys: Vec<PublicKey>,
     /// May release containment alone, in an emergency.
     pub break_glass: bool,
+}
+
+impl Person {
+    /// All roles in one line, as a statement names them.
+    pub fn role(&self) -> Text<64> {
+        Text::lossy(&title(&self.roles))
+    }
+}
+
+fn title(roles: &[Text<64>]) -> String {
+    roles.iter().map(Text::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// The people who may approve.
@@ -92,6 +121,7 @@ pub struct Person {
 pub struct Roster {
     digest: Digest,
     quorum_at_least: u8,
+    roles_at_least: Seats,
     people: Vec<Person>,
 }
 
@@ -137,7 +167,8 @@ impl Roster {
         if usize::from(raw.quorum_at_least) > people.len() {
             return Err(RosterError::QuorumTooHigh { want: raw.quorum_at_least, found: people.len() });
         }
-        Ok(Self { digest: Digest::of(bytes), quorum_at_least: raw.quorum_at_least, people })
+        let roles_at_least = floor(raw.roles_at_least, &people)?;
+        Ok(Self { digest: Digest::of(bytes), quorum_at_least: raw.quorum_at_least, roles_at_least, people })
     }
 
     /// SHA-256 of the file's exact bytes.
@@ -147,6 +178,10 @@ impl Roster {
     /// The least quorum, whatever a playbook says: a plan's author cannot lower it.
     pub fn quorum_at_least(&self) -> u8 {
         self.quorum_at_least
+    }
+    /// The seats of every quorum, whatever a playbook says.
+    pub fn roles_at_least(&self) -> &Seats {
+        &self.roles_at_least
     }
     pub fn people(&self) -> &[Person] {
         &self.people
@@ -163,11 +198,12 @@ impl Roster {
     /// that `ssh-keygen -Y verify` can check approvals without us.
     pub fn allowed_signers(&self) -> String {
         let mut out = String::new();
-        for Person { name, role: _, keys, break_glass } in &self.people {
-            let mut namespaces =
-                format!("{},{}", super::signed::NAMESPACE, super::handover::HANDOVER_NAMESPACE);
+        for Person { name, roles: _, keys, break_glass } in &self.people {
+            let ordinary =
+                [NAMESPACE, super::handover::HANDOVER_NAMESPACE, super::roster_change::ROSTER_NAMESPACE];
+            let mut namespaces = ordinary.join(",");
             if *break_glass {
-                namespaces = format!("{namespaces},{}", super::signed::BREAK_GLASS_NAMESPACE);
+                namespaces = format!("{namespaces},{}", BREAK_GLASS_NAMESPACE);
             }
             for key in keys {
                 let bare = PublicKey::new(key.key_data().clone(), "").to_openssh().unwrap_or_default();
@@ -179,8 +215,9 @@ impl Roster {
 }
 
 fn person(raw: RawPerson) -> Result<Person, RosterError> {
-    let RawPerson { name, role, keys, break_glass } = raw;
+    let RawPerson { name, role, roles, keys, break_glass } = raw;
     let name = person_name(&name)?;
+    let roles = read_roles(role, roles).ok_or_else(|| RosterError::Roles(name.clone()))?;
     if keys.is_empty() || keys.len() > KEYS_MAX {
         return Err(RosterError::KeyCount { person: name, found: keys.len() });
     }
@@ -188,7 +225,35 @@ fn person(raw: RawPerson) -> Result<Person, RosterError> {
         keys::read(line).map_err(|why| RosterError::Key { person: name.clone(), no: i + 1, why })
     };
     let keys = keys.iter().enumerate().map(read).collect::<Result<_, _>>()?;
-    Ok(Person { name, role, keys, break_glass })
+    Ok(Person { name, roles, keys, break_glass })
+}
+
+/// One role, or several; a list is read back from its line, so that no name can pass for two.
+fn read_roles(role: Option<Text<64>>, roles: Option<Vec<Text<64>>>) -> Option<Vec<Text<64>>> {
+    let roles = match (role, roles) {
+        (Some(role), None) => return Some(vec![role]),
+        (None, Some(roles)) => roles,
+        _ => return None,
+    };
+    let different: BTreeSet<&Text<64>> = roles.iter().collect();
+    let good = (1..=ROLES_MAX).contains(&roles.len())
+        && different.len() == roles.len()
+        && roles.iter().all(|r| !r.is_empty() && !r.contains(','))
+        && Text::<64>::new(title(&roles)).is_ok();
+    good.then_some(roles)
+}
+
+/// The seats of every quorum, which these people must be able to fill.
+fn floor(raw: BTreeMap<Text<64>, u8>, people: &[Person]) -> Result<Seats, RosterError> {
+    let seats: Seats = raw.into_iter().collect();
+    if seats.count() > SEATS_MAX {
+        return Err(RosterError::SeatCount(seats.count()));
+    }
+    let roles: Vec<&[Text<64>]> = people.iter().map(|p| p.roles.as_slice()).collect();
+    match seats.unfilled(&roles).into_iter().next() {
+        Some(role) => Err(RosterError::NobodyForSeat(role)),
+        None => Ok(seats),
+    }
 }
 
 fn refuse_doubles(people: &[Person]) -> Result<(), RosterError> {

@@ -9,6 +9,7 @@ use super::facts::PlanFacts;
 use super::keys;
 use super::refusal::ApprovalRefusal;
 use super::roster::{Person, Roster, same_person};
+use super::rosters::Rosters;
 use super::statement::Statement;
 use ssh_key::public::KeyData;
 use ssh_key::{PublicKey, SshSig};
@@ -39,6 +40,7 @@ pub struct Approval {
     digest: Digest,
     fingerprint: Text<64>,
     person: Text<128>,
+    roles: Vec<Text<64>>,
     statement: Statement,
 }
 
@@ -55,6 +57,10 @@ impl Approval {
     pub fn person(&self) -> &Text<128> {
         &self.person
     }
+    /// What the roster says that the person is.
+    pub fn roles(&self) -> &[Text<64>] {
+        &self.roles
+    }
     pub fn statement(&self) -> &Statement {
         &self.statement
     }
@@ -63,6 +69,7 @@ impl Approval {
     pub fn event(&self, signature: Digest) -> ApprovalRecorded {
         ApprovalRecorded {
             approver: self.person.clone(),
+            break_glass: self.statement.break_glass,
             decision: self.statement.decision,
             expires: self.statement.expires,
             phase: self.statement.phase,
@@ -99,10 +106,35 @@ impl SignedApproval {
         at: Timestamp,
     ) -> Result<Approval, ApprovalRefusal> {
         let approval = self.verify_signature(roster)?;
-        if roster.digest() != facts.roster {
-            return Err(ApprovalRefusal::OtherRoster { found: roster.digest(), want: facts.roster });
+        for found in [roster.digest(), approval.statement.roster] {
+            if found != facts.roster {
+                return Err(ApprovalRefusal::OtherRoster { found, want: facts.roster });
+            }
         }
         approval.check(facts, at)?;
+        Ok(approval)
+    }
+
+    /// The same for a decision that was recorded earlier, under any of these rosters: what approves
+    /// counts under the one in force only, what stops for as long as its person is on that.
+    pub fn verify_recorded(
+        &self,
+        rosters: &Rosters,
+        facts: &PlanFacts,
+        at: Timestamp,
+    ) -> Result<Approval, ApprovalRefusal> {
+        let statement = Statement::from_bytes(&self.statement_bytes)?;
+        let now = rosters.in_force();
+        let other = || ApprovalRefusal::OtherRoster { found: statement.roster, want: facts.roster };
+        let then = rosters.by_digest(&statement.roster).ok_or_else(other)?;
+        if then.digest() == now.digest() {
+            return self.verify(now, facts, at);
+        }
+        let approval = self.verify_signature(then)?;
+        approval.check(facts, at)?;
+        if now.person(&approval.person).is_none() {
+            return Err(ApprovalRefusal::UnknownPerson { claimed: approval.person });
+        }
         Ok(approval)
     }
 
@@ -111,15 +143,15 @@ impl SignedApproval {
         let statement = Statement::from_bytes(&self.statement_bytes)?;
         let want = if statement.break_glass { BREAK_GLASS_NAMESPACE } else { NAMESPACE };
         let (owner, fingerprint) = signer(self, want, &statement.approver, roster)?;
-        if statement.role != owner.role {
-            let (found, want) = (statement.role.clone(), owner.role.clone());
+        if statement.role != owner.role() {
+            let (found, want) = (statement.role.clone(), owner.role());
             return Err(ApprovalRefusal::Role { person: statement.approver, found, want });
         }
         if statement.break_glass && !owner.break_glass {
             return Err(ApprovalRefusal::NotBreakGlass(owner.name.clone()));
         }
         let (digest, person) = (Digest::of(&self.statement_bytes), owner.name.clone());
-        Ok(Approval { digest, fingerprint, person, statement })
+        Ok(Approval { digest, fingerprint, person, roles: owner.roles.clone(), statement })
     }
 }
 
@@ -192,7 +224,8 @@ fn same_plan(s: &Statement, facts: &PlanFacts) -> Result<(), ApprovalRefusal> {
     if s.playbook != facts.playbook {
         return Err(ApprovalRefusal::OtherPlaybook { found: s.playbook, want: facts.playbook });
     }
-    if s.roster != facts.roster {
+    // What stops outlives its roster: the caller knows whether its person is still on it.
+    if s.decision == Decision::Approve && s.roster != facts.roster {
         return Err(ApprovalRefusal::OtherRoster { found: s.roster, want: facts.roster });
     }
     if s.environment != facts.environment {

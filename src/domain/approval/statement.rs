@@ -10,7 +10,7 @@ use super::super::text::Text;
 use super::super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+pub(super) const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE: &str = "https://reissue.example/approval/v1";
 const SUBJECT: &str = "plan.jsonl";
 /// A statement has about 1,300 bytes.
@@ -38,7 +38,7 @@ pub enum StatementError {
 /// A digest as in-toto writes it: hexadecimal digits without the algorithm's name.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-struct Hex(Digest);
+pub(super) struct Hex(pub(super) Digest);
 
 impl TryFrom<String> for Hex {
     type Error = super::super::id::IdError;
@@ -109,10 +109,21 @@ pub struct Statement {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawHead {
+pub(super) struct RawHead {
     origin: Text<200>,
     root: Hex,
     size: u64,
+}
+
+impl From<LogHead> for RawHead {
+    fn from(LogHead { origin, root, size }: LogHead) -> Self {
+        Self { origin, root: Hex(root), size }
+    }
+}
+impl From<RawHead> for LogHead {
+    fn from(RawHead { origin, root, size }: RawHead) -> Self {
+        Self { origin, root: root.0, size }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -145,15 +156,15 @@ fn is_false(b: &bool) -> bool {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawDigest {
-    sha256: Hex,
+pub(super) struct RawDigest {
+    pub(super) sha256: Hex,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawSubject {
-    digest: RawDigest,
-    name: Text<64>,
+pub(super) struct RawSubject {
+    pub(super) digest: RawDigest,
+    pub(super) name: Text<64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -167,7 +178,7 @@ struct RawStatement {
     subject: [RawSubject; 1],
 }
 
-fn json(e: &serde_json::Error) -> StatementError {
+pub(super) fn json(e: &serde_json::Error) -> StatementError {
     StatementError::Json(Text::lossy(&e.to_string()))
 }
 
@@ -226,7 +237,7 @@ impl Statement {
             environment: p.environment,
             evidence: p.evidence_sha256.map(|h| h.0),
             expires: p.expires,
-            log_head: LogHead { origin: p.log_head.origin, root: p.log_head.root.0, size: p.log_head.size },
+            log_head: p.log_head.into(),
             nonce: p.nonce,
             not_before: p.not_before,
             phase: p.phase,
@@ -242,7 +253,6 @@ impl Statement {
     }
 
     fn into_raw(self) -> RawStatement {
-        let LogHead { origin, root, size } = self.log_head;
         let predicate = RawPredicate {
             approver: self.approver,
             break_glass: self.break_glass,
@@ -250,7 +260,7 @@ impl Statement {
             environment: self.environment,
             evidence_sha256: self.evidence.map(Hex),
             expires: self.expires,
-            log_head: RawHead { origin, root: Hex(root), size },
+            log_head: self.log_head.into(),
             nonce: self.nonce,
             not_before: self.not_before,
             phase: self.phase,

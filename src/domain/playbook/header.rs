@@ -1,5 +1,6 @@
 //! Reading everything above the targets: incident, tenant, stores, approval, guardrails, defaults.
 
+use super::super::approval::Seats;
 use super::super::text::Text;
 use super::super::time::{Timestamp, show_span};
 use super::diagnostic::{At, Code, Diagnostic};
@@ -99,18 +100,41 @@ pub(super) fn stores<'a>(
 
 /// The policy, and where `valid_for` stands.
 pub(super) fn approval(fields: &Fields<'_>) -> Option<At<ApprovalPolicy>> {
-    let fields = fields.required("approval")?.fields(&["quorum", "valid_for", "retire"])?;
+    let fields = fields.required("approval")?.fields(&["quorum", "roles", "valid_for", "retire"])?;
     let quorum = fields.required("quorum").and_then(|i| i.number(1..=10));
+    let roles = fields.optional("roles").map_or(Some(Seats::default()), |i| seats(&i, quorum));
     let valid_for_item = fields.required("valid_for");
     let valid_for = valid_for_item.and_then(|i| i.span(secs(300)..=secs(30 * 86_400)));
     let retire = fields.optional("retire");
     let retire = retire.map_or(Some(false), |i| i.word(&[(true, "separately"), (false, "with_start")]));
     let policy = ApprovalPolicy {
         quorum: quorum.and_then(|n| u8::try_from(n).ok())?,
+        roles: roles?,
         valid_for: valid_for?,
         retire_separately: retire?,
     };
     Some(At { value: policy, at: valid_for_item?.at() })
+}
+
+/// So many people of each role, no more than the quorum together.
+fn seats(item: &Item<'_>, quorum: Option<u64>) -> Option<Seats> {
+    let entries = item.named("name a role and how many: { security-officer: 1 }")?;
+    let read = entries.iter().map(|entry| {
+        let key = entry.key_node();
+        let role = Item { node: &key, name: "roles", key_at: entry.key_at, report: item.report };
+        let many = Item { node: &entry.value, name: &entry.key, key_at: entry.key_at, report: item.report };
+        let (role, many) = (role.name("-_."), many.number(1..=10));
+        role.zip(many.and_then(|n| u8::try_from(n).ok()))
+    });
+    let seats: Seats =
+        read.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()?.into_iter().collect();
+    match quorum {
+        Some(quorum) if seats.count() as u64 > quorum => {
+            let message = format!("`roles` asks for {} people, `quorum` for {quorum}", seats.count());
+            item.wrong(Code::Contradiction, message, "each seat takes a person of its own: raise `quorum`")
+        }
+        _ => Some(seats),
+    }
 }
 
 /// Guardrails, and where each protected object stands.

@@ -1,5 +1,6 @@
 //! A playbook that was read and found sound: what it says, in types.
 
+use super::super::approval::Seats;
 use super::super::id::{ClientId, Digest, ObjectId, TargetId, TenantId};
 use super::super::text::Text;
 use super::super::time::Timestamp;
@@ -72,6 +73,9 @@ pub struct Store {
 pub struct ApprovalPolicy {
     /// People, not keys; the plan's author is not one of them.
     pub quorum: u8,
+    /// Of these, so many of each role.
+    #[serde(default, skip_serializing_if = "Seats::is_empty")]
+    pub roles: Seats,
     pub valid_for: Duration,
     /// Whether retiring needs an approval of its own, given when the hold's evidence is there.
     pub retire_separately: bool,

@@ -73,6 +73,13 @@ fn approval() -> Value {
         &["quorum", "valid_for"],
         json!({
             "quorum": { "type": "integer", "minimum": 1, "maximum": 10, "description": "People who must agree; the plan's author is not one of them." },
+            "roles": {
+                "type": "object",
+                "description": "Of these people, so many of each role of the roster: { security-officer: 1, system-owner: 1 }. A person fills one seat.",
+                "minProperties": 1,
+                "propertyNames": { "pattern": "^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$" },
+                "additionalProperties": { "type": "integer", "minimum": 1, "maximum": 10 }
+            },
             "valid_for": { "$ref": "#/$defs/span" },
             "retire": {
                 "enum": ["separately", "with_start"],

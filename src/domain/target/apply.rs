@@ -60,6 +60,7 @@ impl TargetState {
             Event::ApprovalRecorded(e) if e.decision == Decision::Reject => {
                 self.phases.clear();
             }
+            Event::RosterChanged(_) => self.phases.clear(),
             Event::LaneTaken(e) => self.lane_taken(e.epoch),
             Event::RunPaused(_) => self.paused = true,
             Event::RunContinued(_) => self.paused = false,

@@ -297,6 +297,7 @@ fn a_reject_parks_the_target_until_the_phase_opens_again() {
     let mut world = World::new(false);
     world.turn(7);
     let reject = ApprovalRecorded {
+        break_glass: false,
         approver: Text::lossy("ann"),
         decision: Decision::Reject,
         expires: world.now,

@@ -176,9 +176,12 @@ pub(super) fn approvals(model: &Model, links: &Links) -> Markup {
                 }
             }
             table {
-                caption { "Phases, as they were opened. A quorum of " (a.quorum) " is required" @if a.retire_separately { "; removing old credentials needs its own" } "." }
+                caption { "Phases, as they were opened. A quorum of " (a.quorum) @if !a.seats.is_empty() { " (" (a.seats) " among them)" } " is required" @if a.retire_separately { "; removing old credentials needs its own" } "." }
                 thead { tr { th scope="col" { "Phase" } th scope="col" { "Opened" } th scope="col" { "Until" } th scope="col" { "Released by" } } }
                 tbody { @for p in &a.phases { tr { th scope="row" { (p.phase) } td { (time(p.at)) " " a href=(links.line(p.seq)) { "line " (p.seq) } } td { (time(p.expires)) } td { (p.people.join(", ")) } } } }
+            }
+            @for r in &a.rosters {
+                p class="loud" { "The roster was changed at " (time(r.at)) " (" a href=(format!("#line-{}", r.seq)) { "line " (r.seq) } ") by " (r.by.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", ")) ": number " (r.version) " is " code { (r.roster) } ". What was approved before it released nothing after it." }
             }
             p { "Plan made by " b { (a.author) } " at " (time(model.head.planned_at)) ", run by " b { (a.operator) } ". Plan " code { (model.head.plan) } ", playbook " code { (model.head.playbook) } ", roster " code { (model.head.roster) } "." }
         }

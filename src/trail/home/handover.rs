@@ -3,9 +3,9 @@
 use super::super::chain::Chain;
 use super::super::mirror::{EVENTS, Files, Mirror, Piece, VKEY};
 use super::super::verify::{Severity, Trust, Verdict, VerifyError, verify};
-use super::super::{Checkpoint, Folder, LogKey, MirrorError, Reader, VerifierKey};
+use super::super::{Checkpoint, Folder, LogKey, MirrorError, Objects, Reader, VerifierKey, rosters};
 use super::{Home, HomeError, Install, key_for};
-use crate::domain::approval::{LogHead, SignedApproval};
+use crate::domain::approval::{LogHead, Rosters, SignedApproval};
 use crate::domain::event::{Event, Line, LineError, LogHandedOver, LogOpened, RunStarted};
 use crate::domain::id::{Digest, RunId};
 use crate::domain::text::Text;
@@ -42,6 +42,8 @@ pub struct Found {
     files: Files,
     chain: Chain,
     pub first: LogOpened,
+    /// Who may approve, at the end.
+    pub rosters: Rosters,
     /// The key in force at the end.
     pub key: VerifierKey,
     /// Runs that were begun, and whether they are finished.
@@ -65,17 +67,39 @@ impl Found {
         let report = verify(
             &disk,
             &folder,
-            &Trust { key, roster: Some(roster), anchors: Vec::new(), keepers: Default::default() },
+            &Trust {
+                key: key.clone(),
+                roster: Some(roster),
+                anchors: Vec::new(),
+                keepers: Default::default(),
+            },
         )?;
         if report.verdict == Verdict::Tampered {
             let worst = report.findings.iter().find(|f| f.severity == Severity::Tampered);
             return Err(HandoverError::Forged(worst.map(ToString::to_string).unwrap_or_default()));
         }
+        Self::read(files, &disk, &folder, (key.name(), roster))
+    }
+
+    /// What the lines of a judged log say.
+    fn read(
+        files: Files,
+        disk: &Arc<dyn Disk>,
+        folder: &Folder,
+        (origin, roster): (&str, Digest),
+    ) -> Result<Self, HandoverError> {
         let forged = |e: &dyn std::fmt::Display| HandoverError::Forged(e.to_string());
-        let mut reader = Reader::open(disk.as_ref(), &folder).map_err(|e| forged(&e))?;
-        let (mut first, mut key, mut runs) = (None, None, BTreeMap::new());
+        let objects = Objects::new(disk.clone(), folder);
+        let mut rosters = rosters::pinned(&objects, &roster).map_err(HandoverError::Forged)?;
+        let mut reader = Reader::open(disk.as_ref(), folder).map_err(|e| forged(&e))?;
+        let (mut first, mut key, mut runs) = (None::<LogOpened>, None, BTreeMap::new());
         for read in reader.by_ref() {
             let line = read.map_err(|e| forged(&e))?.line;
+            if let (Event::RosterChanged(event), Some(opened)) = (&line.event, &first) {
+                let ground = rosters::ground(opened, origin);
+                rosters::follow(&mut rosters, &ground, &objects, &line, event)
+                    .map_err(HandoverError::Forged)?;
+            }
             match (line.run, line.event) {
                 (_, Event::LogOpened(opened)) if first.is_none() => {
                     key = Some(opened.vkey.clone());
@@ -92,7 +116,7 @@ impl Found {
         let chain = Reader::chain(&reader).clone();
         let (first, key) = first.zip(key).ok_or(HandoverError::Empty)?;
         let key = key.parse().map_err(|e| forged(&e))?;
-        Ok(Self { files, chain, first, key, runs })
+        Ok(Self { files, chain, first, rosters, key, runs })
     }
 
     pub fn head(&self) -> LogHead {
@@ -131,13 +155,14 @@ impl Home {
     pub async fn take_over(
         env: &Env,
         root: &Path,
-        (install, roster): (Install, &[u8]),
+        install: Install,
         found: Found,
         (key, signed): (&LogKey, Option<(&SignedApproval, LogHandedOver)>),
         mirror: &dyn Mirror,
     ) -> Result<Self, HandoverError> {
         let disk = env.disk.as_ref();
         let home = Self { install, env: env.clone(), root: root.to_owned() };
+        let roster = found.object(&found.rosters.in_force().digest()).unwrap_or_default().to_vec();
         let told = signed.map(|(signed, event)| pieces(env, &found, key, signed, event)).transpose()?;
         let told = told.unwrap_or_default();
         let mut files = found.files;
@@ -155,7 +180,7 @@ impl Home {
         for (name, bytes) in &files {
             disk.write_atomic(&log.root().join(name), bytes)?;
         }
-        disk.write_atomic(&root.join("roster.yaml"), roster)?;
+        disk.write_atomic(&root.join("roster.yaml"), &roster)?;
         // From here on the first machine can record nothing more.
         mirror.append(&told).await?;
         home.write_install()?;

@@ -2,21 +2,22 @@
 //! and the roster that are kept as objects.
 
 use super::super::lines::Place;
+use super::super::rosters;
 use super::report::{Check, NOT_OURS};
 use super::scan::Bench;
 use crate::domain::approval::signed::SIGNATURE_BYTES_MAX;
 use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
-use crate::domain::approval::{Handover, PlanFacts, Quorum, Recorded, Roster, SignedApproval};
+use crate::domain::approval::{Handover, PlanFacts, Quorum, Recorded, Rosters, SignedApproval};
 use crate::domain::approved::{Here, ReadPlan};
-use crate::domain::event::{ApprovalRecorded, Line, LogHandedOver, LogOpened, PhaseOpened};
+use crate::domain::event::{
+    ApprovalRecorded, Decision, Line, LogHandedOver, LogOpened, PhaseOpened, RosterChanged,
+};
 use crate::domain::id::{Digest, TargetId};
 use crate::domain::plan::{PlannedTarget, file};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-const ROSTER_BYTES_MAX: u64 = 256 * 1024;
 
 /// A plan, as far as judging needs it.
 #[derive(Clone)]
@@ -30,7 +31,7 @@ pub(super) struct Basis {
 #[derive(Default)]
 pub(super) struct Approvals {
     here: Option<LogOpened>,
-    roster: Option<Roster>,
+    rosters: Option<Rosters>,
     /// The plan that was read last; none in it if it could not be.
     basis: Option<(Digest, Option<Basis>)>,
     /// Genuine decisions, by plan, in the order of the log.
@@ -41,10 +42,36 @@ impl Approvals {
     /// Remembers what the log is about.
     pub(super) fn opened(&mut self, bench: &Bench<'_>, opened: &LogOpened) {
         if self.here.is_none() {
-            let bytes = bench.objects.get(&opened.roster, ROSTER_BYTES_MAX).ok();
-            self.roster = bytes.and_then(|b| Roster::from_yaml(&b).ok());
+            self.rosters = rosters::pinned(&bench.objects, &opened.roster).ok();
             self.here = Some(opened.clone());
         }
+    }
+
+    /// Puts another roster in force, if the people of the one so far have signed it; a decision that only
+    /// approves ends with its roster. Returns whether it was changed.
+    pub(super) fn changed(
+        &mut self,
+        bench: &mut Bench<'_>,
+        place: Place,
+        line: &Line,
+        event: &RosterChanged,
+    ) -> bool {
+        let (Some(opened), Some(rosters)) = (&self.here, &mut self.rosters) else { return false };
+        let ground = rosters::ground(opened, bench.trust.key.name());
+        if let Err(why) = rosters::follow(rosters, &ground, &bench.objects, line, event) {
+            let what = format!("the change of the roster to {} does not hold: {why}", event.roster);
+            bench.found.tampered(Check::Identity, Some(place), &what, NOT_OURS);
+            return false;
+        }
+        let roster = rosters.in_force();
+        for said in self.recorded.values_mut() {
+            said.retain(|r| {
+                let stays = r.approval.statement().decision != Decision::Approve;
+                stays && roster.person(r.approval.person()).is_some()
+            });
+        }
+        self.basis = None;
+        true
     }
 
     /// The plan with this digest; what is wrong with it is a finding, once.
@@ -68,13 +95,13 @@ impl Approvals {
 
     fn read(&self, bench: &Bench<'_>, plan: &Digest) -> Result<Basis, String> {
         let bytes = bench.objects.get(plan, file::MAX_BYTES).map_err(|e| e.to_string())?;
-        let (Some(opened), Some(roster)) = (&self.here, &self.roster) else {
+        let (Some(opened), Some(rosters)) = (&self.here, &self.rosters) else {
             return Err("the roster is missing or cannot be read".into());
         };
         let here = Here {
             environment: opened.environment,
             log_origin: Text::lossy(bench.trust.key.name()),
-            roster: roster.clone(),
+            rosters: rosters.clone(),
             tenant: opened.tenant.clone(),
         };
         let ReadPlan { plan, facts, .. } = ReadPlan::new(&bytes, here).map_err(|e| e.to_string())?;
@@ -101,8 +128,8 @@ impl Approvals {
         };
         let signed =
             SignedApproval { statement_bytes, sshsig_armored: String::from_utf8_lossy(&signature).into() };
-        let Some(roster) = &self.roster else { return };
-        let approval = match signed.verify(roster, &basis.facts, line.time) {
+        let Some(rosters) = &self.rosters else { return };
+        let approval = match signed.verify(rosters.in_force(), &basis.facts, line.time) {
             Ok(approval) => approval,
             Err(refusal) => {
                 let what = format!("the approval of {} does not hold: {refusal}", event.approver);
@@ -133,11 +160,11 @@ impl Approvals {
     ) {
         let statement = bench.objects.get(&event.statement, STATEMENT_BYTES_MAX as u64);
         let signature = bench.objects.get(&event.signature, SIGNATURE_BYTES_MAX as u64);
-        let why = match (statement, signature, &self.roster, &self.here) {
-            (Ok(statement_bytes), Ok(signature), Some(roster), Some(here)) => {
+        let why = match (statement, signature, &self.rosters, &self.here) {
+            (Ok(statement_bytes), Ok(signature), Some(rosters), Some(here)) => {
                 let sshsig_armored = String::from_utf8_lossy(&signature).into();
                 let signed = SignedApproval { statement_bytes, sshsig_armored };
-                Handover::verify(&signed, roster).map_err(|e| e.to_string()).and_then(|said| {
+                Handover::verify(&signed, rosters.in_force()).map_err(|e| e.to_string()).and_then(|said| {
                     let head = (said.size, said.root.0) == (line.seq, root);
                     let place = (&said.tenant, said.environment) == (&here.tenant, here.environment);
                     match said.event(event.statement, event.signature) == *event && place {

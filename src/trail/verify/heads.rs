@@ -9,8 +9,8 @@ use super::super::{Folder, Objects, VerifierKey};
 use super::files::{regular, stranger};
 use super::report::{Check, Findings, LEFTOVER, Severity};
 use super::{Trust, VerifyError};
-use crate::domain::approval::Statement;
 use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
+use crate::domain::approval::{LogHead, RosterChange, Statement};
 use crate::domain::event::{Event, Line};
 use crate::domain::id::Digest;
 use crate::domain::text::Text;
@@ -109,16 +109,24 @@ pub(super) fn collect(
     for (digest, line) in &referred {
         let Some(line) = line else { continue };
         let Ok(bytes) = objects.get(digest, STATEMENT_BYTES_MAX as u64) else { continue };
-        let Ok(statement) = Statement::from_bytes(&bytes) else { continue };
-        add_signer(&mut heads, &statement, &format!("the approval in line {line}"));
+        if let Some((who, head)) = seen_by(&bytes) {
+            add_signer(&mut heads, &who, &head, &format!("the statement in line {line}"));
+        }
     }
     orphans(disk.as_ref(), folder, trust, &objects, &referred, &mut heads, found)?;
     Ok(heads)
 }
 
-fn add_signer(heads: &mut Heads, statement: &Statement, what: &str) {
-    let head = &statement.log_head;
-    let who = format!("{}, who signed {what},", statement.approver);
+/// The head that a signer saw.
+fn seen_by(bytes: &[u8]) -> Option<(Text<128>, LogHead)> {
+    if let Ok(said) = Statement::from_bytes(bytes) {
+        return Some((said.approver, said.log_head));
+    }
+    RosterChange::from_bytes(bytes).ok().map(|said| (said.approver, said.log_head))
+}
+
+fn add_signer(heads: &mut Heads, approver: &str, head: &LogHead, what: &str) {
+    let who = format!("{approver}, who signed {what},");
     heads.add(head.size, Known { kind: Kind::Approvals, who, root: head.root.0, time: None, counts: false });
 }
 
@@ -141,6 +149,9 @@ fn referred(disk: &dyn Disk, folder: &Folder) -> Result<BTreeMap<Digest, Option<
         }
         if let Event::ApprovalRecorded(e) = &line.event {
             out.insert(e.statement, Some(place.line));
+        }
+        if let Event::RosterChanged(e) = &line.event {
+            out.extend(e.statements.iter().map(|s| (*s, Some(place.line))));
         }
     }
     Ok(out)
@@ -169,9 +180,9 @@ fn orphans(
         let what = format!("no line refers to the object {digest}");
         found.add(Check::Objects, Severity::Note, None, &what, LEFTOVER);
         let Ok(bytes) = objects.get(&digest, STATEMENT_BYTES_MAX as u64) else { continue };
-        match Statement::from_bytes(&bytes) {
-            Ok(s) if s.log_head.origin.as_str() == trust.key.name() => {
-                add_signer(heads, &s, &format!("the unrecorded statement {digest}"));
+        match seen_by(&bytes) {
+            Some((who, head)) if head.origin.as_str() == trust.key.name() => {
+                add_signer(heads, &who, &head, &format!("the unrecorded statement {digest}"));
             }
             _ => {}
         }

@@ -17,6 +17,7 @@ pub(in crate::trail) fn objects_of(event: &Event) -> Vec<Digest> {
         Event::LogOpened(e) => vec![e.roster],
         Event::LogHandedOver(e) => vec![e.signature, e.statement],
         Event::LogTornTail(e) => vec![e.object],
+        Event::RosterChanged(e) => [&[e.roster], e.signatures.as_slice(), &e.statements].concat(),
         Event::ApprovalRecorded(e) => vec![e.signature, e.statement],
         Event::ApprovalRefused(e) => vec![e.object],
         Event::NoteRefused(e) => vec![e.object],

@@ -7,7 +7,9 @@ use super::approvals::{Approvals, Basis};
 use super::report::{CHANGED, Check, NOT_OURS, Severity, UNFINISHED};
 use super::scan::Bench;
 use crate::domain::approval::PlanFacts;
-use crate::domain::event::{Ending, Event, Line, LogHandedOver, RunFinished, RunStarted, StepIntent};
+use crate::domain::event::{
+    Ending, Event, Line, LogHandedOver, RosterChanged, RunFinished, RunStarted, StepIntent,
+};
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::run::RunState;
 use crate::domain::target::TargetState;
@@ -58,6 +60,7 @@ impl Runs {
         match &line.event {
             Event::LogOpened(opened) => self.approvals.opened(bench, opened),
             Event::ApprovalRecorded(event) => self.approvals.judge(bench, place, line, event),
+            Event::RosterChanged(event) => self.roster_changed(bench, place, line, event),
             _ => {}
         }
         let Some(id) = &line.run else { return Ok(()) };
@@ -88,6 +91,22 @@ impl Runs {
         run.events += 1;
         self.open.insert(id.clone(), run);
         Ok(())
+    }
+
+    /// Runs that are not finished go on under the new roster, with every phase closed.
+    fn roster_changed(&mut self, bench: &mut Bench<'_>, place: Place, line: &Line, event: &RosterChanged) {
+        if !self.approvals.changed(bench, place, line, event) {
+            return;
+        }
+        for run in self.open.values_mut() {
+            let Some(state) = &mut run.state else { continue };
+            state.roster_changed();
+            let basis = self.approvals.basis(bench, place, &state.started.plan);
+            run.facts = basis.map(|b| b.facts);
+            for id in run.targets.keys().copied().collect::<Vec<_>>() {
+                run.fold_target(bench, place, line, id);
+            }
+        }
     }
 
     /// A handover, judged with the roster that was pinned.

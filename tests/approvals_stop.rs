@@ -1,0 +1,99 @@
+//! What releases alone, what stops, and what counts once, with the real program: break-glass, a reject
+//! and its withdrawal, a plan that was used.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "support/team.rs"]
+mod team;
+
+use std::process::Command;
+use team::Team;
+
+const PLAYBOOK: &str = include_str!("cases/desk.yaml");
+const APPLY: [&str; 8] = ["apply", "plan.jsonl", "--operator", "op", "--lab", "lab", "--patience", "1s"];
+
+/// The same incident, contained first: an outage, and nothing to wait for.
+fn contained() -> String {
+    let hold = "\n      hold: { confirmed_by: [ payroll-worker ] }";
+    PLAYBOOK
+        .replace(hold, "")
+        .replace("    rotate:", "    contain: true\n    rotate:")
+        .replace(", retire: separately", "")
+}
+
+/// Ben may break glass.
+fn prepared(playbook: &str) -> Team {
+    let team = Team::gather(playbook);
+    let roster = std::fs::read_to_string(team.path("roster.yaml")).unwrap();
+    let alone = roster.replace("role: system-owner\n", "role: system-owner\n    break_glass: true\n");
+    assert_ne!(roster, alone);
+    std::fs::write(team.path("roster.yaml"), alone).unwrap();
+    team.init();
+    team.plan();
+    team
+}
+
+fn says(team: &Team, code: i32, who: &str, what: &str) -> String {
+    let by = format!("{who}@agency.example");
+    team.must(code, &["approve", "plan.jsonl", "--by", &by, "--key", who, what])
+}
+
+#[test]
+fn break_glass_contains_alone_and_is_loud_wherever_the_run_is_shown() {
+    let team = prepared(&contained());
+    assert!(says(&team, 4, "ann", "--break-glass").contains("may not break glass"));
+    let signed = says(&team, 0, "ben", "--break-glass");
+    assert!(signed.contains("APPROVE ALONE (break glass)"), "{signed}");
+    team.must(0, &APPLY);
+    for command in [&["status", "latest"][..], &["audit", "show", "--person", "ben@agency.example"]] {
+        let said = team.must(0, command);
+        assert!(said.contains("BREAK-GLASS") || said.contains("BREAKS GLASS"), "{command:?}\n{said}");
+    }
+    assert!(team.log().contains("\"break_glass\":true"), "in the trail itself");
+    team.must(0, &["report", "--out", "report.html"]);
+    let page = std::fs::read_to_string(team.path("report.html")).unwrap();
+    assert!(page.contains("BREAK-GLASS: one person alone released a phase"));
+    // Both judges accept it, and neither does when the line keeps silent about it.
+    let key = std::fs::read_to_string(team.path(".reissue/log/log.vkey")).unwrap();
+    let theirs = || {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/verifier/reissue_verify.py");
+        let log = team.path(".reissue/log");
+        let ran = Command::new("python3").arg(script).arg(log).arg(key.trim()).output().unwrap();
+        (ran.status.code(), String::from_utf8_lossy(&ran.stdout).into_owned())
+    };
+    team.must(3, &["audit", "verify"]);
+    assert_eq!(theirs().0, Some(3), "{}", theirs().1);
+    let quiet = team.log().replace("\"break_glass\":true,", "");
+    std::fs::write(team.path(".reissue/log/events.jsonl"), quiet).unwrap();
+    let ours = team.must(1, &["audit", "verify"]);
+    assert!(ours.contains("something else than the statement that was signed"), "{ours}");
+    assert!(theirs().1.contains("something else than what was signed"), "{}", theirs().1);
+}
+
+#[test]
+fn break_glass_releases_nothing_but_containment() {
+    let team = prepared(PLAYBOOK);
+    assert!(says(&team, 4, "ben", "--break-glass").contains("breaking glass is for plans that only contain"));
+    team.must(4, &APPLY);
+}
+
+#[test]
+fn a_reject_blocks_until_it_is_withdrawn_and_a_plan_is_used_once() {
+    let team = prepared(&contained());
+    team.approve("ann", "start");
+    team.approve("ben", "start");
+    says(&team, 0, "ben", "--reject");
+    let blocked = team.must(4, &APPLY);
+    assert!(blocked.contains("ben@agency.example rejected the plan"), "{blocked}");
+    // Others cannot withdraw it.
+    says(&team, 0, "ann", "--withdraw");
+    assert!(team.must(4, &APPLY).contains("ben@agency.example rejected the plan"));
+    says(&team, 0, "ben", "--withdraw");
+    assert!(team.must(4, &APPLY).contains("1 of 2 people"), "the reject took his approval back");
+    team.approve("ben", "start");
+    team.must(0, &APPLY);
+    // Used: whatever is signed again, and whatever lies in the inbox.
+    team.approve("ann", "start");
+    team.approve("ben", "start");
+    assert!(team.must(1, &APPLY).contains("a plan is used once"));
+}
