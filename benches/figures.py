@@ -24,7 +24,7 @@ approval: {{ quorum: 2, valid_for: 72h }}
 guardrails: {{ rotate_at_most: {n} }}
 targets:
 """
-# Short, for a playbook is at most 1 MiB.
+# Short: a line for each target.
 TARGET = (
     '  - {{ app: 8a1d0000-0000-4000-8000-{n:012x}, name: a{n}, rotate: {{ secret: {{ hint: "{hint}" }},'
     ' publish: {{ store: ir, name: a{n} }}, hold: {{ time: 1h }} }} }}\n'
