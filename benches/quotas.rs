@@ -212,8 +212,7 @@ fn main() {
     println!("| run | done | quota | bound | makespan | / quota | / bound | 429s | wall |");
     println!("|---|---|---|---|---|---|---|---|---|");
     let third = |usual: usize| n(usual).div_ceil(3);
-    let mix =
-        [(Kind::Secret, third(6_000)), (Kind::Password, third(6_000)), (Kind::Disable, third(6_000))];
+    let mix = [(Kind::Secret, third(6_000)), (Kind::Password, third(6_000)), (Kind::Disable, third(6_000))];
     row("secrets", &[(Kind::Secret, n(10_000))], 0);
     row("passwords, sessions revoked", &[(Kind::Password, n(10_000))], 0);
     row("disables, both objects", &[(Kind::Disable, n(5_000))], 0);

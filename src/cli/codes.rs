@@ -91,7 +91,8 @@ codes! { GENERAL:
          once; an edit of the header makes another plan, with another digest, which nobody has approved."
     NOT_APPROVED "RI019" Approval "The plan is not approved"
         "Enough people other than the author have to sign this very file, with keys of the pinned roster; \
-         nobody's reject may stand."
+         nobody's reject may stand. A card signs with `openssl cms -sign`, if the roster has its certificate \
+         and the authority that issued it; `--crl` brings the list of revoked ones."
     SSH_KEYGEN "RI020" Error "Nothing was signed"
         "`ssh-keygen -Y sign` makes the signature, so that private keys and hardware tokens stay where they are."
     STALE "RI021" PlanStale "The plan is too old, or the world has moved"
