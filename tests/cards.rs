@@ -329,3 +329,24 @@ fn rosters_with_authorities() {
         ));
     }
 }
+
+/// The fuzzer's seeds: a roster with a card, and an approval that the card signed. Kept as files, so that both are
+/// judged where there is no openssl too. `UPDATE_SEEDS=1 cargo test --test cards` makes them anew.
+#[test]
+fn the_seeds_are_good() {
+    let seed = |kind: &str| format!("{}/fuzz/seeds/{kind}/card", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE_SEEDS").is_some() {
+        let issuer = Issuer::new("issuing-ca");
+        let ann = issuer.issue("ann", P256);
+        let text = with_card(&roster_yaml(&[]), &issuer.text("ca.pem"), PEOPLE[1].0, &[ann]);
+        let bytes = said(&Roster::from_yaml(text.as_bytes()).unwrap());
+        let signed = issuer.signed("ann", &bytes, "");
+        std::fs::write(seed("signature"), [bytes, signed.into_bytes()].concat()).unwrap();
+        std::fs::write(seed("roster"), text).unwrap();
+    }
+    let roster = Roster::from_yaml(&std::fs::read(seed("roster")).unwrap()).unwrap();
+    let both = std::fs::read_to_string(seed("signature")).unwrap();
+    let (bytes, text) = both.split_at(both.find("-----BEGIN").unwrap());
+    let approval = judge(&roster, bytes.as_bytes(), text).unwrap();
+    assert_eq!(approval.certificate().as_ref(), roster.people()[1].certificates.first());
+}
