@@ -7,6 +7,8 @@
 //! file with one `fdatasync` for each line, and SQLite (Python's, WAL, `synchronous=FULL`) with one
 //! transaction for each. Ratios count; a disk's syncs differ by a factor of hundred between machines.
 
+#![allow(clippy::expect_used, clippy::print_stdout)]
+
 use reissue::domain::event::{Environment, RunPaused};
 use reissue::domain::id::{Digest, RunId};
 use reissue::domain::text::Text;

@@ -83,12 +83,10 @@ pub fn compare(
     // Only the list that the target stands or falls with: secrets and certificates of one object
     // are two lists, and another target of the same run may be at work on the other.
     let in_list = |c: &CredentialRef| plan.whole_list && plan.retire.iter().any(|r| r.form == c.form);
+    let unread = |c: &CredentialRef| c.form == Form::Certificate && seen.without_certificates;
     for planned in &plan.observation.credentials {
         let credential = &planned.credential;
-        if credential.form == Form::Certificate && seen.without_certificates {
-            continue;
-        }
-        if !seen.has(credential) && !own.gone.contains(&credential) {
+        if !seen.has(credential) && !own.gone.contains(&credential) && !unread(credential) {
             let stops = in_list(credential) || plan.retire.contains(credential);
             note(&credential.object, Some(&credential.id), Drift::CredentialGone, stops);
         }

@@ -19,9 +19,10 @@ use futures::stream::FuturesUnordered;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// So many targets work at once. The scarcest quota allows ten rotations a second and a rotation works
-/// for about two minutes before it rests, propagation included: this never binds before the quota does.
-const AT_WORK: usize = 4_096;
+/// So many targets work at once. The scarcest quota allows ten rotations a second, and a rotation works
+/// for about fifteen minutes, most of them spent until its removal has spread: this never binds before the
+/// quota does.
+const AT_WORK: usize = 16_384;
 
 type Working<'a> = BoxFuture<'a, (Course, Result<Rest, Halt>)>;
 

@@ -114,6 +114,11 @@ impl Judge {
         scene: Scene,
         aloud: bool,
     ) -> Self {
+        // What nobody can read before anything was done is nobody's doing.
+        let spoiled = scene.facts.iter().filter(|f| {
+            !f.consumers.is_empty() && lab.vault_secret(crate::scenario::VAULT, &f.place).is_none()
+        });
+        let spoiled = spoiled.map(|f| f.place.clone()).collect();
         let inner = Inner {
             trace: Trace::new(clock.now(), aloud),
             plan: None,
@@ -121,7 +126,7 @@ impl Judge {
             states: BTreeMap::new(),
             text: Vec::new(),
             complete: 0,
-            truth: Truth::default(),
+            truth: Truth { spoiled, ..Truth::default() },
             begun_unseen: false,
             retired_below: None,
             in_flight: BTreeMap::new(),
