@@ -24,7 +24,7 @@ approval: {{ quorum: 2, valid_for: 72h }}
 guardrails: {{ rotate_at_most: {n} }}
 targets:
 """
-# Short, for a playbook is at most 1 MiB.
+# Short: a line for each target.
 TARGET = (
     '  - {{ app: 8a1d0000-0000-4000-8000-{n:012x}, name: a{n}, rotate: {{ secret: {{ hint: "{hint}" }},'
     ' publish: {{ store: ir, name: a{n} }}, hold: {{ time: 1h }} }} }}\n'
@@ -53,8 +53,8 @@ def measured(arguments, folder, codes, times=3):
     return best, peak
 
 
-def size(path):
-    return path.stat().st_size / (1 << 20)
+def size(*paths):
+    return sum(path.stat().st_size for path in paths) / (1 << 20)
 
 
 def figures(targets):
@@ -71,14 +71,14 @@ def figures(targets):
         bundle = measured(["audit", "export", "--home", "home", "--out", "b-{attempt}.tar"], folder, (0,))
         print(f"\n{targets} targets, {lines} lines of log ({size(log):.1f} MiB); rehearsed in {drill[0]:.0f} s, {drill[1]:.0f} MiB")
         print("| command | s | MiB | lines/s | writes |\n|---|---|---|---|---|")
-        for name, (seconds, peak), made in [
-            ("audit verify", verify, None),
-            ("report, one page", one, folder / "report-0.html"),
+        for name, (seconds, peak), *made in [
+            ("audit verify", verify),
+            ("report, page and what lies beside it", one, *folder.glob("report-0*.html")),
             ("report, JSON of it", everything, folder / "all-0/report.json"),
             ("report --ocsf 1.8", siem, folder / "o-0.jsonl"),
             ("audit export", bundle, folder / "b-0.tar"),
         ]:
-            writes = f"{size(made):.1f} MiB" if made else "-"
+            writes = f"{size(*made):.1f} MiB in {len(made)}" if made else "-"
             print(f"| {name} | {seconds:.2f} | {peak:.0f} | {lines / seconds:,.0f} | {writes} |", flush=True)
 
 

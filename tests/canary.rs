@@ -3,14 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "canary/debug.rs"]
+mod debug;
 #[path = "canary/desk.rs"]
 mod desk;
 #[path = "canary/scan.rs"]
 mod scan;
 #[path = "support/team.rs"]
 mod team;
+#[path = "canary/tree.rs"]
+mod tree;
 
-use desk::{Desk, told};
+use desk::{Desk, full_at, told};
 use reissue::lab::Faults;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
@@ -18,8 +22,20 @@ use team::TENANT;
 
 const PLAYBOOK: &str = include_str!("canary/playbook.yaml");
 const KEY: &str = "vault:kv-ir.vault.usgovcloudapi.net/reissue-log";
-const RESUME: [&str; 10] =
-    ["apply", "--resume", "--operator", "kim", "--lab", "lab", "--patience", "5s", "--countersign", KEY];
+const RESUME: [&str; 12] = [
+    "apply",
+    "--resume",
+    "--operator",
+    "kim",
+    "--lab",
+    "lab",
+    "--patience",
+    "5s",
+    "--countersign",
+    KEY,
+    "--mirror",
+    "mirror",
+];
 
 #[test]
 fn no_secret_escapes() {
@@ -64,7 +80,7 @@ fn approve(desk: &mut Desk, phase: &str) {
 
 /// A secret that the service refuses is a secret too.
 fn wrong_secret(desk: &mut Desk) {
-    let wrong = "Wr0ng\"+/\\~&<Qw3rtzUiop.As9d";
+    let wrong = "Wr0ng\"+/\\~&<éQw3rtzUiop.As9d";
     desk.canaries.add("a refused secret", wrong);
     std::fs::write(desk.team.path("wrong-secret"), wrong).unwrap();
     let id = desk.scene.operator.to_string();
@@ -77,7 +93,18 @@ fn wrong_secret(desk: &mut Desk) {
 }
 
 fn killed_and_resumed(desk: &mut Desk) {
-    let begin = ["apply", "plan.jsonl", "--operator", "op", "--lab", "lab", "--countersign", KEY];
+    let begin = [
+        "apply",
+        "plan.jsonl",
+        "--operator",
+        "op",
+        "--lab",
+        "lab",
+        "--countersign",
+        KEY,
+        "--mirror",
+        "mirror",
+    ];
     let mut apply = desk.team.start(&begin);
     desk.team.wait_for("the mint", || desk.team.log().contains("\"minted\""));
     for file in ["cmdline", "environ"] {
@@ -90,6 +117,7 @@ fn killed_and_resumed(desk: &mut Desk) {
     desk.must(0, &["status", "--json"]);
     people_speak(desk);
     another_machine(desk);
+    on_a_full_disk(desk);
     // Writes that may or may not have happened, told in the words of the request.
     desk.scene.lab.set_faults(Faults { echo: 30, ..Faults::default() });
     let ended = desk.run(&RESUME);
@@ -99,6 +127,17 @@ fn killed_and_resumed(desk: &mut Desk) {
     let json = [&RESUME[..], &["--json"]].concat();
     let ended = desk.run(&json);
     assert!([0, 7].contains(&ended), "{ended}\n{}", desk.last());
+}
+
+/// Full at once, and full while the run is at work.
+fn on_a_full_disk(desk: &mut Desk) {
+    for room in [0, 8, 400] {
+        let log = std::fs::metadata(desk.team.path(".reissue/log/events.jsonl")).unwrap().len();
+        let blocks = if room == 0 { 0 } else { log / 512 + room };
+        let ended = desk.run_under(&full_at(blocks), &RESUME, &[]);
+        assert_ne!(ended, 0, "{}", desk.last());
+        assert!(room > 8 || desk.last().contains("too large"), "{room}: {}", desk.last());
+    }
 }
 
 /// The roster is changed by its people, after the run.
@@ -123,6 +162,16 @@ fn roster_changes(desk: &mut Desk) {
 }
 
 fn after_the_run(desk: &mut Desk) {
+    assert!(desk.team.path("mirror").read_dir().unwrap().count() > 0, "there is a mirror to scan");
+    let key = std::fs::read_to_string(desk.team.path(".reissue/log/log.vkey")).unwrap();
+    let key = ["--key", key.trim()];
+    desk.must(0, &["audit", "export", "--out", "bundle.tar"]);
+    desk.must(3, &[&["audit", "verify", "--bundle", "bundle.tar"], &key[..]].concat());
+    desk.must(0, &[&["report", "--bundle", "bundle.tar", "--out", "page.html"], &key[..]].concat());
+    for (version, json) in [("1.8", &[][..]), ("1.9", &["--json"])] {
+        let siem = format!("siem-{version}.jsonl");
+        desk.must(0, &[&["report", "--ocsf", version, "--out", &siem], json].concat());
+    }
     for arguments in [
         &["status", "latest"][..],
         &["status", "latest", "--json"],
@@ -132,10 +181,8 @@ fn after_the_run(desk: &mut Desk) {
         &["audit", "show", "--json"],
         &["report", "--out", "reports"],
         &["report", "--out", "reports-again", "--json"],
-        &["audit", "export", "--out", "bundle.tar"],
         &["audit", "export", "--only", "--out", "private.tar"],
         &["audit", "export", "--only", "--out", "private-again.tar", "--json"],
-        &["audit", "verify", "--bundle", "bundle.tar"],
         &["audit", "corroborate", "--lab", "lab"],
         &["audit", "corroborate", "latest", "--lab", "lab", "--json"],
         &["confirm", "latest", "t1", "--consumer", "payroll-worker", "--by", "kim", "--how", "x"],
@@ -278,6 +325,46 @@ fn errors_that_repeat_the_request_tell_nothing() {
         desk.printed.push((format!("stderr of {name}"), output.stderr));
     }
     assert!(desk.scene.lab.ledger().faults.contains_key("echo"));
+    let found = desk.findings();
+    assert!(found.is_empty(), "{} leaks:\n{}", found.len(), told(&found));
+}
+
+/// Lost and broken answers, throttling, a person who is impatient: what is told of it is told without what
+/// was sent.
+#[test]
+fn no_secret_escapes_in_bad_weather() {
+    let mut desk = Desk::new(PLAYBOOK);
+    desk.must(0, &["init", "--tenant", TENANT, "--cloud", "us_gov_high", "--roster", "roster.yaml", "--lab"]);
+    desk.must(0, &["plan", "playbook.yaml", "--author", "op", "--lab", "lab"]);
+    approve(&mut desk, "start");
+    let begin = ["apply", "plan.jsonl", "--operator", "op", "--lab", "lab"];
+    let mut apply = desk.team.command(&begin);
+    let apply = apply.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    desk.team.wait_for("the mint", || desk.team.log().contains("\"minted\""));
+    let pid = rustix::process::Pid::from_child(&apply);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = apply.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    desk.printed.push(("stdout of an interrupted apply".into(), output.stdout));
+    desk.printed.push(("stderr of an interrupted apply".into(), output.stderr));
+    // Whatever takes minutes is left out: it is told in no other words.
+    let quick = Faults { slow: 0, long_lag: 0, throttled_lying: 0, ..Faults::hostile().without_strangers() };
+    let storm = Faults { echo: 60, lost_after: 40, cut_body: 40, ..quick };
+    desk.scene.lab.set_faults(storm);
+    let resume = ["apply", "--resume", "--operator", "op", "--lab", "lab", "--patience", "2s"];
+    for last in [&[][..], &["--json"]] {
+        desk.run(&[&resume[..], last].concat());
+        for who in ["ann", "ben"] {
+            let by = format!("{who}@agency.example");
+            // Refused while no hold is over.
+            desk.run(&["approve", "plan.jsonl", "--by", &by, "--key", who, "--phase", "retire"]);
+        }
+    }
+    desk.run(&["doctor", "--playbook", "playbook.yaml", "--lab", "lab"]);
+    let faults = desk.scene.lab.ledger().faults;
+    assert!(faults.len() > 3, "it was bad weather: {faults:?}");
+    desk.must(0, &["report", "--out", "reports"]);
+    desk.must(0, &["audit", "export", "--out", "bundle.tar"]);
     let found = desk.findings();
     assert!(found.is_empty(), "{} leaks:\n{}", found.len(), told(&found));
 }

@@ -2,7 +2,7 @@
 //! in the middle of a run, and whether another process of the same user may look into it.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 #[path = "canary/desk.rs"]
 mod desk;
@@ -67,6 +67,31 @@ fn a_stopped_apply_shows_no_secret_and_leaves_no_core() {
     apply.wait().unwrap();
     let cores = walk(desk.team.folder.path(), "core");
     assert!(cores.is_empty(), "{cores:?}");
+    assert_eq!(desk.findings(), Vec::<String>::new());
+}
+
+/// Also what is written into a file that is gone by the end, or sent to another process or host.
+#[test]
+fn nothing_that_apply_writes_anywhere_shows_a_secret() {
+    let mut desk = Desk::new(PLAYBOOK);
+    let init = ["init", "--tenant", TENANT, "--cloud", "us_gov_high", "--roster", "roster.yaml", "--lab"];
+    desk.must(0, &init);
+    desk.must(0, &["plan", "playbook.yaml", "--author", "op", "--lab", "lab"]);
+    for who in ["ann", "ben"] {
+        let by = format!("{who}@agency.example");
+        desk.must(0, &["approve", "plan.jsonl", "--by", &by, "--key", who]);
+    }
+    let apply = ["apply", "plan.jsonl", "--operator", "op", "--lab", "lab", "--patience", "1s"];
+    if !desk.run_traced(&apply, &[]) {
+        eprintln!("not tested: this machine has no strace, or does not let it trace");
+        return;
+    }
+    let (_, written) = desk.printed.last().unwrap();
+    assert!(
+        String::from_utf8_lossy(written).contains("\"minted\""),
+        "the log's lines are seen as they are written"
+    );
+    assert_eq!(desk.findings(), Vec::<String>::new());
 }
 
 fn walk(folder: &Path, begins: &str) -> Vec<std::path::PathBuf> {

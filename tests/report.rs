@@ -1,7 +1,10 @@
 //! The report: what it says, that it says the same every time, that a tampered log yields none, and
 //! that no name in it can do harm.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "report/split.rs"]
+mod split;
 
 use reissue::domain::event::Line;
 use reissue::domain::id::Digest;

@@ -7,8 +7,9 @@ use super::error::Failure;
 use super::{ExitCode, Session};
 use crate::domain::id::{IdError, RunId};
 use crate::domain::text::count;
+use crate::report::html::{self, Split};
 use crate::report::ocsf::Schema;
-use crate::report::{self, Judged, Model, Refusal, ReportError, csv, html, json};
+use crate::report::{self, Judged, Refusal, ReportError, csv, json};
 use crate::trail::verify::Verdict;
 use std::path::{Path, PathBuf};
 
@@ -32,11 +33,12 @@ pub(super) struct Arguments {
 }
 
 const AFTER_HELP: &str = "The log is judged first. If it was tampered with, the page says what is wrong and nothing \
-    else, and the exit code is 1. The same log gives the same bytes.";
+    else, and the exit code is 1. The same log gives the same bytes. The page of a run of more than 500 targets has further \
+    files beside it, FILE-credentials-0001.html and so on; it says their digests.";
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// One page for people: no script, nothing loaded from anywhere
+    /// A page for people: no script, nothing loaded from anywhere
     Html,
     /// Tables: status, credentials, events
     Csv,
@@ -74,11 +76,15 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     }
     let judged = report::read(&case.disk, &case.folder, &case.trust, run.as_ref());
     let judged = judged.map_err(|e| failed(&case, &e))?;
-    let files = files(&arguments, &judged)?;
-    if files.iter().any(|(path, _)| *path != arguments.out) {
+    let files = files(&arguments, &judged, &Split::STANDARD)?;
+    if by_name(&arguments.out).is_none() {
         session.env.disk.make_folder(&arguments.out).map_err(|e| {
             Failure::new(codes::MACHINE, e.to_string(), "name another folder").at(&arguments.out)
         })?;
+    }
+    // A page is not written before it is sure that the files to which it leads can be.
+    if let Some((path, _)) = files.iter().find(|(path, _)| session.env.disk.exists(path)) {
+        return Err(taken(path));
     }
     for (path, text) in &files {
         write(session, path, text)?;
@@ -144,51 +150,64 @@ pub(super) fn failed(case: &Case, e: &ReportError) -> Failure {
 pub(super) fn write(session: &Session, path: &Path, text: &str) -> Result<(), Failure> {
     session.env.disk.write_new(path, text.as_bytes()).map_err(|e| {
         if e.kind == std::io::ErrorKind::AlreadyExists {
-            let what = "there is something at this place already";
-            return Failure::new(codes::EXISTS, what, "name a file that does not exist yet").at(path);
+            return taken(path);
         }
         Failure::new(codes::MACHINE, e.to_string(), "check that the folder exists and may be written")
             .at(path)
     })
 }
 
-/// What is written where.
-fn files(arguments: &Arguments, judged: &Judged) -> Result<Vec<(PathBuf, String)>, Failure> {
-    let Arguments { run: _, out, format, ocsf: _, log: _ } = arguments;
-    let by_name = match out.extension().and_then(|e| e.to_str()) {
+fn taken(path: &Path) -> Failure {
+    let what = "there is something at this place already";
+    Failure::new(codes::EXISTS, what, "name a file that does not exist yet").at(path)
+}
+
+/// The format of a file of this name; none for a folder.
+fn by_name(out: &Path) -> Option<Format> {
+    match out.extension().and_then(|e| e.to_str()) {
         Some("html" | "htm") => Some(Format::Html),
         Some("csv") => Some(Format::Csv),
         Some("json") => Some(Format::Json),
         _ => None,
-    };
-    if let Some(by_name) = by_name {
-        let text = one(format.unwrap_or(by_name), "status.csv", judged)?;
-        return Ok(vec![(out.clone(), text)]);
+    }
+}
+
+type Files = Vec<(PathBuf, String)>;
+
+/// What is written where.
+fn files(arguments: &Arguments, judged: &Judged, split: &Split) -> Result<Files, Failure> {
+    let Arguments { run: _, out, format, ocsf: _, log: _ } = arguments;
+    if let Some(by_name) = by_name(out) {
+        return one(format.unwrap_or(by_name), out, "status.csv", judged, split);
     }
     let wanted = |f: Format| format.is_none_or(|only| only == f);
     let names: [(Format, &[&str]); 3] =
         [(Format::Html, &["report.html"]), (Format::Json, &["report.json"]), (Format::Csv, &csv::TABLES)];
     let names = names.into_iter().filter(|(f, _)| wanted(*f));
-    let all = names.flat_map(|(f, names)| names.iter().map(move |n| (f, *n)));
-    all.map(|(f, name)| Ok((out.join(name), one(f, name, judged)?))).collect()
-}
-
-fn one(format: Format, name: &str, judged: &Judged) -> Result<String, Failure> {
-    match judged {
-        Judged::Sound(model) => sound(format, name, model),
-        Judged::Tampered(refusal) => Ok(refused(format, refusal)),
+    let mut all = Vec::new();
+    for (format, name) in names.flat_map(|(f, names)| names.iter().map(move |n| (f, *n))) {
+        all.extend(one(format, &out.join(name), name, judged, split)?);
     }
+    Ok(all)
 }
 
-fn sound(format: Format, name: &str, model: &Model) -> Result<String, Failure> {
-    let unwritable = |e: serde_json::Error| {
-        Failure::new(codes::MACHINE, e.to_string(), "report this: a model could not be written as JSON")
+/// One format at its place, with what lies beside it; `table` names which table is meant.
+fn one(format: Format, path: &Path, table: &str, judged: &Judged, split: &Split) -> Result<Files, Failure> {
+    let model = match judged {
+        Judged::Sound(model) => model,
+        Judged::Tampered(refusal) => return Ok(vec![(path.to_owned(), refused(format, refusal))]),
     };
-    match format {
-        Format::Html => Ok(html::page(model)),
-        Format::Json => json::document(model).map_err(unwritable),
-        Format::Csv | Format::Ocsf => Ok(csv::table(model, name).unwrap_or_default()),
-    }
+    let text = match format {
+        Format::Html => {
+            let pages = html::pages(model, path.file_name().unwrap_or_default(), split);
+            return Ok(pages.into_iter().map(|(name, text)| (path.with_file_name(name), text)).collect());
+        }
+        Format::Json => json::document(model).map_err(|e| {
+            Failure::new(codes::MACHINE, e.to_string(), "report this: a model could not be written as JSON")
+        })?,
+        Format::Csv | Format::Ocsf => csv::table(model, table).unwrap_or_default(),
+    };
+    Ok(vec![(path.to_owned(), text)])
 }
 
 fn refused(format: Format, refusal: &Refusal) -> String {

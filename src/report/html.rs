@@ -1,49 +1,70 @@
-//! The report as one page: no script, nothing loaded from anywhere, readable in print and in the
+//! The report as one page, and of a large run as several: no script, nothing loaded from anywhere, readable in print and in the
 //! dark. Everything that comes from outside passes through maud, which escapes it.
 
 mod chart;
 mod integrity;
 mod parts;
 mod sections;
+mod split;
 mod style;
 mod target;
 
+pub use split::Split;
+
 use super::{Model, Refusal};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use split::Links;
+use std::ffi::{OsStr, OsString};
 
 /// Scripts, images, frames and connections are refused by the browser, whatever the page says.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-/// The whole page.
+/// The report under a file name: one page, or of more targets than `split` has for one, that page and
+/// the files that lie beside it, each with its name. The page of that name is the first.
+pub fn pages(model: &Model, name: &OsStr, split: &Split) -> Vec<(OsString, String)> {
+    match model.targets.len() + model.excepted.len() > split.above {
+        true => split::pages(model, name, split),
+        false => vec![(name.to_owned(), page(model))],
+    }
+}
+
+/// The whole report on one page, however long.
 pub fn page(model: &Model) -> String {
     let title = format!("{} – report of run {}", model.head.incident, model.head.run);
+    let links = &Links::Here;
     let body = html! {
         (sections::head(model))
         (sections::contents())
         main {
             (sections::summary(model))
-            (chart::overview(model))
-            (sections::open(model))
-            (sections::status(model))
+            (chart::overview(model, links, None))
+            (sections::open(model, links))
+            (sections::status(model, links))
             section id="credentials" {
                 h2 { "Each target" }
-                @for target in &model.targets { (target::section(target)) }
-                (sections::excepted(model))
+                @for target in &model.targets { (target::section(target, links)) }
+                @for target in &model.excepted { (sections::left_alone(target)) }
             }
-            (sections::approvals(model))
-            (sections::troubles(model))
+            (sections::approvals(model, links))
+            (sections::troubles(model, links))
             (integrity::section(model))
             (sections::events(model))
             (integrity::files(model))
         }
+        (footer(model))
+    };
+    document(&title, &body)
+}
+
+fn footer(model: &Model) -> Markup {
+    html! {
         footer {
             p {
                 "Made by reissue from the log alone, as of its last line, " (parts::time(model.head.as_of)) ". "
                 "The same log gives the same bytes. Nothing on this page is loaded from anywhere; it holds no script."
             }
         }
-    };
-    document(&title, &body)
+    }
 }
 
 /// What is said of a log that is not what was written: that, and nothing that the log says.

@@ -171,11 +171,12 @@ impl Home {
         let Some(Ok(Read { line: Line { event: Event::LogOpened(begun), .. }, .. })) = first else {
             return Ok(());
         };
-        let Install { environment, install, tenant, .. } = &self.install;
+        let Install { environment, install, roster, tenant, .. } = &self.install;
         let what = match (begun.tenant == *tenant, begun.environment == *environment) {
             (false, _) => "another tenant",
             (_, false) => "another environment",
             _ if begun.install != *install => "another name",
+            _ if begun.roster != *roster => "another roster",
             _ => return Ok(()),
         };
         Err(HomeError::Altered { path: self.root.join("install.json"), what })

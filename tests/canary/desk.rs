@@ -39,6 +39,21 @@ fn stand_in(team: &Team, name: &str, then: &str) {
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// What stands between quotation marks in a trace, where every byte is `\xNN`.
+fn strings(trace: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for text in trace.split('"').skip(1).step_by(2) {
+        bytes.extend(text.split("\\x").filter_map(|two| u8::from_str_radix(two, 16).ok()));
+        bytes.push(b'\n');
+    }
+    bytes
+}
+
+/// No file may grow beyond so many blocks of 512 bytes: a disk that is full.
+pub(crate) fn full_at(blocks: u64) -> String {
+    format!("trap '' XFSZ; ulimit -f {blocks}")
+}
+
 /// The whole name of every command that can be run, as clap has them.
 pub(crate) fn all_commands() -> BTreeSet<String> {
     fn leaves(command: &clap::Command, name: &str, into: &mut BTreeSet<String>) {
@@ -59,7 +74,7 @@ pub(crate) fn all_commands() -> BTreeSet<String> {
 fn mark() -> String {
     let random: [u8; 12] = Env::real().random.stream("canary").bytes();
     let letters: String = random.iter().map(|b| (b'a' + b % 26) as char).collect();
-    format!("Kz{}\"+/\\~&<{}Rj", &letters[..6], &letters[6..])
+    format!("Kz{}\"+/\\~&<é{}Rj", &letters[..6], &letters[6..])
 }
 
 impl Desk {
@@ -120,6 +135,42 @@ impl Desk {
         self.printed.push((format!("stdout of {name}"), output.stdout));
         self.printed.push((format!("stderr of {name}"), output.stderr));
         output.status.code().unwrap_or(-1)
+    }
+
+    /// Runs a command where this shell line was carried out before, and keeps what it prints.
+    pub(crate) fn run_under(&mut self, line: &str, arguments: &[&str], vars: &[(&str, &str)]) -> i32 {
+        self.note(arguments);
+        let inner = self.team.command(arguments);
+        let mut shell = std::process::Command::new("sh");
+        shell
+            .args(["-c", &format!("{line}\nexec \"$@\""), "sh"])
+            .arg(inner.get_program())
+            .args(inner.get_args());
+        shell.current_dir(self.team.folder.path()).env_remove("NO_COLOR").env_remove("REISSUE_HOME");
+        shell.envs(self.team.vars.iter().cloned()).envs(vars.iter().copied()).stdin(Stdio::null());
+        let output = shell.output().unwrap();
+        let name = arguments.join(" ");
+        self.printed.push((format!("stdout of {name}"), output.stdout));
+        self.printed.push((format!("stderr of {name}"), output.stderr));
+        output.status.code().unwrap_or(-1)
+    }
+
+    /// Runs a command and keeps every byte that it and its children write or send, wherever to, also what
+    /// is deleted again. False if this machine cannot trace.
+    pub(crate) fn run_traced(&mut self, arguments: &[&str], vars: &[(&str, &str)]) -> bool {
+        let trace = self.team.path("trace.out");
+        let calls = "trace=write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,execve";
+        let inner = self.team.command(arguments);
+        let mut strace = std::process::Command::new("strace");
+        strace.args(["-f", "-xx", "-s", "1048576", "-e", calls, "-o"]).arg(&trace);
+        strace.arg(inner.get_program()).args(inner.get_args()).current_dir(self.team.folder.path());
+        strace.env_remove("NO_COLOR").env_remove("REISSUE_HOME").stdin(Stdio::null());
+        strace.envs(self.team.vars.iter().cloned()).envs(vars.iter().copied());
+        let ran = strace.output();
+        let Ok(kept) = std::fs::read_to_string(&trace) else { return false };
+        let _ = std::fs::remove_file(&trace);
+        self.printed.push((format!("writes of {}", arguments.join(" ")), strings(&kept)));
+        ran.is_ok() && kept.contains("write(")
     }
 
     /// Remembers that a command was run.

@@ -1,13 +1,14 @@
-//! The scan: every secret in every shape that it may leave in.
+//! The scan: every secret in every shape that it may leave in, also inside what is packed.
+
+#[path = "shapes.rs"]
+mod shapes;
+#[path = "unpack.rs"]
+mod unpack;
 
 use aho_corasick::AhoCorasick;
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use shapes::PART;
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// Any part of a secret that is this long is the secret.
-const PART: usize = 12;
 
 /// Secrets, each under a name that may be shown.
 #[derive(Default)]
@@ -20,35 +21,8 @@ impl Canaries {
     /// A secret text.
     pub(crate) fn add(&mut self, name: &str, secret: &str) {
         assert!(secret.len() >= PART, "{name} is too short to be looked for");
-        let bytes = secret.as_bytes();
-        for part in bytes.windows(PART) {
-            self.shape(name, "raw", part.to_vec());
-            self.shape(name, "JSON", json(part));
-            self.shape(name, "JSON, ASCII only", ascii_json(part));
-            self.shape(name, "Rust debug", debug(part));
-            self.shape(name, "HTML", html(part));
-            self.shape(name, "UTF-16LE", part.iter().flat_map(|b| [*b, 0]).collect());
-            for (shape, text) in [("hex", hex(part)), ("HEX", hex(part).to_uppercase())] {
-                self.shape(name, shape, text.into_bytes());
-            }
-            for keep in ["", "-._~", "-._~!*'()"] {
-                let upper = percent(part, keep);
-                self.shape(name, "URL, lower case", upper.to_lowercase().into_bytes());
-                self.shape(name, "URL", upper.into_bytes());
-            }
-            let form: String = url::form_urlencoded::byte_serialize(part).collect();
-            self.shape(name, "form", form.into_bytes());
-        }
-        // Longer parts, since each end loses up to two bytes to its neighbours.
-        for part in bytes.windows((PART + 3).min(bytes.len())) {
-            for offset in 0..3 {
-                let padded = [&[0; 2][..offset], part].concat();
-                let skip = [0, 2, 3][offset];
-                let whole = padded.len() / 3 * 4;
-                for encoded in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
-                    self.shape(name, "base64", encoded.as_bytes()[skip..whole].to_vec());
-                }
-            }
+        for (shape, pattern) in shapes::all(secret) {
+            self.shape(name, shape, pattern);
         }
     }
 
@@ -65,9 +39,7 @@ impl Canaries {
     }
 
     fn shape(&mut self, name: &str, shape: &str, pattern: Vec<u8>) {
-        if pattern.len() >= PART {
-            self.patterns.entry(pattern).or_insert_with(|| format!("{name} ({shape})"));
-        }
+        self.patterns.entry(pattern).or_insert_with(|| format!("{name} ({shape})"));
     }
 
     pub(crate) fn scanner(&self) -> Scanner {
@@ -83,12 +55,16 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    /// Which secret stands in these bytes, first come.
-    pub(crate) fn find(&self, bytes: &[u8]) -> Option<&str> {
-        self.automaton.find(bytes).map(|hit| self.names[hit.pattern().as_usize()].as_str())
+    /// Which secret stands in these bytes or in what is packed in them, first come.
+    pub(crate) fn find(&self, bytes: &[u8]) -> Option<String> {
+        let hit = |bytes: &[u8]| Some(self.names[self.automaton.find(bytes)?.pattern().as_usize()].clone());
+        let packed =
+            || unpack::unpacked(bytes).iter().find_map(|(how, b)| Some(format!("{} in {how}", hit(b)?)));
+        hit(bytes).or_else(packed)
     }
 
-    /// Every file below a folder that holds a secret, but for `skip` (by the end of their path).
+    /// Every file below a folder that holds a secret, or bears one in its name, but for `skip` (by the end
+    /// of their path).
     pub(crate) fn files(&self, folder: &Path, skip: &[&str]) -> Vec<String> {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -96,11 +72,12 @@ impl Scanner {
             if skip.iter().any(|s| path.ends_with(s)) {
                 continue;
             }
+            if let Some(name) = self.find(entry.file_name().as_encoded_bytes()) {
+                found.push(format!("{}: {name}, in its name", path.display()));
+            }
             if path.is_dir() {
                 found.extend(self.files(&path, skip));
-            } else if let Some(name) =
-                std::fs::read(&path).ok().and_then(|b| self.find(&b).map(str::to_owned))
-            {
+            } else if let Some(name) = std::fs::read(&path).ok().and_then(|b| self.find(&b)) {
                 found.push(format!("{}: {name}", path.display()));
             }
         }
@@ -108,69 +85,118 @@ impl Scanner {
     }
 }
 
-fn json(part: &[u8]) -> Vec<u8> {
-    let text = serde_json::to_string(&String::from_utf8_lossy(part)).expect("JSON");
-    text.as_bytes()[1..text.len() - 1].to_vec()
-}
+#[cfg(test)]
+mod tests {
+    use super::shapes::{hex, json, percent};
+    use super::{Canaries, Scanner};
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use std::io::Write;
 
-/// As Microsoft's own serialisers write it: everything special as `\uXXXX`.
-fn ascii_json(part: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(part).into_owned();
-    let escape = |c: char| match c {
-        '"' | '\\' | '\'' | '&' | '<' | '>' | '+' => format!("\\u{:04X}", c as u32),
-        c => c.to_string(),
-    };
-    text.chars().map(escape).collect::<String>().into_bytes()
-}
+    const SECRET: &str = "x7Q8~Kz7Qm2Xw\"+/\\~&<éVb9Tn4Rj.tail";
 
-fn debug(part: &[u8]) -> Vec<u8> {
-    let text = format!("{:?}", String::from_utf8_lossy(part));
-    text.as_bytes()[1..text.len() - 1].to_vec()
-}
+    fn scanner() -> Scanner {
+        let mut canaries = Canaries::default();
+        canaries.add("one", SECRET);
+        canaries.scanner()
+    }
 
-fn html(part: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(part).into_owned();
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").into_bytes()
-}
+    /// Each shape of one secret is found wherever it stands, and an innocent text is not.
+    #[test]
+    fn every_shape_is_found() {
+        let scanner = scanner();
+        for pad in ["", "a", "ab"] {
+            let padded = format!("{pad}{SECRET}{pad}");
+            for encoded in
+                [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded), STANDARD.encode(&padded)]
+            {
+                let inside = format!("before {encoded} after");
+                assert!(scanner.find(inside.as_bytes()).is_some(), "base64 at {}", pad.len());
+            }
+        }
+        let [little, big] = [u16::to_le_bytes, u16::to_be_bytes]
+            .map(|f| SECRET.encode_utf16().flat_map(f).collect::<Vec<u8>>());
+        assert!(scanner.find(&little).is_some() && scanner.find(&big).is_some());
+        for shape in [
+            SECRET.to_owned(),
+            serde_json::to_string(SECRET).unwrap(),
+            serde_json::to_string(&json(SECRET)).unwrap(),
+            format!("{SECRET:?}"),
+            format!("{:?}", SECRET.as_bytes()),
+            SECRET.escape_default().to_string(),
+            SECRET.as_bytes().escape_ascii().to_string(),
+            percent(SECRET.as_bytes(), ""),
+            percent(SECRET.as_bytes(), "").to_lowercase(),
+            hex(SECRET.as_bytes()),
+            hex(SECRET.as_bytes()).to_uppercase(),
+            SECRET[10..24].to_owned(),
+            url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect(),
+        ] {
+            assert!(scanner.find(format!("before {shape} after").as_bytes()).is_some(), "{shape}");
+        }
+        assert_eq!(scanner.find(b"x7Q begins the hint, and nothing else of it is here"), None);
+    }
 
-fn hex(part: &[u8]) -> String {
-    part.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn percent(part: &[u8], keep: &str) -> String {
-    let one = |b: &u8| match *b {
-        b if b.is_ascii_alphanumeric() || keep.as_bytes().contains(&b) => (b as char).to_string(),
-        b => format!("%{b:02X}"),
-    };
-    part.iter().map(one).collect()
-}
-
-/// The scan itself: each shape of one secret is found, and an innocent text is not.
-#[test]
-fn every_shape_is_found() {
-    let secret = "x7Q8~Kz7Qm2Xw\"+/\\~&<Vb9Tn4Rj.tail";
-    let mut canaries = Canaries::default();
-    canaries.add("one", secret);
-    let scanner = canaries.scanner();
-    let inside = |text: &str| format!("before {text} after");
-    for pad in ["", "a", "ab"] {
-        let padded = format!("{pad}{secret}{pad}");
-        for encoded in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
-            assert!(scanner.find(inside(&encoded).as_bytes()).is_some(), "base64 at {}", pad.len());
+    /// The part that needs escaping, alone, as it stands in each language: what a grep for the rest misses.
+    #[test]
+    fn what_needs_escaping_is_found_alone() {
+        let scanner = scanner();
+        for shape in [
+            "Xw\\\"+/\\\\~&<\\u00e9V",
+            "Xw\\u0022\\u002B/\\\\~\\u0026\\u003C\\u00E9V",
+            "Xw\\u0022\\u002b/\\\\~\\u0026\\u003c\\u00e9V",
+            "Xw&quot;+/\\~&amp;&lt;éV",
+            "Xw&#34;&#43;/\\~&#38;&#60;&#233;V",
+            "Xw\\\"+/\\\\~&<\\u{e9}V",
+            "Xw\\\"+/\\\\~&<\\xc3\\xa9V",
+            "Xw%22%2B%2F%5C%7E%26%3C%C3%A9V",
+            "Xw%22%2B%2F%5C~%26%3C%C3%A9V",
+        ] {
+            assert!(scanner.find(shape.as_bytes()).is_some(), "{shape}");
         }
     }
-    let utf16: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert!(scanner.find(&utf16).is_some());
-    for shape in [
-        secret.to_owned(),
-        serde_json::to_string(secret).unwrap(),
-        format!("{secret:?}"),
-        percent(secret.as_bytes(), ""),
-        hex(secret.as_bytes()),
-        secret[10..22].to_owned(),
-        url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
-    ] {
-        assert!(scanner.find(inside(&shape).as_bytes()).is_some(), "{shape}");
+
+    /// The header of a local file in a zip archive, with its bytes.
+    fn zip(method: u16, data: &[u8]) -> Vec<u8> {
+        let mut out = b"PK\x03\x04\x14\0\0\0".to_vec();
+        out.extend(method.to_le_bytes());
+        out.extend([0; 8]);
+        out.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
+        out.extend([0; 4]);
+        out.extend([5, 0, 0, 0]);
+        out.extend(b"a.txt");
+        out.extend(data);
+        out
     }
-    assert_eq!(scanner.find(b"x7Q begins the hint, and nothing else of it is here"), None);
+
+    #[test]
+    fn what_is_packed_is_found() {
+        let scanner = scanner();
+        let text = format!("{SECRET} and much else {}", "again ".repeat(500));
+        let mut gz = GzEncoder::new(b"bytes before it".to_vec(), Compression::best());
+        gz.write_all(text.as_bytes()).unwrap();
+        let gz = gz.finish().unwrap();
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::best());
+        zlib.write_all(text.as_bytes()).unwrap();
+        let mut deflate = DeflateEncoder::new(Vec::new(), Compression::best());
+        deflate.write_all(text.as_bytes()).unwrap();
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_size(gz.len() as u64);
+        tar.append_data(&mut header, "a.gz", gz.as_slice()).unwrap();
+        let zipped = zip(8, &deflate.finish().unwrap());
+        for (name, packed) in [
+            ("gzip in tar", tar.into_inner().unwrap()),
+            ("zip stored in zip", zip(0, &zipped)),
+            ("gzip", gz),
+            ("zlib", zlib.finish().unwrap()),
+            ("zip", zipped),
+        ] {
+            assert!(scanner.automaton.find(&packed).is_none(), "{name}: it is packed indeed");
+            let found = scanner.find(&packed);
+            assert!(found.as_ref().is_some_and(|f| f.contains(" in ")), "{name}: {found:?}");
+        }
+    }
 }

@@ -10,7 +10,8 @@ use crate::domain::approval::Roster;
 use crate::domain::approval::card::Authority;
 use crate::domain::id::{Digest, RunId};
 use crate::domain::text::count;
-use crate::report::{self, Model, csv, html, json};
+use crate::report::html::{self, Split};
+use crate::report::{self, Model, csv, json};
 use crate::trail::Objects;
 use crate::trail::export::{Bundle, Unpacked};
 use crate::trail::verify::{Part, Severity};
@@ -135,7 +136,9 @@ fn bundle(case: &Case, told: Told) -> Result<(Vec<u8>, Model), Failure> {
     let text = json::document(&model).map_err(|e| {
         Failure::new(codes::MACHINE, e.to_string(), "report this: a model could not be written as JSON")
     })?;
-    bundle.add("report.html", html::page(&model).into_bytes());
+    for (name, page) in html::pages(&model, "report.html".as_ref(), &Split::STANDARD) {
+        bundle.add(&name.to_string_lossy(), page.into_bytes());
+    }
     bundle.add("report.json", text.into_bytes());
     bundle.add("events.ocsf.jsonl", siem.into_bytes());
     for name in csv::TABLES {

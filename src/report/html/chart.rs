@@ -2,9 +2,10 @@
 //! where every point has the same room however close in time it is.
 
 use super::parts;
+use super::split::Links;
 use crate::domain::time::Timestamp;
 use crate::report::Model;
-use crate::report::model::{Mark, OldCredential};
+use crate::report::model::{Fate, Mark, OldCredential, TargetReport};
 use maud::{Markup, html};
 use std::time::Duration;
 
@@ -46,10 +47,13 @@ fn ticks(from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
     (first..=last).map(|n| Timestamp::from_unix_s(i64::try_from(n * step).unwrap_or(0))).collect()
 }
 
-/// Until when each leaked credential worked, and until when tokens issued with it may live.
-pub(super) fn overview(model: &Model) -> Markup {
-    let rows: Vec<(&str, &OldCredential)> =
-        model.targets.iter().flat_map(|t| t.old.iter().map(|o| (t.name.as_str(), o))).collect();
+/// A leaked credential and whose it is.
+type Row<'a> = (&'a TargetReport, &'a OldCredential);
+
+/// Until when each leaked credential worked, and until when tokens issued with it may live. Drawn are
+/// at most so many as `most` says; the table has all.
+pub(super) fn overview(model: &Model, links: &Links, most: Option<usize>) -> Markup {
+    let rows: Vec<Row<'_>> = model.targets.iter().flat_map(|t| t.old.iter().map(move |o| (t, o))).collect();
     if rows.is_empty() {
         return html! {};
     }
@@ -58,7 +62,8 @@ pub(super) fn overview(model: &Model) -> Markup {
     let to = horizons.chain([model.head.as_of]).max().unwrap_or(from);
     let to = to.after(Duration::from_millis(u64::try_from(to.since(from).as_millis() / 25).unwrap_or(0) + 1));
     let scale = Scale { from, span: to.since(from).as_millis().max(1) as f64 };
-    let height = TOP + ROW * rows.len() as f64 + 30.0;
+    let drawn = drawn(&rows, most.unwrap_or(rows.len()));
+    let height = TOP + ROW * drawn.len() as f64 + 30.0;
     let label = "For each leaked credential: until when it worked, and until when tokens issued with it may live. The table below says the same in words.";
     html! {
         section id="exposure" {
@@ -72,8 +77,8 @@ pub(super) fn overview(model: &Model) -> Markup {
             figure {
                 svg role="img" aria-label=(label) viewBox=(format!("0 0 1000 {height:.0}")) {
                     (axis(&scale, to, height))
-                    @for (i, (name, old)) in rows.iter().enumerate() {
-                        (bar(&scale, TOP + ROW * i as f64, name, old))
+                    @for (i, (target, old)) in drawn.iter().enumerate() {
+                        (bar(&scale, TOP + ROW * i as f64, &target.name, old))
                     }
                     (now(&scale, model.head.as_of, height))
                 }
@@ -82,11 +87,24 @@ pub(super) fn overview(model: &Model) -> Markup {
                     @if let Some(since) = model.head.exposed_since {
                         "The part left of the cut is not to scale: the incident counts exposure from " (parts::time(since)) "."
                     }
+                    @if drawn.len() < rows.len() {
+                        " Drawn are " (drawn.len()) " of " (rows.len()) " leaked credentials: those not proved dead first, then the order of the plan. "
+                        "The table below has all of them; the timeline of each target is in its file, to which the table links."
+                    }
                 }
             }
-            (table(&rows))
+            (table(&rows, links))
         }
     }
+}
+
+/// What is drawn of very many: first what a reader must not miss.
+fn drawn<'a>(rows: &[Row<'a>], most: usize) -> Vec<Row<'a>> {
+    if rows.len() <= most {
+        return rows.to_vec();
+    }
+    let (dead, alive): (Vec<_>, Vec<_>) = rows.iter().partition(|(_, old)| old.fate == Fate::ProvedDead);
+    alive.into_iter().chain(dead).take(most).collect()
 }
 
 fn axis(scale: &Scale, to: Timestamp, height: f64) -> Markup {
@@ -145,7 +163,7 @@ fn short(name: &str, most: usize) -> String {
     }
 }
 
-fn table(rows: &[(&str, &OldCredential)]) -> Markup {
+fn table(rows: &[Row<'_>], links: &Links) -> Markup {
     html! {
         table {
             caption { "Exposure in numbers, one row a credential" }
@@ -155,9 +173,9 @@ fn table(rows: &[(&str, &OldCredential)]) -> Markup {
                 th scope="col" { "Exposure" }
             } }
             tbody {
-                @for (name, old) in rows {
+                @for (target, old) in rows {
                     tr {
-                        th scope="row" { (name) br; span class="soft" { (old.what) } }
+                        th scope="row" { (links.target(target.id, &html! { (target.name) })) br; span class="soft" { (old.what) } }
                         td { (parts::maybe_time(old.exposed_since)) }
                         td { (parts::maybe_time(old.removed_at)) }
                         td {

@@ -1,9 +1,10 @@
 //! The sections of the page, in the order in which they are read.
 
 use super::parts::{badge, class, fact, maybe_time, sign, time};
+use super::split::Links;
 use crate::domain::event::Environment;
 use crate::report::Model;
-use crate::report::model::{StatusRow, Tone};
+use crate::report::model::{EventRow, ExceptedReport, StatusRow, Tone};
 use crate::report::words;
 use maud::{Markup, html};
 
@@ -13,9 +14,7 @@ pub(super) fn head(model: &Model) -> Markup {
         header {
             p class="kicker" { "Credential response report · " (h.incident) " · as of " (time(h.as_of)) }
             h1 { (h.title) }
-            @if h.environment == Environment::Lab {
-                p class="loud" { "REHEARSAL: this is about a lab tenant. No real credential was touched." }
-            }
+            (rehearsal(model))
             dl class="facts" {
                 (fact("Run", &html! { span class="mono" { (h.run) } }))
                 (fact("Tenant", &html! { span class="mono" { (h.tenant) } ", cloud " (h.cloud) ", " (words::environment(h.environment)) }))
@@ -24,6 +23,15 @@ pub(super) fn head(model: &Model) -> Markup {
                 (fact("Acting identity", &html! { (h.identity[0]) " " span class="mono soft" { (h.identity[1]) } }))
                 (fact("Made with", &html! { "reissue " (h.tool_version) }))
             }
+        }
+    }
+}
+
+/// What must not be overlooked on any page.
+pub(super) fn rehearsal(model: &Model) -> Markup {
+    html! {
+        @if model.head.environment == Environment::Lab {
+            p class="loud" { "REHEARSAL: this is about a lab tenant. No real credential was touched." }
         }
     }
 }
@@ -71,7 +79,7 @@ fn tile(number: u32, name: &str, more: &str, tone: Option<Tone>) -> Markup {
     html! { li { b class=[tone.map(class)] { (number) @if let Some(t) = tone { " " small aria-hidden="true" style="display:inline;color:inherit;font-size:1rem" { (sign(t)) } } } span { (name) } small { (more) } } }
 }
 
-pub(super) fn open(model: &Model) -> Markup {
+pub(super) fn open(model: &Model, links: &Links) -> Markup {
     html! {
         section id="open" {
             h2 { "Not done, not known, still open" }
@@ -84,7 +92,7 @@ pub(super) fn open(model: &Model) -> Markup {
                     tbody {
                         @for o in &model.open {
                             tr {
-                                th scope="row" { @if let Some(id) = o.target { (id) " " } (o.name) }
+                                th scope="row" { @if let Some(id) = o.target { (links.target(id, &html! { (id) })) " " } (o.name) }
                                 td { span class=(class(o.tone)) aria-hidden="true" { (sign(o.tone)) " " } (o.what) }
                                 td { (o.next) }
                             }
@@ -96,7 +104,7 @@ pub(super) fn open(model: &Model) -> Markup {
     }
 }
 
-pub(super) fn status(model: &Model) -> Markup {
+pub(super) fn status(model: &Model, links: &Links) -> Markup {
     html! {
         section id="status" {
             h2 { "Status of required actions" }
@@ -107,7 +115,7 @@ pub(super) fn status(model: &Model) -> Markup {
                     @for name in ["Total", "Done", "Verified", "Failed", "Open", "Excepted"] { th scope="col" class="n" { (name) } }
                     th scope="col" { "What is left: reason, owner, expected date" }
                 } }
-                tbody { @for row in &model.status { (status_row(row)) } }
+                tbody { @for row in &model.status { (status_row(row, links)) } }
             }
             p class="soft" {
                 "Owners are those seen in the directory. A review of sign-in, token-issuance and account-activity logs is not part of a "
@@ -117,7 +125,7 @@ pub(super) fn status(model: &Model) -> Markup {
     }
 }
 
-fn status_row(row: &StatusRow) -> Markup {
+fn status_row(row: &StatusRow, links: &Links) -> Markup {
     let StatusRow { action, total, done, verified, failed, open, excepted, remaining } = row;
     html! {
         tr {
@@ -126,26 +134,25 @@ fn status_row(row: &StatusRow) -> Markup {
             td {
                 @if remaining.is_empty() { span class="none" { "nothing" } }
                 @for r in remaining {
-                    div { b { (r.target) " " (r.name) } ": " (r.state) ". " (r.reason) ". Owner: " (r.owner) ". Expected: " (r.expected) "." }
+                    div { b { (links.target(r.target, &html! { (r.target) })) " " (r.name) } ": " (r.state) ". " (r.reason) ". Owner: " (r.owner) ". Expected: " (r.expected) "." }
                 }
             }
         }
     }
 }
 
-pub(super) fn excepted(model: &Model) -> Markup {
+pub(super) fn left_alone(target: &ExceptedReport) -> Markup {
+    let ExceptedReport { id, name, kind, code, reason, next } = target;
     html! {
-        @for e in &model.excepted {
-            article id=(format!("target-{}", e.id)) {
-                header { h3 { (e.id) " · " (e.name) } (badge(Tone::Bad, "left alone by the plan")) }
-                p { (e.kind) ": " (e.reason) " " code { "[" (e.code) "]" } }
-                p { "Next: " (e.next) }
-            }
+        article id=(format!("target-{id}")) {
+            header { h3 { (id) " · " (name) } (badge(Tone::Bad, "left alone by the plan")) }
+            p { (kind) ": " (reason) " " code { "[" (code) "]" } }
+            p { "Next: " (next) }
         }
     }
 }
 
-pub(super) fn approvals(model: &Model) -> Markup {
+pub(super) fn approvals(model: &Model, links: &Links) -> Markup {
     let a = &model.approvals;
     html! {
         section id="approvals" {
@@ -161,7 +168,7 @@ pub(super) fn approvals(model: &Model) -> Markup {
                             th scope="row" { (d.person) br; span class="soft" { (d.role) } }
                             td { (d.decision) ", " (d.phase) " phase" @if d.break_glass { " " (badge(Tone::Bad, "BREAK-GLASS")) } br; span class="soft" { "saw the log at " (d.head.0) " lines" } }
                             td class="mono" { (d.fingerprint) @if let Some(c) = d.certificate { br; "certificate " (c.hex()[..12]) "…" } }
-                            td { (time(d.signed_at)) br; (time(d.recorded_at)) " " a href=(format!("#line-{}", d.seq)) { "line " (d.seq) } }
+                            td { (time(d.signed_at)) br; (time(d.recorded_at)) " " a href=(links.line(d.seq)) { "line " (d.seq) } }
                             td { (time(d.expires)) }
                             td class="mono" { "statement " (d.statement.hex()[..12]) "…" br; "signature " (d.signature.hex()[..12]) "…" }
                         }
@@ -171,7 +178,7 @@ pub(super) fn approvals(model: &Model) -> Markup {
             table {
                 caption { "Phases, as they were opened. A quorum of " (a.quorum) @if !a.seats.is_empty() { " (" (a.seats) " among them)" } " is required" @if a.retire_separately { "; removing old credentials needs its own" } "." }
                 thead { tr { th scope="col" { "Phase" } th scope="col" { "Opened" } th scope="col" { "Until" } th scope="col" { "Released by" } } }
-                tbody { @for p in &a.phases { tr { th scope="row" { (p.phase) } td { (time(p.at)) " " a href=(format!("#line-{}", p.seq)) { "line " (p.seq) } } td { (time(p.expires)) } td { (p.people.join(", ")) } } } }
+                tbody { @for p in &a.phases { tr { th scope="row" { (p.phase) } td { (time(p.at)) " " a href=(links.line(p.seq)) { "line " (p.seq) } } td { (time(p.expires)) } td { (p.people.join(", ")) } } } }
             }
             @for r in &a.rosters {
                 p class="loud" { "The roster was changed at " (time(r.at)) " (" a href=(format!("#line-{}", r.seq)) { "line " (r.seq) } ") by " (r.by.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", ")) ": number " (r.version) " is " code { (r.roster) } ". What was approved before it released nothing after it." }
@@ -181,7 +188,7 @@ pub(super) fn approvals(model: &Model) -> Markup {
     }
 }
 
-pub(super) fn troubles(model: &Model) -> Markup {
+pub(super) fn troubles(model: &Model, links: &Links) -> Markup {
     html! {
         section id="troubles" {
             h2 { "Deviations, failures and what people did by hand" }
@@ -194,11 +201,11 @@ pub(super) fn troubles(model: &Model) -> Markup {
                         @for t in &model.troubles {
                             tr {
                                 td { (time(t.at)) }
-                                td { @if let Some(id) = t.target { (id) } }
+                                td { @if let Some(id) = t.target { (links.target(id, &html! { (id) })) } }
                                 td { (t.sort) }
                                 td { (t.what) }
                                 td { @if let Some(by) = &t.by { (by) } }
-                                td class="n" { a href=(format!("#line-{}", t.seq)) { (t.seq) } }
+                                td class="n" { a href=(links.line(t.seq)) { (t.seq) } }
                             }
                         }
                     }
@@ -214,20 +221,26 @@ pub(super) fn events(model: &Model) -> Markup {
             h2 { "All events" }
             details open {
                 summary { (model.events.len()) " lines of the log, each with its hash" }
-                table {
-                    caption { "Line by line, each with the hash that is its leaf of the tree" }
-                    thead { tr { th scope="col" class="n" { "Line" } th scope="col" { "Time" } th scope="col" { "Code" } th scope="col" { "Target" } th scope="col" { "Event" } th scope="col" { "Leaf hash" } } }
-                    tbody {
-                        @for e in &model.events {
-                            tr id=(format!("line-{}", e.seq)) {
-                                td class="n" { (e.seq) }
-                                td { (maybe_time(Some(e.at))) }
-                                td class="mono" { (e.code) }
-                                td { @if let Some(id) = e.target { (id) } }
-                                td { (e.text) }
-                                td class="mono soft" { (e.leaf[..16]) "…" }
-                            }
-                        }
+                (event_table(&model.events))
+            }
+        }
+    }
+}
+
+pub(super) fn event_table(events: &[EventRow]) -> Markup {
+    html! {
+        table {
+            caption { "Line by line, each with the hash that is its leaf of the tree" }
+            thead { tr { th scope="col" class="n" { "Line" } th scope="col" { "Time" } th scope="col" { "Code" } th scope="col" { "Target" } th scope="col" { "Event" } th scope="col" { "Leaf hash" } } }
+            tbody {
+                @for e in events {
+                    tr id=(format!("line-{}", e.seq)) {
+                        td class="n" { (e.seq) }
+                        td { (maybe_time(Some(e.at))) }
+                        td class="mono" { (e.code) }
+                        td { @if let Some(id) = e.target { (id) } }
+                        td { (e.text) }
+                        td class="mono soft" { (e.leaf[..16]) "…" }
                     }
                 }
             }

@@ -2,10 +2,11 @@
 
 use super::chart;
 use super::parts::{badge, fact, list, maybe_time, time};
+use super::split::Links;
 use crate::report::model::{Hold, OldCredential, StepRow, TargetReport, Tone};
 use maud::{Markup, html};
 
-pub(super) fn section(target: &TargetReport) -> Markup {
+pub(super) fn section(target: &TargetReport, links: &Links) -> Markup {
     let TargetReport { id, name, kind, subject, contain, standing, evidence, owners, objects, .. } = target;
     html! {
         article id=(format!("target-{id}")) {
@@ -31,7 +32,7 @@ pub(super) fn section(target: &TargetReport) -> Markup {
                 h4 { "What approvers were warned of" }
                 ul { @for warning in &target.warnings { li { (warning) } } }
             }
-            (plan_and_actual(&target.steps))
+            (plan_and_actual(&target.steps, links))
         }
     }
 }
@@ -104,7 +105,7 @@ fn ways(target: &TargetReport) -> Markup {
     }
 }
 
-fn plan_and_actual(steps: &[StepRow]) -> Markup {
+fn plan_and_actual(steps: &[StepRow], links: &Links) -> Markup {
     html! {
         table {
             caption { "Plan and actual, step by step" }
@@ -121,7 +122,7 @@ fn plan_and_actual(steps: &[StepRow]) -> Markup {
                         td { (s.actual) }
                         td { (maybe_time(s.at)) }
                         td class="n" { @if s.attempts > 0 { (s.attempts) } }
-                        td class="n" { @if let Some(seq) = s.seq { a href=(format!("#line-{seq}")) { (seq) } } }
+                        td class="n" { @if let Some(seq) = s.seq { a href=(links.line(seq)) { (seq) } } }
                         td { (badge(s.outcome.tone(), s.outcome.words())) }
                     }
                 }

@@ -58,7 +58,7 @@ fn is_ours(name: &str) -> bool {
     let digits =
         |s: &str, n: usize| s.len() == n && s.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     match name.split_once('/') {
-        None => TOP.contains(&name) || name == "report.json",
+        None => TOP.contains(&name) || name == "report.json" || is_part_of_report(name),
         Some(("checkpoints", rest)) => {
             rest == "checkpoint" || super::super::Checkpoint::size_of_name(rest).is_some()
         }
@@ -66,6 +66,13 @@ fn is_ours(name: &str) -> bool {
         Some(("objects", rest)) => rest.strip_prefix("sha256-").is_some_and(|d| digits(d, 64)),
         Some(_) => false,
     }
+}
+
+/// A file that lies beside `report.html` when the run is large.
+fn is_part_of_report(name: &str) -> bool {
+    let number = ["report-credentials-", "report-events-"].iter().find_map(|sort| name.strip_prefix(sort));
+    let number = number.and_then(|rest| rest.strip_suffix(".html"));
+    number.is_some_and(|n| n.len() == 4 && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Reads a bundle.

@@ -1,0 +1,251 @@
+//! The report of a large run in several files: the page that is read first, and beside it the targets
+//! and the events, so many to a file. A browser does not open a page of a hundred megabytes.
+//!
+//! Links are relative, in both directions. The first page says the SHA-256 of every further one, so
+//! that whoever keeps the digest of the first has all of them.
+
+use super::{chart, document, integrity, sections, target};
+use crate::domain::id::{Digest, TargetId};
+use crate::report::Model;
+use crate::report::model::{EventRow, ExceptedReport, TargetReport};
+use maud::{Markup, html};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+/// Up to which size a report is one page, and how large the parts of a larger one are.
+#[derive(Clone, Copy, Debug)]
+pub struct Split {
+    /// A run of more targets than these is told in several files.
+    pub above: usize,
+    /// Targets to a file.
+    pub targets: usize,
+    /// Lines of the log to a file.
+    pub lines: usize,
+    /// Credentials that the first page draws; its table has all.
+    pub bars: usize,
+}
+
+impl Split {
+    /// A target takes about 16 KiB of a page (`docs/benchmarks.md`): one page of at most 8 MiB, further
+    /// files of about 1 MiB.
+    pub const STANDARD: Self = Self { above: 500, targets: 100, lines: 2_000, bars: 100 };
+}
+
+/// Where a line or a target is found.
+pub(super) enum Links {
+    /// On the same page.
+    Here,
+    Files {
+        /// What the names of all files begin with, as it stands in a link.
+        stem: String,
+        /// The file of each target, from 1.
+        targets: BTreeMap<TargetId, usize>,
+        /// The first line of each file of events.
+        lines: Vec<u64>,
+    },
+}
+
+impl Links {
+    fn of(model: &Model, name: &OsStr, split: &Split) -> Self {
+        let entries = entries(model);
+        let files = entries.chunks(split.targets.max(1)).zip(1..);
+        let lines = model.events.chunks(split.lines.max(1)).filter_map(|rows| rows.first());
+        Self::Files {
+            stem: escaped(stem(name)),
+            targets: files.flat_map(|(all, file)| all.iter().map(move |e| (e.id(), file))).collect(),
+            lines: lines.map(|row| row.seq).collect(),
+        }
+    }
+
+    pub(super) fn line(&self, seq: u64) -> String {
+        match self {
+            Self::Here => format!("#line-{seq}"),
+            Self::Files { stem, lines, .. } => {
+                let file = lines.partition_point(|first| *first <= seq).max(1);
+                format!("{stem}{}#line-{seq}", ending(EVENTS, file))
+            }
+        }
+    }
+
+    /// A target's name, as a link if the target is told in another file.
+    pub(super) fn target(&self, id: TargetId, text: &Markup) -> Markup {
+        match self {
+            Self::Files { stem, targets, .. } if targets.contains_key(&id) => {
+                let file = targets.get(&id).copied().unwrap_or(1);
+                html! { a href=(format!("{stem}{}#target-{id}", ending(CREDENTIALS, file))) { (text) } }
+            }
+            Self::Here | Self::Files { .. } => text.clone(),
+        }
+    }
+}
+
+const CREDENTIALS: &str = "credentials";
+const EVENTS: &str = "events";
+
+/// What a further file's name ends with.
+fn ending(sort: &str, file: usize) -> String {
+    format!("-{sort}-{file:04}.html")
+}
+
+fn stem(name: &OsStr) -> &OsStr {
+    Path::new(name).file_stem().unwrap_or(name)
+}
+
+/// A file's name as a relative link: no letter of it means anything to a browser.
+fn escaped(name: &OsStr) -> String {
+    let one = |b: &u8| match *b {
+        b if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~') => char::from(b).to_string(),
+        b => format!("%{b:02X}"),
+    };
+    name.as_encoded_bytes().iter().map(one).collect()
+}
+
+/// Either is told in a file of targets.
+enum Entry<'a> {
+    Changed(&'a TargetReport),
+    Excepted(&'a ExceptedReport),
+}
+
+impl Entry<'_> {
+    fn id(&self) -> TargetId {
+        match self {
+            Self::Changed(target) => target.id,
+            Self::Excepted(target) => target.id,
+        }
+    }
+}
+
+fn entries(model: &Model) -> Vec<Entry<'_>> {
+    let changed = model.targets.iter().map(Entry::Changed);
+    changed.chain(model.excepted.iter().map(Entry::Excepted)).collect()
+}
+
+/// A file beside the first page, and how that page tells of it.
+struct Further {
+    name: OsString,
+    link: String,
+    what: String,
+    text: String,
+}
+
+/// The report under this file name: the first page, then the files beside it, if the run is so large.
+pub(super) fn pages(model: &Model, name: &OsStr, split: &Split) -> Vec<(OsString, String)> {
+    let links = Links::of(model, name, split);
+    let one = |sort, file, of, what, body: &Markup| further(model, name, (sort, file, of), what, body);
+    let entries = entries(model);
+    let parts: Vec<_> = entries.chunks(split.targets.max(1)).collect();
+    let targets = (1..).zip(&parts).map(|(file, part)| {
+        let body = html! {
+            @for entry in *part {
+                @match entry {
+                    Entry::Changed(target) => (target::section(target, &links)),
+                    Entry::Excepted(target) => (sections::left_alone(target)),
+                }
+            }
+        };
+        one(CREDENTIALS, file, parts.len(), span("Targets", part.iter().map(Entry::id)), &body)
+    });
+    let targets: Vec<_> = targets.collect();
+    let parts: Vec<_> = model.events.chunks(split.lines.max(1)).collect();
+    let events = (1..).zip(&parts).map(|(file, part)| {
+        let what = span("Lines", part.iter().map(|row: &EventRow| row.seq));
+        one(EVENTS, file, parts.len(), what, &sections::event_table(part))
+    });
+    let events: Vec<_> = events.collect();
+    let first = (name.to_owned(), first(model, &links, split, &targets, &events));
+    let further = targets.into_iter().chain(events).map(|f| (f.name, f.text));
+    [first].into_iter().chain(further).collect()
+}
+
+/// `Targets t1 to t100`.
+fn span<T: ToString>(what: &str, mut all: impl Iterator<Item = T>) -> String {
+    let first = all.next().map(|t| t.to_string()).unwrap_or_default();
+    match all.last() {
+        Some(last) => format!("{what} {first} to {}", last.to_string()),
+        None => format!("{what} {first}"),
+    }
+}
+
+fn first(model: &Model, links: &Links, split: &Split, targets: &[Further], events: &[Further]) -> String {
+    let title = format!("{} – report of run {}", model.head.incident, model.head.run);
+    let body = html! {
+        (sections::head(model))
+        (sections::contents())
+        main {
+            (sections::summary(model))
+            (chart::overview(model, links, Some(split.bars)))
+            (sections::open(model, links))
+            (sections::status(model, links))
+            section id="credentials" {
+                h2 { "Each target" }
+                (beside("What leaked, what replaced it, plan beside actual: target by target", targets))
+            }
+            (sections::approvals(model, links))
+            (sections::troubles(model, links))
+            (integrity::section(model))
+            section id="events" {
+                h2 { "All events" }
+                (beside("Every line of the log, each with the hash that is its leaf of the tree", events))
+            }
+            (integrity::files(model))
+        }
+        (super::footer(model))
+    };
+    document(&title, &body)
+}
+
+/// The table of further files.
+fn beside(caption: &str, files: &[Further]) -> Markup {
+    html! {
+        p { "The run is large: these files lie beside this page, and are moved and kept together with it." }
+        table {
+            caption { (caption) }
+            thead { tr { th scope="col" { "File" } th scope="col" class="n" { "Bytes" } th scope="col" { "SHA-256" } } }
+            tbody {
+                @for f in files {
+                    tr {
+                        th scope="row" { a href=(f.link) { (f.what) } }
+                        td class="n" { (f.text.len()) }
+                        td class="mono" { (Digest::of(f.text.as_bytes()).hex()) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A further file: where it belongs, the way back and to its neighbours, and its part.
+fn further(
+    model: &Model,
+    name: &OsStr,
+    (sort, file, of): (&str, usize, usize),
+    what: String,
+    body: &Markup,
+) -> Further {
+    let link = |n: usize| format!("{}{}", escaped(stem(name)), ending(sort, n));
+    let title = format!("{} – report of run {}: {}", model.head.incident, model.head.run, what);
+    let page = html! {
+        header {
+            p class="kicker" {
+                "Credential response report · " (model.head.incident) " · run " span class="mono" { (model.head.run) }
+                " · file " (file) " of " (of)
+            }
+            h1 { (what) }
+            (sections::rehearsal(model))
+        }
+        nav aria-label="Files" {
+            ul {
+                li { a href=(format!("{}#{sort}", escaped(name))) { "The whole report" } }
+                @if file > 1 { li { a href=(link(file - 1)) { "Before" } } }
+                @if file < of { li { a href=(link(file + 1)) { "Next" } } }
+            }
+        }
+        main { section aria-label=(what) { h2 { @if sort == CREDENTIALS { "Each target" } @else { "All events" } } (body) } }
+        (super::footer(model))
+    };
+    let text = document(&title, &page);
+    let mut own = stem(name).to_owned();
+    own.push(ending(sort, file));
+    Further { name: own, link: link(file), what, text }
+}
