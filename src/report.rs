@@ -116,10 +116,10 @@ fn model(
     report: &Report,
     record: &Record,
 ) -> Result<Model, ReportError> {
-    let integrity = integrity::of(disk, folder, trust, report, record)?;
     let targets: Vec<_> = record.plan.changes().filter_map(|t| target::report(record, t)).collect();
     let excepted: Vec<_> = record.plan.exceptions().map(target::excepted).collect();
     let approvals = approvals::report(disk, folder, trust, record)?;
+    let integrity = integrity::of(disk, folder, trust, report, (record, &approvals))?;
     let open = trouble::open(record, &targets, &excepted);
     Ok(Model {
         version: model::VERSION,

@@ -142,6 +142,11 @@ fn on_a_full_disk(desk: &mut Desk) {
 
 /// The roster is changed by its people, after the run.
 fn roster_changes(desk: &mut Desk) {
+    // Files that are something else, and hold secrets.
+    let by_card = ["approve", "plan.jsonl", "--by", "ann@agency.example", "--statement", "lab/operator.json"];
+    let files = ["--signature", "lab/operator.json", "--crl", "lab/operator.json"];
+    desk.must(4, &[&by_card[..], &files].concat());
+    desk.must(4, &[&by_card[..], &["--signature", "lab/operator.json", "--json"]].concat());
     let roster = std::fs::read_to_string(desk.team.path("roster.yaml")).unwrap();
     std::fs::write(desk.team.path("second.yaml"), roster + "# the second\n").unwrap();
     desk.must(0, &["roster", "show"]);

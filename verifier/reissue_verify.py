@@ -6,11 +6,12 @@
 VKEY is the log's public key, from where it was kept when the log was begun or handed over: never from the bundle. An
 ANCHOR_FILE is a checkpoint of this log that somebody kept elsewhere; a WITNESS_VKEY is the key of a witness (C2SP
 tlog-cosignature) whose cosignatures in the folder `anchors` count; a VAULT_VKEY is the key that countersigns checkpoints.
-For time stamps, the openssl command is printed. Nothing is written and no network is asked.
+For time stamps, the openssl command is printed. Approvals that a card signed (CMS) are checked by OpenSSL 3, if it is
+there: in a temporary folder; beside that nothing is written, and no network is asked.
 
 Exit codes: 0 intact, anchored and complete; 1 tampered; 2 wrong usage or unreadable; 3 consistent, but NOT anchored;
 4 intact as far as it goes, but not complete. It was written apart from reissue, so that the two can disagree."""
-import base64, hashlib, json, os, re, sys, tarfile
+import base64, hashlib, json, os, re, subprocess, sys, tarfile, tempfile
 from datetime import datetime, timezone
 
 # ---- Ed25519 (RFC 8032, 5.1), verification only -----------------------------------------------------------------
@@ -173,20 +174,59 @@ def sshsig(armor, message, namespace):
     if sure and not ed25519(fields(key)[1], signed, fields(signature)[1]):
         raise ValueError("the SSH signature does not match")
     return base64.b64encode(key).decode(), sure
+# ---- Signatures by a card's certificate (CMS, RFC 5652), with the list of revoked ones: OpenSSL checks them -------
+def cms(text, message, authorities, at):
+    """The SHA-256 of the certificate that signed, and None; or None, and why it could not be checked here."""
+    block = "-----BEGIN %s-----\n[A-Za-z0-9+/=\n]+-----END %s-----\n"
+    if not re.fullmatch(block % ("CMS", "CMS") + block % ("X509 CRL", "X509 CRL"), text.decode("ascii")):
+        raise ValueError("not a CMS signature with a list of revoked certificates")
+    try:
+        version = subprocess.run(["openssl", "version"], stdout=subprocess.PIPE, timeout=60).stdout
+        if not re.match(rb"OpenSSL [3-9]\.", version):
+            return None, "openssl is there, but it is not OpenSSL 3"
+        with tempfile.TemporaryDirectory() as folder:
+            files = {"signature": text, "statement": message, "behind": authorities.encode() + text}
+            names = {name: os.path.join(folder, name) for name in list(files) + ["signer", "out"]}
+            for name, data in files.items():
+                with open(names[name], "wb") as file:
+                    file.write(data)
+            ran = subprocess.run(
+                ["openssl", "cms", "-verify", "-binary", "-inform", "PEM", "-in", names["signature"], "-content",
+                 names["statement"], "-CAfile", names["behind"], "-no-CApath", "-no-CAstore", "-partial_chain",
+                 "-verify_depth", "0", "-auth_level", "2", "-purpose", "any", "-crl_check", "-attime", str(at // 1000),
+                 "-signer", names["signer"], "-out", names["out"]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+            if ran.returncode:
+                raise ValueError("openssl refuses the CMS signature: %r" % ran.stdout[-400:])
+            with open(names["signer"]) as file:
+                signers = pem(file.read())
+    except (OSError, subprocess.SubprocessError) as e:
+        return None, "openssl cannot be run (%s)" % type(e).__name__
+    if len(signers) != 1:
+        raise ValueError("%d people signed the CMS signature" % len(signers))
+    return sha(base64.b64decode("".join(signers[0].split()))).hex(), None
+def pem(text):
+    return re.findall(r"-----BEGIN CERTIFICATE-----\s([\sA-Za-z0-9+/=]+)-----END CERTIFICATE-----", text)
 # ---- Who may decide: roster.yaml, as far as judging needs it --------------------------------------------------------
 class Roster:
     def __init__(self, data):
         text = re.sub(r"(?m)(?:^|[ \t])#.*$", "", data.decode("utf-8"))
-        head, *people = re.split(r"(?:-[ \t]+|\{\s*)(?=(?:name|roles?|keys|break_glass)\s*:)", text)
+        blocks = ["".join(block.split()) for block in pem(text)]  # whose cards count
+        self.authorities = "".join("-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n"
+                                   % "\n".join(re.findall(".{1,64}", block)) for block in blocks)
+        text = re.sub(r"-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----", "", text)
+        head, *people = re.split(r"(?:-[ \t]+|\{\s*)(?=(?:name|roles?|keys|certificates|break_glass)\s*:)", text)
         least = re.search(r"quorum_at_least:\s*(\d+)", head)
         self.digest, self.least, self.version = "sha256:" + sha(data).hex(), int(least[1]) if least else 0, 1
         seats = re.search(r"roles_at_least:\s*\{?((?:[ \t\n]*[^\n{}:,]+:\s*\d+,?)+)", head)
         pairs = re.findall(r"([^\n{}:,]+):\s*(\d+)", seats[1]) if seats else []
         self.seats, self.owners, self.roles, self.alone = {self.word(role): int(n) for role, n in pairs}, {}, {}, set()
+        self.holders = {}
         for text in people:
             name = re.search(r"\bname:\s*[\"']?([^\s\"',}]+)", text)[1]
             for key in re.findall(r"[a-z0-9@.-]+\s+(AAAA[A-Za-z0-9+/=]+)", text):
                 self.owners[key] = name
+            for certificate in re.findall(r"\bsha256:([0-9a-f]{64})\b", text):
+                self.holders[certificate] = name
             many = re.search(r"\broles:\s*(?:\[([^\]]*)\]|((?:\n\s*-[^\n]*)+))", text)
             one = re.search(r"\brole:\s*(\"[^\"]*\"|'[^']*'|[^\n,}]+)", text)
             roles = re.split(",", many[1]) if many and many[1] else re.findall(r"-([^\n]*)", many[2]) if many else [one[1]]
@@ -446,9 +486,15 @@ class Judge:
         said = canonical(data)
         p, at, head = said["predicate"], ms(line["time"]), said["predicate"]["log_head"]
         space = "break-glass@reissue.v1" if p.get("break_glass") else "plan-approval@reissue.v1"
-        owner, sure = sshsig(armor, data, space)
-        self.notes += [] if sure else ["line %d: check this signature with ssh-keygen -Y verify" % (self.at + 1)]
-        if self.roster.owners.get(owner, "").lower() != p["approver"].lower():
+        if armor.startswith(b"-----BEGIN CMS-----"):
+            certificate, why = cms(armor, data, self.roster.authorities, at)
+            person = self.roster.holders.get(certificate, "") if certificate else p["approver"]
+            self.incomplete += ["line %d: the signature of %s was NOT CHECKED: %s" % (self.at + 1, person, why)] if why else []
+        else:
+            owner, sure = sshsig(armor, data, space)
+            person = self.roster.owners.get(owner, "")
+            self.notes += [] if sure else ["line %d: check this signature with ssh-keygen -Y verify" % (self.at + 1)]
+        if person.lower() != p["approver"].lower():
             self.bad("the key is not one of %s in the roster" % p["approver"])
         elif ", ".join(self.roster.roles[p["approver"].lower()]) != p["role"]:
             self.bad("the roster does not give %s the role %s" % (p["approver"], p["role"]))

@@ -1,4 +1,4 @@
-//! Any bytes as a statement and the SSH signature over it.
+//! Any bytes as a statement and the signature over it, by an SSH key or a card.
 
 #![no_main]
 

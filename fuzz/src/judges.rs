@@ -7,6 +7,7 @@
 
 use super::approvals::{self, ORIGIN};
 use reissue::connector::syntaxes;
+use reissue::domain::approval::card::{Authority, is_cms};
 use reissue::domain::approval::show::show;
 use reissue::domain::approval::{Roster, SignedApproval, Statement};
 use reissue::domain::event::Line;
@@ -189,11 +190,18 @@ pub fn roster(bytes: &[u8]) {
         }
     };
     assert_eq!(roster.digest(), Digest::of(bytes));
+    for authority in roster.authorities() {
+        assert_eq!(Authority::from_pem(&authority.to_pem()).as_ref(), Ok(authority));
+        printable(&authority.subject());
+    }
     let names: BTreeSet<String> = roster.people().iter().map(|p| p.name.to_lowercase()).collect();
     assert!(!names.is_empty() && names.len() == roster.people().len());
     let mut keys = 0;
     for person in roster.people() {
         assert_eq!(roster.person(&person.name), Some(person));
+        for certificate in &person.certificates {
+            assert_eq!(roster.holder(certificate), Some(person), "a certificate belongs to one person");
+        }
         for key in &person.keys {
             assert_eq!(roster.owner(key.key_data()), Some(person), "a key belongs to one person");
             keys += 1;
@@ -202,6 +210,12 @@ pub fn roster(bytes: &[u8]) {
     let signers = roster.allowed_signers();
     assert_eq!(signers.lines().count(), keys);
     signers.lines().for_each(printable);
+}
+
+/// The roster on which somebody has a card.
+fn with_card() -> &'static Roster {
+    static ROSTER: std::sync::OnceLock<Roster> = std::sync::OnceLock::new();
+    ROSTER.get_or_init(|| Roster::from_yaml(include_bytes!("../seeds/roster/card")).unwrap())
 }
 
 /// A statement, and from `-----BEGIN` on the signature over it.
@@ -218,7 +232,11 @@ pub fn signature(bytes: &[u8]) {
     }
     let sshsig_armored = String::from_utf8_lossy(armoured).into_owned();
     let signed = SignedApproval { statement_bytes, sshsig_armored };
-    match approvals::judge(&signed) {
+    let judged = match is_cms(&signed.sshsig_armored) {
+        true => signed.verify(with_card(), &approvals::facts(with_card()), approvals::noon()),
+        false => approvals::judge(&signed),
+    };
+    match judged {
         Ok(approval) => {
             assert_eq!(approval.statement(), read.as_ref().unwrap());
             assert_eq!(approval.digest(), Digest::of(&signed.statement_bytes));

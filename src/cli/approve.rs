@@ -7,6 +7,7 @@ use super::error::Failure;
 use super::ground::{disk_failure, home_failure};
 use super::world::{HomeArguments, unreadable};
 use super::{ExitCode, Session, plan_view};
+use crate::domain::approval::card;
 use crate::domain::approval::show::show as show_statement;
 use crate::domain::approval::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE, SIGNATURE_BYTES_MAX};
 use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
@@ -53,9 +54,12 @@ pub(super) struct Arguments {
     /// A statement that was signed elsewhere, as `--show --out` wrote it
     #[arg(long, value_name = "FILE", requires = "signature", conflicts_with_all = ["key", "show", "reject", "withdraw", "break_glass"])]
     statement: Option<PathBuf>,
-    /// Its signature: what `ssh-keygen -Y sign` made of it
+    /// Its signature: what `ssh-keygen -Y sign` made of it, or `openssl cms -sign -binary -outform PEM`
     #[arg(long, value_name = "FILE", requires = "statement")]
     signature: Option<PathBuf>,
+    /// With a CMS signature: the newest list of revoked certificates (CRL) of the card's issuer, PEM or DER
+    #[arg(long, value_name = "FILE", requires = "signature")]
+    crl: Option<PathBuf>,
     #[command(flatten)]
     home: HomeArguments,
 }
@@ -102,7 +106,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         return Err(Failure::new(codes::EXISTS, "there is a file already", next).at(out));
     }
     if let (Some(statement), Some(signature)) = (&arguments.statement, &arguments.signature) {
-        let signed = from_elsewhere(session, statement, signature)?;
+        let signed = from_elsewhere(session, statement, signature, arguments.crl.as_deref())?;
         return take(&arguments, session, &home, (&read, &person), signed);
     }
     if !arguments.show {
@@ -172,14 +176,25 @@ fn take(
     Ok(ExitCode::Done)
 }
 
-/// A statement and its signature, made with `ssh-keygen` alone.
-fn from_elsewhere(session: &Session, statement: &Path, signature: &Path) -> Result<SignedApproval, Failure> {
+/// A statement and its signature, made with `ssh-keygen` or `openssl` alone.
+fn from_elsewhere(
+    session: &Session,
+    statement: &Path,
+    signature: &Path,
+    crl: Option<&Path>,
+) -> Result<SignedApproval, Failure> {
     let read = |path: &Path, limit: usize| {
         let bytes = session.env.disk.read(path, limit as u64);
         bytes.map_err(|e| unreadable(path, &e, "the file"))
     };
     let armored = read(signature, SIGNATURE_BYTES_MAX)?;
-    let sshsig_armored = String::from_utf8_lossy(&armored).into_owned();
+    let sshsig_armored = match crl {
+        None => String::from_utf8_lossy(&armored).into_owned(),
+        Some(crl) => card::enclose(&armored, &read(crl, SIGNATURE_BYTES_MAX)?).map_err(|e| {
+            let next = "`--crl` goes with a signature in CMS, as PEM";
+            Failure::new(codes::NOT_APPROVED, e.to_string(), next).at(signature)
+        })?,
+    };
     Ok(SignedApproval { statement_bytes: read(statement, STATEMENT_BYTES_MAX)?, sshsig_armored })
 }
 

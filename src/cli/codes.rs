@@ -93,7 +93,9 @@ codes! { GENERAL:
         "Enough people other than the author have to sign this very file, with keys of the pinned roster; \
          nobody's reject may stand. With `retire: separately`, an approval of the retire phase names the evidence of \
          the holds that are over, and releases the targets that it lists as long as their evidence stays the same: \
-         `reissue approve PLAN --phase retire --show` shows it."
+         `reissue approve PLAN --phase retire --show` shows it. \
+         A card signs with `openssl cms -sign`, if the roster has its certificate \
+         and the authority that issued it; `--crl` brings the list of revoked ones."
     SSH_KEYGEN "RI020" Error "Nothing was signed"
         "`ssh-keygen -Y sign` makes the signature, so that private keys and hardware tokens stay where they are."
     STALE "RI021" PlanStale "The plan is too old, or the world has moved"

@@ -2,11 +2,12 @@
 //!
 //! A [`Roster`] says who may decide and with which keys. A [`Statement`] says what was decided,
 //! about which plan, in which tenant, until when; its bytes are what a person reads ([`show`]) and
-//! what the person's SSH key signs (OpenSSH PROTOCOL.sshsig). A [`SignedApproval`] becomes an
+//! what the person's SSH key signs (OpenSSH PROTOCOL.sshsig), or the certificate of a card ([`card`]). A [`SignedApproval`] becomes an
 //! [`Approval`] only when everything about it is right, and [`Quorum::check`] counts people.
 //!
 //! An approval is judged as of the moment the log recorded it, never as of a time it claims.
 
+pub mod card;
 pub mod facts;
 pub mod handover;
 pub mod keys;

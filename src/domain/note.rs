@@ -9,12 +9,12 @@ use super::text::Text;
 use serde::{Deserialize, Serialize};
 
 /// A note is never larger.
-pub const MAX_BYTES: u64 = 64 << 10;
+pub const MAX_BYTES: u64 = 1 << 20;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Note {
-    /// A signed statement: the exact bytes that were signed, and the armored SSH signature.
+    /// A signed statement: the exact bytes that were signed, and the armored signature.
     Approval {
         signature: String,
         statement: String,

@@ -124,7 +124,7 @@ impl<'a> Desk<'a> {
         objects.put(&signed.statement_bytes).map_err(|e| Halt::Log(e.into()))?;
         let signature = objects.put(signed.sshsig_armored.as_bytes()).map_err(|e| Halt::Log(e.into()))?;
         // Judged as of the moment at which the log has it.
-        let end = Some(approval.statement().expires);
+        let end = Some(approval.ends());
         let at = shared.board.record_run_before(end, approval.event(signature).into()).await?;
         let Some(at) = at else {
             return Ok(Err(Text::lossy("it expired before it could be recorded; approve the plan again")));

@@ -1,6 +1,7 @@
 //! Beginning a run, or taking one up again: what has to be so before the first effect.
 
 use super::{ApplyFailure, ApplyOrder};
+use crate::domain::approval::signed::SIGNATURE_BYTES_MAX;
 use crate::domain::approval::{Approval, Recorded, SignedApproval};
 use crate::domain::approved::ReadPlan;
 use crate::domain::event::RunStarted;
@@ -67,7 +68,7 @@ fn recorded_approvals(
     journal: &Journal,
     events: &[(crate::domain::event::ApprovalRecorded, crate::domain::time::Timestamp)],
 ) -> Vec<Recorded> {
-    const LIMIT: u64 = 64 << 10;
+    const LIMIT: u64 = SIGNATURE_BYTES_MAX as u64;
     let judge = |(event, at): &(crate::domain::event::ApprovalRecorded, crate::domain::time::Timestamp)| {
         let statement_bytes = journal.objects().get(&event.statement, LIMIT).ok()?;
         let armored = journal.objects().get(&event.signature, LIMIT).ok()?;
@@ -158,7 +159,7 @@ async fn begin(
         let signature =
             journal.objects().put(signed.sshsig_armored.as_bytes()).map_err(JournalError::from)?;
         // One that has expired meanwhile stays in the inbox, where the run refuses it.
-        let end = Some(approval.statement().expires);
+        let end = Some(approval.ends());
         if board.record_run_before(end, approval.event(signature).into()).await?.is_some() {
             inbox.take_out(&name).map_err(Halt::Disk)?;
         }

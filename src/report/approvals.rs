@@ -107,6 +107,7 @@ fn row(line: &Line, event: &ApprovalRecorded, approval: &Approval) -> DecisionRo
         },
         phase: statement.phase,
         break_glass: statement.break_glass,
+        certificate: approval.certificate(),
         fingerprint: approval.fingerprint().to_string(),
         namespace: if statement.break_glass { BREAK_GLASS_NAMESPACE } else { NAMESPACE },
         signed_at: statement.signed_at,

@@ -1,9 +1,9 @@
 //! How the record can be checked by somebody who does not believe us, and what it does not prove.
 
 use super::ReportError;
-use super::model::{FileRow, Integrity, Tone};
+use super::model::{Approvals, DecisionRow, FileRow, Integrity, Tone};
 use super::record::Record;
-use crate::domain::event::{Decision, Event};
+use crate::domain::event::Event;
 use crate::domain::id::Digest;
 use crate::env::Disk;
 use crate::trail::anchors::{ANCHOR_BYTES_MAX, Kind};
@@ -19,7 +19,7 @@ pub(super) fn of(
     folder: &Folder,
     trust: &Trust,
     report: &Report,
-    record: &Record,
+    (record, approvals): (&Record, &Approvals),
 ) -> Result<Integrity, ReportError> {
     let Report {
         anchored: _,
@@ -54,7 +54,7 @@ pub(super) fn of(
         checks: checks.clone(),
         findings: findings.iter().map(ToString::to_string).collect(),
         anchors: heads_kept(trust, anchors),
-        commands: commands(trust, record),
+        commands: commands(trust, approvals),
         files,
     })
 }
@@ -70,7 +70,7 @@ fn heads_kept(trust: &Trust, rows: &[AnchorRow]) -> Vec<(String, u64)> {
 const CHECKPOINT: &str = "signed head of the log";
 
 /// Exactly what is typed, in the folder of the unpacked bundle.
-fn commands(trust: &Trust, record: &Record) -> Vec<(&'static str, String)> {
+fn commands(trust: &Trust, approvals: &Approvals) -> Vec<(&'static str, String)> {
     let key = &trust.key;
     let mut commands = vec![
         ("Judge it with reissue", format!("reissue audit verify --bundle BUNDLE.tar --key '{key}'")),
@@ -80,23 +80,34 @@ fn commands(trust: &Trust, record: &Record) -> Vec<(&'static str, String)> {
         ),
         ("Compare every file with this page", "sha256sum -c SHA256SUMS".to_owned()),
     ];
-    let approval = record.of_run().find_map(|l| match &l.event {
-        Event::ApprovalRecorded(e) if e.decision == Decision::Approve => Some(e),
-        _ => None,
-    });
-    if let Some(e) = approval {
-        let (signature, statement) = (e.signature.hex(), e.statement.hex());
+    let approvals = || approvals.decisions.iter().filter(|d| d.decision == "approve");
+    if let Some(d) = approvals().find(|d| d.certificate.is_none()) {
+        let (signature, statement) = (d.signature.hex(), d.statement.hex());
         commands.push((
             "Check one approval with OpenSSH (the others alike; the table of approvals names their files)",
             format!(
                 "ssh-keygen -Y verify -f allowed_signers -I '{}' -n {} -s objects/sha256-{signature} < \
                  objects/sha256-{statement}",
-                e.approver,
-                crate::domain::approval::signed::NAMESPACE,
+                d.person, d.namespace,
             ),
         ));
     }
+    if let Some(d) = approvals().find(|d| d.certificate.is_some()) {
+        commands.push(("Check one approval that a card signed, with OpenSSL (the others alike)", openssl(d)));
+    }
     commands
+}
+
+/// As of the time at which the log recorded it; the certificate that is printed is the one of the roster.
+fn openssl(d: &DecisionRow) -> String {
+    let (signature, statement) = (d.signature.hex(), d.statement.hex());
+    format!(
+        "cat authorities.pem objects/sha256-{signature} > behind.pem && openssl cms -verify -binary -inform PEM -in \
+         objects/sha256-{signature} -content objects/sha256-{statement} -CAfile behind.pem -no-CApath -no-CAstore \
+         -partial_chain -verify_depth 0 -purpose any -crl_check -attime {} -signer card.pem -out /dev/null && openssl x509 -in card.pem \
+         -outform DER | sha256sum",
+        d.recorded_at.unix_s()
+    )
 }
 
 /// Every file of the log that this report rests on.
@@ -150,7 +161,7 @@ fn referred(record: &Record, folder: &Folder) -> BTreeMap<Digest, &'static str> 
             }
             Event::ApprovalRecorded(e) => {
                 add(e.statement, "what was signed");
-                add(e.signature, "SSH signature");
+                add(e.signature, "signature");
             }
             Event::ApprovalRefused(e) => add(e.object, "an approval that was not taken"),
             Event::NoteRefused(e) => add(e.object, "a note that was not taken"),

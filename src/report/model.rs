@@ -212,7 +212,11 @@ pub struct DecisionRow {
     pub decision: &'static str,
     pub phase: Phase,
     pub break_glass: bool,
+    /// The certificate of the card that signed, in CMS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Digest>,
     pub fingerprint: String,
+    /// What an SSH signature is for; of one in CMS, the statement alone says it.
     pub namespace: &'static str,
     pub signed_at: Timestamp,
     pub recorded_at: Timestamp,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Larger files are not looked at.
-pub const INBOX_BYTES_MAX: u64 = 1 << 20;
+pub const INBOX_BYTES_MAX: u64 = crate::domain::note::MAX_BYTES;
 
 /// The inbox of one log.
 #[derive(Clone)]

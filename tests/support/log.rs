@@ -50,7 +50,13 @@ pub struct Story {
     pub dies: bool,
     pub finishes: bool,
     pub closes: bool,
+    /// The roster's file.
+    pub roster: String,
+    /// Another signature in the place of the approval with this number.
+    pub by_card: Option<ByCard>,
 }
+
+pub type ByCard = Box<dyn Fn(usize, SignedApproval) -> SignedApproval>;
 
 impl Default for Story {
     fn default() -> Self {
@@ -67,6 +73,8 @@ impl Default for Story {
             dies: false,
             finishes: true,
             closes: true,
+            roster: roster_yaml(&[]),
+            by_card: None,
         }
     }
 }
@@ -124,8 +132,9 @@ impl<D: Disk + Clone + 'static> Log<D> {
 
     /// Begins a log and writes the story into it.
     pub async fn write(&self, story: &Story) {
-        let journal = Journal::create(self.settings(), &opening(roster().digest())).unwrap();
-        journal.objects().put(roster_yaml(&[]).as_bytes()).unwrap();
+        let roster = Digest::of(story.roster.as_bytes());
+        let journal = Journal::create(self.settings(), &opening(roster)).unwrap();
+        journal.objects().put(story.roster.as_bytes()).unwrap();
         journal.objects().put(&plan_with(story.about, &story.roles)).unwrap();
         tell(&journal, story).await;
         if story.closes {
@@ -209,12 +218,17 @@ async fn done(to: Writer<'_>, step_no: u16, effect: Effect) {
 
 /// The approvals of the story, whose signers see the log as it is now.
 pub fn sign_all(journal: &Journal, story: &Story) -> Vec<SignedApproval> {
-    let (facts, head) = (facts_of(&plan_with(story.about, &story.roles)), journal.head());
+    let (mut facts, head) = (facts_of(&plan_with(story.about, &story.roles)), journal.head());
+    facts.roster = Digest::of(story.roster.as_bytes());
     let one = |(i, (person, change)): (usize, &Approving)| {
-        signed(&facts, *person, u8::try_from(i).unwrap(), |s| {
+        let signed = signed(&facts, *person, u8::try_from(i).unwrap(), |s| {
             (s.log_head.size, s.log_head.root) = (head.size, Digest(head.root));
             change(s);
-        })
+        });
+        match &story.by_card {
+            Some(card) => card(i, signed),
+            None => signed,
+        }
     };
     story.approvals.iter().enumerate().map(one).collect()
 }

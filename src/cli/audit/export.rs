@@ -7,6 +7,7 @@ use crate::cli::error::Failure;
 use crate::cli::report::{failed, run_id};
 use crate::cli::{ExitCode, Session};
 use crate::domain::approval::Roster;
+use crate::domain::approval::card::Authority;
 use crate::domain::id::{Digest, RunId};
 use crate::domain::text::count;
 use crate::report::html::{self, Split};
@@ -143,28 +144,50 @@ fn bundle(case: &Case, told: Told) -> Result<(Vec<u8>, Model), Failure> {
     for name in csv::TABLES {
         bundle.add(name, csv::table(&model, name).unwrap_or_default().into_bytes());
     }
-    bundle.add("allowed_signers", signers(case, &from, &model)?.into_bytes());
+    let rosters = rosters(case, &from, &model)?;
+    bundle.add("allowed_signers", signers(&rosters).into_bytes());
+    let authorities = authorities(&rosters);
+    if !authorities.is_empty() {
+        bundle.add("authorities.pem", authorities.into_bytes());
+    }
     bundle.add("reissue_verify.py", VERIFIER.as_bytes().to_vec());
     let sums = bundle.sums();
     bundle.add("SHA256SUMS", sums.into_bytes());
     Ok((bundle.to_tar().map_err(|e| incomplete(case, e.to_string()))?, model))
 }
 
-/// Everybody who could sign until the run ended, as `ssh-keygen -Y verify` reads it: each statement names
-/// the roster that it counts under.
-fn signers(case: &Case, from: &Unpacked, model: &Model) -> Result<String, Failure> {
+/// Every roster in force until the run ended: each statement names the one that it counts under.
+fn rosters(case: &Case, from: &Unpacked, model: &Model) -> Result<Vec<Roster>, Failure> {
     let wrong = |e: String| incomplete(case, e);
     let objects = Objects::new(from.disk.clone(), &from.folder);
     let rosters = [model.head.roster].into_iter().chain(model.approvals.rosters.iter().map(|r| r.roster));
-    let mut lines: Vec<String> = Vec::new();
-    for digest in rosters {
+    let read = |digest: Digest| {
         let bytes = objects.get(&digest, ROSTER_BYTES_MAX).map_err(|e| wrong(e.to_string()))?;
-        let roster = Roster::from_yaml(&bytes).map_err(|e| wrong(e.to_string()))?;
+        Roster::from_yaml(&bytes).map_err(|e| wrong(e.to_string()))
+    };
+    rosters.map(read).collect()
+}
+
+/// Everybody who could sign, as `ssh-keygen -Y verify` reads it.
+fn signers(rosters: &[Roster]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for roster in rosters {
         for line in roster.allowed_signers().lines().filter(|l| !l.is_empty()) {
             if !lines.iter().any(|l| l == line) {
                 lines.push(line.to_owned());
             }
         }
     }
-    Ok(lines.iter().map(|line| format!("{line}\n")).collect())
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Who issues cards that count, as `openssl` reads it.
+fn authorities(rosters: &[Roster]) -> String {
+    let mut all: Vec<String> = Vec::new();
+    for pem in rosters.iter().flat_map(Roster::authorities).map(Authority::to_pem) {
+        if !all.contains(&pem) {
+            all.push(pem);
+        }
+    }
+    all.concat()
 }

@@ -4,6 +4,7 @@ use super::super::error::Failure;
 use super::super::world::unreadable;
 use super::super::{ExitCode, Session, codes};
 use crate::domain::approval::keys::{self, KeyRefusal};
+use crate::domain::id::Digest;
 use serde::Serialize;
 use std::path::PathBuf;
 use x509_parser::pem::Pem;
@@ -19,6 +20,7 @@ pub(super) struct Arguments {
 
 #[derive(Serialize)]
 struct KeyObject {
+    certificate: Digest,
     fingerprint: String,
     key: String,
 }
@@ -31,13 +33,15 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
         let next = "export the card's certificate, for example `pkcs15-tool --read-certificate 02 --output cert.pem`";
         Failure::new(codes::ROSTER, e.to_string(), next).at(path)
     };
-    let key = keys::of_certificate(&der(&bytes).map_err(refused)?).map_err(refused)?;
+    let der = der(&bytes).map_err(refused)?;
+    let (key, certificate) = (keys::of_certificate(&der).map_err(refused)?, Digest::of(&der));
     let line = key.to_openssh().map_err(|_| refused(KeyRefusal::NoCertificate))?;
     let (key, fingerprint) = (line.trim().to_owned(), keys::fingerprint(key.key_data()).to_string());
-    let object = KeyObject { fingerprint, key };
+    let object = KeyObject { certificate, fingerprint, key };
     session.out.object("key", &object);
     session.out.line(&object.key);
     session.out.notice(&format!("{}: compare it with the person.\n", object.fingerprint));
+    session.out.notice(&format!("For `certificates:`, if the card signs CMS: \"{certificate}\"\n"));
     Ok(ExitCode::Done)
 }
 

@@ -18,6 +18,7 @@ pub(super) struct Arguments {
 struct RosterObject {
     version: u32,
     roster: Digest,
+    authorities: Vec<String>,
     people: Vec<PersonObject>,
     earlier: Vec<Digest>,
 }
@@ -28,6 +29,7 @@ struct PersonObject {
     roles: Vec<String>,
     break_glass: bool,
     keys: usize,
+    certificates: Vec<Digest>,
 }
 
 pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
@@ -38,6 +40,7 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
     let object = RosterObject {
         version: rosters.version(),
         roster: roster.digest(),
+        authorities: view::authorities(roster),
         people: roster.people().iter().map(person).collect(),
         earlier: earlier.map(|r| r.digest()).collect(),
     };
@@ -47,6 +50,9 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
     for said in view::people(roster).into_iter().chain(view::floor(roster)) {
         out.line(&format!("  {said}"));
     }
+    for authority in &object.authorities {
+        out.line(&format!("  cards count if issued by {authority}"));
+    }
     for (no, digest) in object.earlier.iter().enumerate() {
         out.line(&format!("  before: number {}, {digest}", no + 1));
     }
@@ -54,11 +60,12 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
 }
 
 fn person(person: &crate::domain::approval::Person) -> PersonObject {
-    let crate::domain::approval::Person { name, roles, keys, break_glass } = person;
+    let crate::domain::approval::Person { name, roles, keys, certificates, break_glass } = person;
     PersonObject {
         name: name.to_string(),
         roles: roles.iter().map(ToString::to_string).collect(),
         break_glass: *break_glass,
         keys: keys.len(),
+        certificates: certificates.clone(),
     }
 }

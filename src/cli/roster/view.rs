@@ -12,10 +12,16 @@ pub(super) fn people(roster: &Roster) -> Vec<String> {
 }
 
 fn line(person: &Person) -> String {
-    let Person { name, roles: _, keys, break_glass } = person;
+    let Person { name, roles: _, keys, certificates, break_glass } = person;
     let glass = if *break_glass { ", may break glass" } else { "" };
     let keys: Vec<String> = keys.iter().map(|k| fingerprint(k.key_data()).to_string()).collect();
-    format!("{name} ({}){glass}: {}", person.role(), keys.join(", "))
+    let cards: String = certificates.iter().map(|c| format!(", card certificate {c}")).collect();
+    format!("{name} ({}){glass}: {}{cards}", person.role(), keys.join(", "))
+}
+
+/// Who issues cards that count.
+pub(super) fn authorities(roster: &Roster) -> Vec<String> {
+    roster.authorities().iter().map(|a| format!("{} ({})", a.subject(), a.digest())).collect()
 }
 
 /// What every plan must have, and what a change of the roster takes.
@@ -52,6 +58,9 @@ pub(super) fn differences(old: &Roster, next: &Roster) -> Vec<String> {
             said.push(format!("  now {is}"));
         }
     }
+    let (was, is) = (authorities(old), authorities(next));
+    said.extend(was.iter().filter(|a| !is.contains(a)).map(|a| format!("- cards issued by {a}")));
+    said.extend(is.iter().filter(|a| !was.contains(a)).map(|a| format!("+ cards issued by {a}")));
     if said.is_empty() {
         said.push("nothing but comments or order".into());
     }
@@ -60,5 +69,7 @@ pub(super) fn differences(old: &Roster, next: &Roster) -> Vec<String> {
 
 fn is_same(a: &Person, b: &Person) -> bool {
     let keys = |p: &Person| p.keys.iter().map(|k| fingerprint(k.key_data())).collect::<BTreeSet<_>>();
-    (&a.name, &a.roles, a.break_glass, keys(a)) == (&b.name, &b.roles, b.break_glass, keys(b))
+    let cards = |p: &Person| p.certificates.iter().copied().collect::<BTreeSet<_>>();
+    (&a.name, &a.roles, a.break_glass, keys(a), cards(a))
+        == (&b.name, &b.roles, b.break_glass, keys(b), cards(b))
 }

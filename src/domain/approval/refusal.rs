@@ -3,6 +3,7 @@
 use super::super::id::{Digest, TenantId};
 use super::super::text::Text;
 use super::super::time::Timestamp;
+use super::card::CardRefusal;
 use super::keys::KeyRefusal;
 use super::statement::StatementError;
 
@@ -11,10 +12,14 @@ use super::statement::StatementError;
 pub enum ApprovalRefusal {
     #[error("{0}; sign again what `reissue approve` wrote")]
     Statement(#[from] StatementError),
-    #[error("the signature is not an SSH signature (BEGIN SSH SIGNATURE); make it with `reissue approve`")]
+    #[error(
+        "the signature is not an SSH signature (BEGIN SSH SIGNATURE); make it with `reissue approve`, or have a card sign an approval (BEGIN CMS)"
+    )]
     NotASignature,
     #[error("it was signed for {found:?}, not for {want:?}; sign with `-n {want}`, or use `reissue approve`")]
     Namespace { found: Text<64>, want: &'static str },
+    #[error("{0}")]
+    Card(#[from] CardRefusal),
     #[error("the key that signed cannot be used: {0}")]
     Key(#[from] KeyRefusal),
     #[error("signatures of type {0} are not accepted; RSA keys sign with SHA-2 (rsa-sha2-512)")]
@@ -84,6 +89,7 @@ impl ApprovalRefusal {
             Self::Statement(_) => "not-a-statement",
             Self::NotASignature => "not-a-signature",
             Self::Namespace { .. } => "wrong-namespace",
+            Self::Card(why) => why.code(),
             Self::Key(_) => "key-not-allowed",
             Self::SignatureAlgorithm(_) => "signature-algorithm",
             Self::UnknownKey(_) => "unknown-key",

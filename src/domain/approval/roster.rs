@@ -14,9 +14,24 @@
 //!     keys: [ "sk-ssh-ed25519@openssh.com AAAA… ben" ]
 //!     break_glass: true
 //! ```
+//!
+//! Who signs with the certificate of a card ([`super::card`]) has its digest under `certificates`, and the
+//! roster the certificate of the authority that issued it:
+//!
+//! ```yaml
+//! authorities:
+//!   - |
+//!     -----BEGIN CERTIFICATE-----
+//!     …
+//! people:
+//!   - name: ann@agency.example
+//!     certificates: [ "sha256:…" ]
+//!     …
+//! ```
 
 use super::super::id::Digest;
 use super::super::text::Text;
+use super::card::{Authority, AuthorityError};
 use super::keys::{self, KeyRefusal};
 use super::seats::Seats;
 use super::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE};
@@ -28,6 +43,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const ROSTER_BYTES_MAX: usize = 256 * 1024;
 const PEOPLE_MAX: usize = 500;
 const KEYS_MAX: usize = 16;
+const CERTIFICATES_MAX: usize = 8;
+const AUTHORITIES_MAX: usize = 16;
 const ROLES_MAX: usize = 4;
 const SEATS_MAX: usize = 10;
 
@@ -69,6 +86,20 @@ pub enum RosterError {
     KeyCount { person: Text<128>, found: usize },
     #[error("{person}, key {no}: {why}")]
     Key { person: Text<128>, no: usize, why: KeyRefusal },
+    #[error("authority {no}: {why}")]
+    Authority { no: usize, why: AuthorityError },
+    #[error("the roster pins {0} authorities; {AUTHORITIES_MAX} are the most")]
+    AuthorityCount(usize),
+    #[error("{person}: {found} certificates; {CERTIFICATES_MAX} are the most")]
+    CertificateCount { person: Text<128>, found: usize },
+    #[error(
+        "{0} has a certificate, and the roster pins no authority that could have issued it (`authorities`)"
+    )]
+    NoAuthority(Text<128>),
+    #[error(
+        "the certificate {certificate} is listed for {one} and for {other}; it belongs to one person, once"
+    )]
+    SameCertificate { certificate: Digest, one: Text<128>, other: Text<128> },
     #[error("the key {fingerprint} is listed for {one} and for {other}; a key belongs to one person, once")]
     SameKey { fingerprint: Text<64>, one: Text<128>, other: Text<128> },
 }
@@ -81,6 +112,8 @@ struct RawRoster {
     quorum_at_least: u8,
     #[serde(default)]
     roles_at_least: BTreeMap<Text<64>, u8>,
+    #[serde(default)]
+    authorities: Vec<String>,
     people: Vec<RawPerson>,
 }
 
@@ -92,6 +125,8 @@ struct RawPerson {
     roles: Option<Vec<Text<64>>>,
     keys: Vec<String>,
     #[serde(default)]
+    certificates: Vec<Digest>,
+    #[serde(default)]
     break_glass: bool,
 }
 
@@ -101,6 +136,8 @@ pub struct Person {
     pub name: Text<128>,
     pub roles: Vec<Text<64>>,
     pub keys: Vec<PublicKey>,
+    /// Certificates of the person's cards, by the SHA-256 of their DER.
+    pub certificates: Vec<Digest>,
     /// May release containment alone, in an emergency.
     pub break_glass: bool,
 }
@@ -122,6 +159,7 @@ pub struct Roster {
     digest: Digest,
     quorum_at_least: u8,
     roles_at_least: Seats,
+    authorities: Vec<Authority>,
     people: Vec<Person>,
 }
 
@@ -168,7 +206,9 @@ impl Roster {
             return Err(RosterError::QuorumTooHigh { want: raw.quorum_at_least, found: people.len() });
         }
         let roles_at_least = floor(raw.roles_at_least, &people)?;
-        Ok(Self { digest: Digest::of(bytes), quorum_at_least: raw.quorum_at_least, roles_at_least, people })
+        let authorities = authorities(&raw.authorities, &people)?;
+        let (digest, quorum_at_least) = (Digest::of(bytes), raw.quorum_at_least);
+        Ok(Self { digest, quorum_at_least, roles_at_least, authorities, people })
     }
 
     /// SHA-256 of the file's exact bytes.
@@ -183,6 +223,10 @@ impl Roster {
     pub fn roles_at_least(&self) -> &Seats {
         &self.roles_at_least
     }
+    /// Whose certificates count.
+    pub fn authorities(&self) -> &[Authority] {
+        &self.authorities
+    }
     pub fn people(&self) -> &[Person] {
         &self.people
     }
@@ -194,11 +238,16 @@ impl Roster {
         self.people.iter().find(|p| p.keys.iter().any(|k| k.key_data() == key))
     }
 
+    /// Whose certificate this is, by its digest.
+    pub fn holder(&self, certificate: &Digest) -> Option<&Person> {
+        self.people.iter().find(|p| p.certificates.contains(certificate))
+    }
+
     /// The same people as an OpenSSH `allowed_signers` file (ssh-keygen(1), ALLOWED SIGNERS), so
     /// that `ssh-keygen -Y verify` can check approvals without us.
     pub fn allowed_signers(&self) -> String {
         let mut out = String::new();
-        for Person { name, roles: _, keys, break_glass } in &self.people {
+        for Person { name, roles: _, keys, certificates: _, break_glass } in &self.people {
             let ordinary =
                 [NAMESPACE, super::handover::HANDOVER_NAMESPACE, super::roster_change::ROSTER_NAMESPACE];
             let mut namespaces = ordinary.join(",");
@@ -215,17 +264,20 @@ impl Roster {
 }
 
 fn person(raw: RawPerson) -> Result<Person, RosterError> {
-    let RawPerson { name, role, roles, keys, break_glass } = raw;
+    let RawPerson { name, role, roles, keys, certificates, break_glass } = raw;
     let name = person_name(&name)?;
     let roles = read_roles(role, roles).ok_or_else(|| RosterError::Roles(name.clone()))?;
     if keys.is_empty() || keys.len() > KEYS_MAX {
         return Err(RosterError::KeyCount { person: name, found: keys.len() });
     }
+    if certificates.len() > CERTIFICATES_MAX {
+        return Err(RosterError::CertificateCount { person: name, found: certificates.len() });
+    }
     let read = |(i, line): (usize, &String)| {
         keys::read(line).map_err(|why| RosterError::Key { person: name.clone(), no: i + 1, why })
     };
     let keys = keys.iter().enumerate().map(read).collect::<Result<_, _>>()?;
-    Ok(Person { name, roles, keys, break_glass })
+    Ok(Person { name, roles, keys, certificates, break_glass })
 }
 
 /// One role, or several; a list is read back from its line, so that no name can pass for two.
@@ -256,12 +308,37 @@ fn floor(raw: BTreeMap<Text<64>, u8>, people: &[Person]) -> Result<Seats, Roster
     }
 }
 
+/// Authorities, without which no certificate counts.
+fn authorities(raw: &[String], people: &[Person]) -> Result<Vec<Authority>, RosterError> {
+    if raw.len() > AUTHORITIES_MAX {
+        return Err(RosterError::AuthorityCount(raw.len()));
+    }
+    let holder = people.iter().find(|p| !p.certificates.is_empty());
+    if let Some(person) = holder.filter(|_| raw.is_empty()) {
+        return Err(RosterError::NoAuthority(person.name.clone()));
+    }
+    let read = |(i, pem): (usize, &String)| {
+        Authority::from_pem(pem).map_err(|why| RosterError::Authority { no: i + 1, why })
+    };
+    raw.iter().enumerate().map(read).collect()
+}
+
 fn refuse_doubles(people: &[Person]) -> Result<(), RosterError> {
     let mut names = BTreeMap::new();
     let mut owners: BTreeMap<&KeyData, &Person> = BTreeMap::new();
+    let mut holders: BTreeMap<&Digest, &Person> = BTreeMap::new();
     for person in people {
         if names.insert(person.name.to_lowercase(), ()).is_some() {
             return Err(RosterError::SameName(person.name.clone()));
+        }
+        for certificate in &person.certificates {
+            if let Some(one) = holders.insert(certificate, person) {
+                return Err(RosterError::SameCertificate {
+                    certificate: *certificate,
+                    one: one.name.clone(),
+                    other: person.name.clone(),
+                });
+            }
         }
         for key in &person.keys {
             if let Some(one) = owners.insert(key.key_data(), person) {

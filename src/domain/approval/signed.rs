@@ -4,6 +4,7 @@ use super::super::event::{ApprovalRecorded, Decision};
 use super::super::id::Digest;
 use super::super::text::Text;
 use super::super::time::Timestamp;
+use super::card;
 use super::facts::PlanFacts;
 use super::keys;
 use super::refusal::ApprovalRefusal;
@@ -18,14 +19,16 @@ pub const NAMESPACE: &str = "plan-approval@reissue.v1";
 /// The namespace of a lone decision in an emergency.
 pub const BREAK_GLASS_NAMESPACE: &str = "break-glass@reissue.v1";
 /// An RSA-16384 signature with its key fits.
-pub const SIGNATURE_BYTES_MAX: usize = 16 * 1024;
+const SSHSIG_BYTES_MAX: usize = 16 * 1024;
+/// A signature of any kind, as text.
+pub const SIGNATURE_BYTES_MAX: usize = card::CMS_BYTES_MAX;
 /// The last bytes of a security key's signature: flags, and a counter of four bytes
 /// (PROTOCOL.u2f).
 const FIDO_TRAILER_BYTES: usize = 5;
 const USER_PRESENT: u8 = 0x01;
 
-/// A statement's bytes and an armoured SSH signature over them, as they arrived. Nothing is known
-/// about them yet.
+/// A statement's bytes and an armoured signature over them, as they arrived: an SSH signature, or one by a
+/// card's certificate with its list of revoked ones ([`card`]). Nothing is known about them yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedApproval {
     pub statement_bytes: Vec<u8>,
@@ -36,7 +39,9 @@ pub struct SignedApproval {
 /// no way to make one but [`SignedApproval::verify`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
+    certificate: Option<Digest>,
     digest: Digest,
+    ends: Timestamp,
     fingerprint: Text<64>,
     person: Text<128>,
     roles: Vec<Text<64>>,
@@ -47,6 +52,15 @@ impl Approval {
     /// SHA-256 of the statement's bytes: the approval's name.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+    /// The certificate that signed, by the SHA-256 of its DER; none if it was a key of the roster.
+    pub fn certificate(&self) -> Option<Digest> {
+        self.certificate
+    }
+    /// By then at the latest it has to be recorded: what is judged as of the moment of the record may end
+    /// before the statement does, a certificate for example.
+    pub fn ends(&self) -> Timestamp {
+        self.ends
     }
     /// The key that signed, as `ssh-keygen -l` prints it.
     pub fn fingerprint(&self) -> &Text<64> {
@@ -105,7 +119,7 @@ impl SignedApproval {
         facts: &PlanFacts,
         at: Timestamp,
     ) -> Result<Approval, ApprovalRefusal> {
-        let approval = self.verify_signature(roster)?;
+        let approval = self.verify_signature(roster, at)?;
         for found in [roster.digest(), approval.statement.roster] {
             if found != facts.roster {
                 return Err(ApprovalRefusal::OtherRoster { found, want: facts.roster });
@@ -130,7 +144,7 @@ impl SignedApproval {
         if then.digest() == now.digest() {
             return self.verify(now, facts, at);
         }
-        let approval = self.verify_signature(then)?;
+        let approval = self.verify_signature(then, at)?;
         approval.check(facts, at)?;
         if now.person(&approval.person).is_none() {
             return Err(ApprovalRefusal::UnknownPerson { claimed: approval.person });
@@ -139,10 +153,19 @@ impl SignedApproval {
     }
 
     /// Judges form, signature and person only.
-    fn verify_signature(&self, roster: &Roster) -> Result<Approval, ApprovalRefusal> {
+    fn verify_signature(&self, roster: &Roster, at: Timestamp) -> Result<Approval, ApprovalRefusal> {
         let statement = Statement::from_bytes(&self.statement_bytes)?;
-        let want = if statement.break_glass { BREAK_GLASS_NAMESPACE } else { NAMESPACE };
-        let (owner, fingerprint) = signer(self, want, &statement.approver, roster)?;
+        let mut ends = statement.expires;
+        let (owner, fingerprint, certificate) = if card::is_cms(&self.sshsig_armored) {
+            // Its purpose is in the statement, which passes for nothing else.
+            let by = card::signer(self, &statement.approver, roster, at)?;
+            ends = ends.min(by.until);
+            (by.owner, by.fingerprint, Some(by.certificate))
+        } else {
+            let want = if statement.break_glass { BREAK_GLASS_NAMESPACE } else { NAMESPACE };
+            let (owner, fingerprint) = signer(self, want, &statement.approver, roster)?;
+            (owner, fingerprint, None)
+        };
         if statement.role != owner.role() {
             let (found, want) = (statement.role.clone(), owner.role());
             return Err(ApprovalRefusal::Role { person: statement.approver, found, want });
@@ -151,7 +174,8 @@ impl SignedApproval {
             return Err(ApprovalRefusal::NotBreakGlass(owner.name.clone()));
         }
         let (digest, person) = (Digest::of(&self.statement_bytes), owner.name.clone());
-        Ok(Approval { digest, fingerprint, person, roles: owner.roles.clone(), statement })
+        let roles = owner.roles.clone();
+        Ok(Approval { certificate, digest, ends, fingerprint, person, roles, statement })
     }
 }
 
@@ -163,7 +187,7 @@ pub(super) fn signer<'a>(
     claimed: &Text<128>,
     roster: &'a Roster,
 ) -> Result<(&'a Person, Text<64>), ApprovalRefusal> {
-    if signed.sshsig_armored.len() > SIGNATURE_BYTES_MAX {
+    if signed.sshsig_armored.len() > SSHSIG_BYTES_MAX {
         return Err(ApprovalRefusal::NotASignature);
     }
     let signature = SshSig::from_pem(&signed.sshsig_armored).map_err(|_| ApprovalRefusal::NotASignature)?;

@@ -168,7 +168,7 @@ pub(super) fn approvals(model: &Model, links: &Links) -> Markup {
                         tr {
                             th scope="row" { (d.person) br; span class="soft" { (d.role) } }
                             td { (d.decision) ", " (d.phase) " phase" @if d.break_glass { " " (badge(Tone::Bad, "BREAK-GLASS")) } br; span class="soft" { "saw the log at " (d.head.0) " lines" } }
-                            td class="mono" { (d.fingerprint) }
+                            td class="mono" { (d.fingerprint) @if let Some(c) = d.certificate { br; "certificate " (c.hex()[..12]) "…" } }
                             td { (time(d.signed_at)) br; (time(d.recorded_at)) " " a href=(links.line(d.seq)) { "line " (d.seq) } }
                             td { (time(d.expires)) }
                             td class="mono" { "statement " (d.statement.hex()[..12]) "…" br; "signature " (d.signature.hex()[..12]) "…" }

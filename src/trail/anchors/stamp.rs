@@ -10,18 +10,16 @@ mod asn1;
 
 pub use asn1::request;
 
+use crate::domain::cms::{self, SignatureFault};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
+use ::cms::signed_data::{SignedData, SignerInfo};
 use asn1::{Info, malformed};
 use aws_lc_rs::digest::{Algorithm, digest};
-use cms::cert::CertificateChoices;
-use cms::signed_data::{SignedData, SignerIdentifier, SignerInfo};
-use der::asn1::{ObjectIdentifier, OctetString};
-use der::{Decode, Encode};
+use der::asn1::OctetString;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
-use std::time::Duration;
-use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert, aws_lc_rs as algorithms};
+use rustls::pki_types::{CertificateDer, TrustAnchor};
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// id-kp-timeStamping, 1.3.6.1.5.5.7.3.8, as it is encoded.
@@ -50,6 +48,18 @@ pub enum StampError {
     Expired(Timestamp),
     #[error("no authority that was given stands behind its certificate: {0}")]
     Chain(Text<200>),
+}
+
+impl From<SignatureFault> for StampError {
+    fn from(fault: SignatureFault) -> Self {
+        match fault {
+            SignatureFault::Weak => Self::Weak,
+            SignatureFault::NoAttributes => Self::Signature("it signs no attributes"),
+            SignatureFault::OtherType => Self::Signature("it is over another type of content"),
+            SignatureFault::OtherContent => Self::Signature("the content was changed after it was signed"),
+            SignatureFault::NoMatch => Self::Signature("it does not match its certificate"),
+        }
+    }
 }
 
 impl StampError {
@@ -109,7 +119,7 @@ impl Stamp {
         let not_signed = || {
             StampError::Malformed(Text::lossy("it is not the signed content of one time stamping authority"))
         };
-        if token.content_type != asn1::ID_SIGNED_DATA {
+        if token.content_type != cms::ID_SIGNED_DATA {
             return Err(not_signed());
         }
         let signed: SignedData =
@@ -120,12 +130,7 @@ impl Stamp {
         let content: OctetString =
             content.ok_or_else(not_signed)?.decode_as().map_err(malformed("its content cannot be read"))?;
         let content = content.into_bytes();
-        let mut certificates = Vec::new();
-        for choice in signed.certificates.iter().flat_map(|set| set.0.iter()) {
-            let CertificateChoices::Certificate(certificate) = choice else { continue };
-            let der = certificate.to_der().map_err(malformed("its certificate cannot be read"))?;
-            certificates.push(CertificateDer::from(der));
-        }
+        let certificates = cms::certificates(&signed).map_err(malformed("its certificate cannot be read"))?;
         let info = asn1::info(&content)?;
         Ok(Self { content, info, signer: signer.clone(), certificates })
     }
@@ -151,7 +156,7 @@ impl Stamp {
     pub fn is_whole(&self) -> Result<Text<200>, StampError> {
         let certificate = self.signer(&Authorities::default())?;
         self.signed_by(&certificate)?;
-        Ok(subject(&certificate))
+        Ok(cms::subject(&certificate))
     }
 
     /// Whether it holds for somebody who believes these authorities; the name of the one that
@@ -161,74 +166,38 @@ impl Stamp {
         self.signed_by(&certificate)?;
         is_for_time_stamping(&certificate)?;
         self.chain(&certificate, authorities)?;
-        Ok(subject(&certificate))
+        Ok(cms::subject(&certificate))
     }
 
     /// The signer's certificate, from the token or from those that were given.
     fn signer(&self, authorities: &Authorities) -> Result<CertificateDer<'static>, StampError> {
-        let is_it = |c: &&CertificateDer<'static>| {
-            let Ok(read) = cms::cert::x509::Certificate::from_der(c) else { return false };
-            match &self.signer.sid {
-                SignerIdentifier::IssuerAndSerialNumber(sid) => {
-                    let tbs = &read.tbs_certificate;
-                    tbs.issuer == sid.issuer && tbs.serial_number == sid.serial_number
-                }
-                SignerIdentifier::SubjectKeyIdentifier(sid) => {
-                    let Ok((_, parsed)) = X509Certificate::from_der(c) else { return false };
-                    key_identifier(&parsed).is_some_and(|id| id == sid.0.as_bytes())
-                }
-            }
-        };
-        let all = self.certificates.iter().chain(&authorities.0);
-        all.into_iter().find(is_it).cloned().ok_or(StampError::NoCertificate)
+        let mut all = self.certificates.iter().chain(&authorities.0);
+        all.find(|c| cms::is_named(&self.signer, c)).cloned().ok_or(StampError::NoCertificate)
     }
 
     /// The signature, and the attributes that are signed.
     fn signed_by(&self, certificate: &CertificateDer<'_>) -> Result<(), StampError> {
-        let wrong = StampError::Signature;
-        let attributes = self.signer.signed_attrs.as_ref().ok_or(wrong("it signs no attributes"))?;
-        let one = |oid: ObjectIdentifier| {
-            let mut all = attributes.iter().filter(|a| a.oid == oid);
-            match (all.next().map(|a| a.values.as_slice()), all.next()) {
-                (Some([value]), None) => value.to_der().ok(),
-                _ => None,
-            }
-        };
-        let hash = asn1::strong(&self.signer.digest_alg.oid).ok_or(StampError::Weak)?;
-        let sort = one(asn1::ID_CONTENT_TYPE).and_then(|v| ObjectIdentifier::from_der(&v).ok());
-        if sort != Some(asn1::ID_TST_INFO) {
-            return Err(wrong("it is over another type of content"));
-        }
-        let want = one(asn1::ID_MESSAGE_DIGEST).and_then(|v| OctetString::from_der(&v).ok());
-        if want.is_none_or(|want| want.as_bytes() != digest(hash, &self.content).as_ref()) {
-            return Err(wrong("the content was changed after it was signed"));
-        }
+        let message = cms::message(&self.signer, asn1::ID_TST_INFO, &self.content)?;
+        let one = |oid| cms::attribute(&self.signer, oid);
         let v2 = one(asn1::ID_SIGNING_CERTIFICATE_V2).and_then(|v| asn1::certificate_named(&v, true));
         let named = v2.or_else(|| asn1::certificate_named(&one(asn1::ID_SIGNING_CERTIFICATE)?, false));
-        let (by, id) = named.ok_or(wrong("it does not name its certificate (ESS)"))?;
+        let (by, id) = named.ok_or(StampError::Signature("it does not name its certificate (ESS)"))?;
         if digest(by, certificate).as_ref() != id {
-            return Err(wrong("it names another certificate (ESS)"));
+            return Err(StampError::Signature("it names another certificate (ESS)"));
         }
-        let message = attributes.to_der().map_err(malformed("its attributes cannot be read"))?;
         let read = EndEntityCert::try_from(certificate).map_err(|e| chain_error(e, self.info.time))?;
-        let fits = |algorithm: &&dyn SignatureVerificationAlgorithm| {
-            read.verify_signature(*algorithm, &message, self.signer.signature.as_bytes()).is_ok()
-        };
-        match candidates(&self.signer).iter().any(fits) {
-            true => Ok(()),
-            false => Err(wrong("it does not match its certificate")),
-        }
+        Ok(cms::signed_by(&self.signer, &read, &message)?)
     }
 
     /// From the signer's certificate to one that is believed, at the time that the token states.
     fn chain(&self, certificate: &CertificateDer<'_>, authorities: &Authorities) -> Result<(), StampError> {
         if authorities.0.iter().any(|a| a.as_ref() == certificate.as_ref()) {
-            return valid_at(certificate, self.info.time);
+            let valid = cms::is_valid_at(certificate, self.info.time);
+            return if valid { Ok(()) } else { Err(StampError::Expired(self.info.time)) };
         }
         let anchors: Vec<TrustAnchor<'_>> =
             authorities.0.iter().filter_map(|c| anchor_from_trusted_cert(c).ok()).collect();
-        let seconds = u64::try_from(self.info.time.unix_s()).unwrap_or(0);
-        let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let time = cms::unix(self.info.time);
         let usage = KeyUsage::required_if_present(TIME_STAMPING);
         let read = EndEntityCert::try_from(certificate).map_err(|e| chain_error(e, self.info.time))?;
         let all = webpki::ALL_VERIFICATION_ALGS;
@@ -246,14 +215,6 @@ fn chain_error(e: webpki::Error, time: Timestamp) -> StampError {
     }
 }
 
-fn valid_at(certificate: &CertificateDer<'_>, time: Timestamp) -> Result<(), StampError> {
-    let within = X509Certificate::from_der(certificate).is_ok_and(|(_, c)| {
-        let validity = c.validity();
-        (validity.not_before.timestamp()..=validity.not_after.timestamp()).contains(&time.unix_s())
-    });
-    if within { Ok(()) } else { Err(StampError::Expired(time)) }
-}
-
 /// RFC 3161, 2.3: one extended key usage, time stamping, and critical.
 fn is_for_time_stamping(certificate: &CertificateDer<'_>) -> Result<(), StampError> {
     let Ok((_, read)) = X509Certificate::from_der(certificate) else { return Err(StampError::Purpose) };
@@ -264,63 +225,5 @@ fn is_for_time_stamping(certificate: &CertificateDer<'_>) -> Result<(), StampErr
     match usage.critical && u.time_stamping && !more && u.other.is_empty() {
         true => Ok(()),
         false => Err(StampError::Purpose),
-    }
-}
-
-fn key_identifier<'a>(certificate: &'a X509Certificate<'_>) -> Option<&'a [u8]> {
-    use x509_parser::extensions::ParsedExtension;
-    certificate.extensions().iter().find_map(|e| match e.parsed_extension() {
-        ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
-        _ => None,
-    })
-}
-
-/// The subject of a certificate, for people.
-fn subject(certificate: &CertificateDer<'_>) -> Text<200> {
-    let read = X509Certificate::from_der(certificate).map(|(_, c)| c.subject().to_string());
-    Text::lossy(&read.unwrap_or_default())
-}
-
-/// The algorithms that a signer may mean by what it says.
-fn candidates(signer: &SignerInfo) -> Vec<&'static dyn SignatureVerificationAlgorithm> {
-    let hash = match asn1::strong(&signer.digest_alg.oid) {
-        Some(a) if *a == aws_lc_rs::digest::SHA256 => 256,
-        Some(a) if *a == aws_lc_rs::digest::SHA384 => 384,
-        Some(_) => 512,
-        None => 0,
-    };
-    let rsa = |bits| match bits {
-        256 => vec![algorithms::RSA_PKCS1_2048_8192_SHA256],
-        384 => vec![algorithms::RSA_PKCS1_2048_8192_SHA384],
-        512 => vec![algorithms::RSA_PKCS1_2048_8192_SHA512],
-        _ => vec![],
-    };
-    let ecdsa = |bits| match bits {
-        256 => {
-            vec![algorithms::ECDSA_P256_SHA256, algorithms::ECDSA_P384_SHA256, algorithms::ECDSA_P521_SHA256]
-        }
-        384 => {
-            vec![algorithms::ECDSA_P256_SHA384, algorithms::ECDSA_P384_SHA384, algorithms::ECDSA_P521_SHA384]
-        }
-        512 => {
-            vec![algorithms::ECDSA_P256_SHA512, algorithms::ECDSA_P384_SHA512, algorithms::ECDSA_P521_SHA512]
-        }
-        _ => vec![],
-    };
-    match signer.signature_algorithm.oid.to_string().as_str() {
-        "1.2.840.113549.1.1.1" => rsa(hash),
-        "1.2.840.113549.1.1.11" => rsa(256),
-        "1.2.840.113549.1.1.12" => rsa(384),
-        "1.2.840.113549.1.1.13" => rsa(512),
-        "1.2.840.113549.1.1.10" => match hash {
-            256 => vec![algorithms::RSA_PSS_2048_8192_SHA256_LEGACY_KEY],
-            384 => vec![algorithms::RSA_PSS_2048_8192_SHA384_LEGACY_KEY],
-            _ => vec![algorithms::RSA_PSS_2048_8192_SHA512_LEGACY_KEY],
-        },
-        "1.2.840.10045.4.3.2" => ecdsa(256),
-        "1.2.840.10045.4.3.3" => ecdsa(384),
-        "1.2.840.10045.4.3.4" => ecdsa(512),
-        "1.3.101.112" => vec![algorithms::ED25519],
-        _ => vec![],
     }
 }

@@ -1,9 +1,10 @@
 //! The structures of RFC 3161 that are asked for and answered, in DER. CMS itself is read by `cms`.
 
 use super::{Imprint, StampError};
+use crate::domain::cms::{ID_SHA256, strong};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
-use aws_lc_rs::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA384, SHA512};
+use aws_lc_rs::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY};
 use cms::cert::x509::ext::Extension;
 use cms::cert::x509::spki::AlgorithmIdentifierOwned;
 use cms::content_info::ContentInfo;
@@ -11,24 +12,11 @@ use der::asn1::{AnyRef, Int, ObjectIdentifier, OctetString, Uint};
 use der::{Decode, Encode, Reader, Sequence, SliceReader, Tag, Tagged};
 
 const ID_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
-const ID_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
-const ID_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
-const ID_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
-pub(super) const ID_SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 pub(super) const ID_TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.1.4");
-pub(super) const ID_CONTENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.3");
-pub(super) const ID_MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.4");
 pub(super) const ID_SIGNING_CERTIFICATE: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.12");
 pub(super) const ID_SIGNING_CERTIFICATE_V2: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.47");
-
-/// A hash that is good enough for a token and its signature.
-pub(super) fn strong(oid: &ObjectIdentifier) -> Option<&'static Algorithm> {
-    [(ID_SHA256, &SHA256), (ID_SHA384, &SHA384), (ID_SHA512, &SHA512)]
-        .into_iter()
-        .find_map(|(id, algorithm)| (id == *oid).then_some(algorithm))
-}
 
 /// The digest by which a signer names its certificate: old authorities still use SHA-1 there, and
 /// only there (RFC 2634; RFC 5816 brought the others).
