@@ -228,7 +228,7 @@ fn both_see_what_even_the_holder_of_the_key_cannot_write() {
         ("does not follow", false, |l| drop(l.remove(20))),
         ("before hold and recheck", true, |l| remove_last(l, "{\"held\"")),
         ("before hold and recheck", true, |l| remove_last(l, "{\"rechecked\"")),
-        ("without its quorum", true, |l| remove_last(l, "approval.recorded")),
+        ("without enough approvals", true, |l| remove_last(l, "approval.recorded")),
         ("phase was not open", true, |l| remove_last(l, "phase.opened")),
         ("without an intent", true, |l| remove_last(l, "step.intent")),
         ("targets done", true, |l| {
