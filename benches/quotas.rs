@@ -88,7 +88,8 @@ struct Run {
     unhidden: Duration,
     quota: Scarcest,
     requests: u64,
-    throttled: u64,
+    /// By service.
+    throttled: BTreeMap<String, u64>,
     done: u32,
     wall: Duration,
 }
@@ -184,7 +185,11 @@ fn run(mix: &[(Kind, usize)], per_mille: u16) -> Run {
         unhidden,
         quota: scarcest(&result.plan),
         requests: ledger.answers.values().sum(),
-        throttled: ledger.answers.iter().filter(|(k, _)| k.ends_with(" 429")).map(|(_, n)| n).sum(),
+        throttled: ledger
+            .answers
+            .iter()
+            .filter_map(|(k, n)| Some((k.strip_suffix(" 429")?.to_owned(), *n)))
+            .collect(),
         done: result.outcome.done + result.outcome.not_evicted + result.outcome.partial,
         wall: begun.elapsed(),
     }
@@ -201,7 +206,7 @@ fn row(name: &str, mix: &[(Kind, usize)], per_mille: u16) {
     let bound = quota + alone.unhidden.as_secs_f64();
     let took = run.makespan.as_secs_f64();
     println!(
-        "| {name} | {} | {quota:.0} s ({}) | {bound:.0} s | {took:.0} s | {:.3} | {:.3} | {} of {} | {:.0} s |",
+        "| {name} | {} | {quota:.0} s ({}) | {bound:.0} s | {took:.0} s | {:.3} | {:.3} | {:?} of {} | {:.0} s |",
         run.done,
         run.quota.name,
         took / quota,

@@ -4,6 +4,8 @@ use crate::azure::Azure;
 use crate::azure::fault::MessageClass;
 use crate::azure::graph::credentials::{Holder, NewPassword};
 use crate::azure::quota::Operation;
+#[cfg(feature = "bent")]
+use crate::bent::{self, Bend};
 use crate::connector::app_reads::AppReads;
 use crate::connector::app_rules::SECRET_RESTRICTIONS;
 use crate::connector::entra::{Wish, fault, observe_app, reference};
