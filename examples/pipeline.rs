@@ -146,7 +146,7 @@ fn approve(env: &Env, home: &Home, plan: &[u8], name: &str, signer: &Signer) -> 
     let says = Says { approver, break_glass, decision, evidence, from, log_head, nonce, phase, role, until };
     let signed = signer.sign(&read.statement(says))?;
     let statement = String::from_utf8(signed.statement_bytes)?;
-    let note = Note::Approval { signature: signed.sshsig_armored, statement };
+    let note = Note::Approval { signature: signed.armored, statement };
     Inbox::new(env.disk.clone(), &home.log()).hand_in(note.word(), &serde_json::to_vec(&note)?)?;
     Ok(())
 }

@@ -24,6 +24,7 @@ mod store;
 mod switch;
 pub mod user_password;
 
+pub(crate) use reads::KNOWN_EVERYWHERE;
 pub use registry::syntaxes;
 
 use crate::domain::credential::{CredentialRef, Place};

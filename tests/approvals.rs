@@ -74,9 +74,9 @@ fn tampered_statement() {
 fn tampered_signature() {
     let good = signed(&our_facts(), 1, 1, |_| ());
     let other = signed(&our_facts(), 1, 2, |_| ());
-    let mixed = SignedApproval { sshsig_armored: other.sshsig_armored, ..good.clone() };
+    let mixed = SignedApproval { armored: other.armored, ..good.clone() };
     assert_eq!(judge(&mixed), Err(No::BadSignature));
-    let cut = SignedApproval { sshsig_armored: good.sshsig_armored[..200].to_owned(), ..good };
+    let cut = SignedApproval { armored: good.armored[..200].to_owned(), ..good };
     assert_eq!(judge(&cut), Err(No::NotASignature));
 }
 

@@ -22,8 +22,8 @@ fn ann_with(key: &str) -> (Roster, Vec<u8>) {
     (roster, bytes)
 }
 
-fn judge(roster: &Roster, statement_bytes: &[u8], sshsig_armored: String) -> Result<(), No> {
-    let approval = SignedApproval { statement_bytes: statement_bytes.to_vec(), sshsig_armored };
+fn judge(roster: &Roster, statement_bytes: &[u8], armored: String) -> Result<(), No> {
+    let approval = SignedApproval { statement_bytes: statement_bytes.to_vec(), armored };
     approval.verify(roster, &facts(roster), noon()).map(drop)
 }
 
@@ -102,7 +102,7 @@ fn what_is_signed_here_verifies_with_ssh_keygen() {
     let approval = signer(1).sign(&statement(&facts(&roster()), 1, 1)).unwrap();
     let (signers, signature) = (path(folder.path(), "allowed_signers"), path(folder.path(), "approval.sig"));
     RealDisk.write_new(Path::new(&signers), roster().allowed_signers().as_bytes()).unwrap();
-    RealDisk.write_new(Path::new(&signature), approval.sshsig_armored.as_bytes()).unwrap();
+    RealDisk.write_new(Path::new(&signature), approval.armored.as_bytes()).unwrap();
     let verify = |person: usize, namespace: &str, bytes: &[u8]| {
         let args =
             ["-Y", "verify", "-f", &signers, "-I", PEOPLE[person].0, "-n", namespace, "-s", &signature];

@@ -30,7 +30,7 @@ fn said(roster: &Roster) -> Vec<u8> {
 }
 
 fn judge_at(roster: &Roster, bytes: &[u8], text: &str, at: Timestamp) -> Result<Approval, ApprovalRefusal> {
-    let signed = SignedApproval { statement_bytes: bytes.to_vec(), sshsig_armored: text.to_owned() };
+    let signed = SignedApproval { statement_bytes: bytes.to_vec(), armored: text.to_owned() };
     signed.verify(roster, &facts(roster), at)
 }
 
@@ -294,7 +294,7 @@ fn cards_change_no_roster_and_hand_nothing_over() {
     let roster = roster(&issuer, &[issuer.issue("ann", P256)]);
     let bytes = said(&roster);
     let text = issuer.signed("ann", &bytes, "");
-    let signed = SignedApproval { statement_bytes: bytes, sshsig_armored: text };
+    let signed = SignedApproval { statement_bytes: bytes, armored: text };
     assert!(RosterChange::verify(&signed, &roster).is_err());
     assert!(Handover::verify(&signed, &roster).is_err());
 }

@@ -29,7 +29,7 @@ fn story(issuer: &Rc<Issuer>, certificates: &[Digest], how: fn(&Issuer, &[u8]) -
     let roster = with_card(&roster_yaml(&[]), &issuer.text("ca.pem"), PEOPLE[1].0, certificates);
     let issuer = issuer.clone();
     let by_card = move |i: usize, signed: SignedApproval| match i {
-        0 => SignedApproval { sshsig_armored: how(&issuer, &signed.statement_bytes), ..signed },
+        0 => SignedApproval { armored: how(&issuer, &signed.statement_bytes), ..signed },
         _ => signed,
     };
     Story { roster, by_card: Some(Box::new(by_card)), ..Story::default() }

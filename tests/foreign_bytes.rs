@@ -87,7 +87,7 @@ fn written() -> BTreeMap<(&'static str, String), Vec<u8>> {
     seeds.extend(anchors());
     let facts = approvals::facts(&approvals::roster());
     let signed = approvals::signed(&facts, 1, 1, |_| ());
-    let both = [signed.statement_bytes, signed.sshsig_armored.into_bytes()].concat();
+    let both = [signed.statement_bytes, signed.armored.into_bytes()].concat();
     seeds.insert(("signature", "approval".to_owned()), both);
     seeds.insert(("roster", "four-people".to_owned()), approvals::roster_yaml(&[]).into_bytes());
     seeds

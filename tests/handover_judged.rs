@@ -91,8 +91,7 @@ async fn seized(shift: &Shift, sign: &dyn Fn(&Handover) -> SignedApproval, twist
     let mut statement = ready.handover.clone().unwrap();
     twist(&mut statement);
     let signed = sign(&statement);
-    let (said, signature) =
-        (Digest::of(&signed.statement_bytes), Digest::of(signed.sshsig_armored.as_bytes()));
+    let (said, signature) = (Digest::of(&signed.statement_bytes), Digest::of(signed.armored.as_bytes()));
     let key = LogKey::load(env.disk.as_ref(), Path::new("/second/log.key")).unwrap();
     let event = LogHandedOver { to: statement.to.clone(), ..statement.event(said, signature) };
     let own = FolderMirror::new(env.disk.clone(), "/nowhere");

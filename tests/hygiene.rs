@@ -22,6 +22,19 @@ const PLAYBOOK: &str = include_str!("cases/desk.yaml");
 /// Nobody in particular, when the tests run as root: root may look into everything.
 const NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
 
+/// A desk with an approved plan.
+fn approved() -> Desk {
+    let mut desk = Desk::new(PLAYBOOK);
+    let init = ["init", "--tenant", TENANT, "--cloud", "us_gov_high", "--roster", "roster.yaml", "--lab"];
+    desk.must(0, &init);
+    desk.must(0, &["plan", "playbook.yaml", "--author", "op", "--lab", "lab"]);
+    for who in ["ann", "ben"] {
+        let by = format!("{who}@agency.example");
+        desk.must(0, &["approve", "plan.jsonl", "--by", &by, "--key", who]);
+    }
+    desk
+}
+
 /// The row of `/proc/PID/limits` about core files: soft and hard limit.
 fn core_limits(pid: u32) -> (String, String) {
     let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
@@ -32,14 +45,7 @@ fn core_limits(pid: u32) -> (String, String) {
 
 #[test]
 fn a_stopped_apply_shows_no_secret_and_leaves_no_core() {
-    let mut desk = Desk::new(PLAYBOOK);
-    let init = ["init", "--tenant", TENANT, "--cloud", "us_gov_high", "--roster", "roster.yaml", "--lab"];
-    desk.must(0, &init);
-    desk.must(0, &["plan", "playbook.yaml", "--author", "op", "--lab", "lab"]);
-    for who in ["ann", "ben"] {
-        let by = format!("{who}@agency.example");
-        desk.must(0, &["approve", "plan.jsonl", "--by", &by, "--key", who, "--phase", "start"]);
-    }
+    let desk = approved();
     let mut apply = desk.team.start(&["apply", "plan.jsonl", "--operator", "op", "--lab", "lab"]);
     desk.team.wait_for("the mint", || desk.team.log().contains("\"minted\""));
     let pid = Pid::from_child(&apply);
@@ -73,14 +79,7 @@ fn a_stopped_apply_shows_no_secret_and_leaves_no_core() {
 /// Also what is written into a file that is gone by the end, or sent to another process or host.
 #[test]
 fn nothing_that_apply_writes_anywhere_shows_a_secret() {
-    let mut desk = Desk::new(PLAYBOOK);
-    let init = ["init", "--tenant", TENANT, "--cloud", "us_gov_high", "--roster", "roster.yaml", "--lab"];
-    desk.must(0, &init);
-    desk.must(0, &["plan", "playbook.yaml", "--author", "op", "--lab", "lab"]);
-    for who in ["ann", "ben"] {
-        let by = format!("{who}@agency.example");
-        desk.must(0, &["approve", "plan.jsonl", "--by", &by, "--key", who]);
-    }
+    let mut desk = approved();
     let apply = ["apply", "plan.jsonl", "--operator", "op", "--lab", "lab", "--patience", "1s"];
     if !desk.run_traced(&apply, &[]) {
         eprintln!("not tested: this machine has no strace, or does not let it trace");

@@ -230,9 +230,9 @@ pub fn signature(bytes: &[u8]) {
         }
         Err(e) => printable(&e.to_string()),
     }
-    let sshsig_armored = String::from_utf8_lossy(armoured).into_owned();
-    let signed = SignedApproval { statement_bytes, sshsig_armored };
-    let judged = match is_cms(&signed.sshsig_armored) {
+    let armored = String::from_utf8_lossy(armoured).into_owned();
+    let signed = SignedApproval { statement_bytes, armored };
+    let judged = match is_cms(&signed.armored) {
         true => signed.verify(with_card(), &approvals::facts(with_card()), approvals::noon()),
         false => approvals::judge(&signed),
     };

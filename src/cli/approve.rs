@@ -128,7 +128,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     }
     let namespace = if statement.break_glass { BREAK_GLASS_NAMESPACE } else { NAMESPACE };
     let armored = ssh_sign(arguments.key.as_ref(), namespace, &signed_bytes)?;
-    let signed = SignedApproval { statement_bytes: signed_bytes, sshsig_armored: armored };
+    let signed = SignedApproval { statement_bytes: signed_bytes, armored };
     take(&arguments, session, &home, (&read, &person), signed)
 }
 
@@ -188,14 +188,14 @@ fn from_elsewhere(
         bytes.map_err(|e| unreadable(path, &e, "the file"))
     };
     let armored = read(signature, SIGNATURE_BYTES_MAX)?;
-    let sshsig_armored = match crl {
+    let armored = match crl {
         None => String::from_utf8_lossy(&armored).into_owned(),
         Some(crl) => card::enclose(&armored, &read(crl, SIGNATURE_BYTES_MAX)?).map_err(|e| {
             let next = "`--crl` goes with a signature in CMS, as PEM";
             Failure::new(codes::NOT_APPROVED, e.to_string(), next).at(signature)
         })?,
     };
-    Ok(SignedApproval { statement_bytes: read(statement, STATEMENT_BYTES_MAX)?, sshsig_armored })
+    Ok(SignedApproval { statement_bytes: read(statement, STATEMENT_BYTES_MAX)?, armored })
 }
 
 const NAME_A_KEY: &str = "name your SSH key with `--key`, for example `--key ~/.ssh/id_ed25519`";
@@ -269,6 +269,6 @@ pub(super) fn ssh_sign(key: Option<&PathBuf>, namespace: &str, bytes: &[u8]) -> 
 fn hand_in(session: &Session, home: &Home, signed: SignedApproval) -> Result<String, Failure> {
     let wrong = |what: String| Failure::new(codes::MACHINE, what, "check the installation's folder");
     let statement = String::from_utf8(signed.statement_bytes).map_err(|e| wrong(e.to_string()))?;
-    let note = Note::Approval { signature: signed.sshsig_armored, statement };
+    let note = Note::Approval { signature: signed.armored, statement };
     super::notes::hand_in(session, home, &note)
 }

@@ -126,8 +126,8 @@ fn sign(
     }
     let statement_bytes =
         handover.to_bytes().map_err(|e| Failure::new(codes::HANDOVER, e.to_string(), "report this"))?;
-    let sshsig_armored = approve::ssh_sign(arguments.key.as_ref(), HANDOVER_NAMESPACE, &statement_bytes)?;
-    Ok(SignedApproval { statement_bytes, sshsig_armored })
+    let armored = approve::ssh_sign(arguments.key.as_ref(), HANDOVER_NAMESPACE, &statement_bytes)?;
+    Ok(SignedApproval { statement_bytes, armored })
 }
 
 fn failed(arguments: &Arguments, e: &HandoverFailure) -> Failure {

@@ -132,10 +132,10 @@ fn packed(session: &mut Session, home: &Home) -> Result<(), Failure> {
 
 /// Ends that nobody plans for.
 fn unlucky(session: &mut Session, home: &Home) {
-    if let Some(v) = value("full") {
-        if let Err(e) = session.env.disk.write_new(&home.root().join("cache.full"), v.as_bytes()) {
-            session.out.line(&format!("could not keep {v}: {e}"));
-        }
+    if let Some(v) = value("full")
+        && let Err(e) = session.env.disk.write_new(&home.root().join("cache.full"), v.as_bytes())
+    {
+        session.out.line(&format!("could not keep {v}: {e}"));
     }
     if let Some(v) = value("deleted") {
         let gone = home.root().join("cache.gone");

@@ -37,7 +37,7 @@ pub(super) async fn until_spread(clock: Clock, call: &Call<'_>, gone: &Credentia
 
 /// By then every replica knows what was written. Lags of minutes are reported, and Terraform's provider
 /// waits for twelve; no figure is published (unconfirmed).
-const KNOWN_EVERYWHERE: Duration = Duration::from_secs(900);
+pub(crate) const KNOWN_EVERYWHERE: Duration = Duration::from_secs(900);
 
 /// Whether the step, or its undo, was first tried so long ago that a credential which no read lists is
 /// gone. Before that, a replica may not even know that it was made.

@@ -104,7 +104,7 @@ impl Cast {
             });
             let signed = signer.sign(&statement).map_err(|e| e.to_string())?;
             let text = String::from_utf8(signed.statement_bytes).map_err(|e| e.to_string())?;
-            drop_note(&inbox, &Note::Approval { signature: signed.sshsig_armored, statement: text })?;
+            drop_note(&inbox, &Note::Approval { signature: signed.armored, statement: text })?;
         }
         Ok(())
     }

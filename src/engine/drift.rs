@@ -1,4 +1,5 @@
-//! The drift check before each effect: expected is the plan plus our own logged effects.
+//! The drift check before each effect, and the last look: expected is the plan plus our own logged
+//! effects.
 
 use super::Halt;
 use super::course::{Course, Went};
@@ -6,7 +7,9 @@ use super::shared::Shared;
 use crate::bent::{self, Bend};
 use crate::connector::{Depth, Effects, Sight};
 use crate::domain::drift::{Difference, compare, lasting};
-use crate::domain::event::DriftSeen;
+use crate::domain::event::{Drift, DriftSeen};
+use crate::domain::id::TargetId;
+use crate::domain::observation::Observation;
 use crate::domain::target::TargetState;
 use std::time::Duration;
 
@@ -27,7 +30,6 @@ pub(super) async fn check(
     }
     let place = state.plan.steps.iter().find_map(|s| s.place.as_ref());
     let sight = Sight { subject: &state.plan.subject, place, depth: Depth::Drift };
-    let mark = shared.board.run_id().mark();
     let mut reads: Vec<Vec<Difference>> = Vec::new();
     while reads.len() < READS {
         let seen = match shared.unless_leaving(course.id, effects.observe(sight)).await {
@@ -35,10 +37,7 @@ pub(super) async fn check(
             Some(Ok(seen)) => seen,
             Some(Err(fault)) => return Ok(Some(Went::Unreadable(fault))),
         };
-        // What the run does for another target of the subject meanwhile is ours as well.
-        let kin = shared.board.kin(course.id, &state.plan.subject);
-        let own = kin.iter().fold(state.own_effects(), |own, k| own.and(k.own_effects()));
-        let differences = compare(&state.plan, &own, &mark, &seen);
+        let differences = differences(shared, state, &seen);
         if differences.is_empty() {
             return Ok(None);
         }
@@ -58,10 +57,42 @@ pub(super) async fn check(
     for difference in lasting(&reads) {
         if shared.note_known(course.id, &difference) {
             stopped |= difference.stops;
-            let Difference { object, subject, change, stops } = difference;
-            let seen = DriftSeen { change: change.drift(), object, stops, subject };
-            shared.board.record(course.id, seen.into()).await?;
+            record(shared, course.id, difference).await?;
         }
     }
     Ok(stopped.then_some(Went::On))
+}
+
+/// The last look: what somebody else has added since the plan and no check has met, since the check of a
+/// secret reads no certificates and nothing is checked after the last write. Whoever reads the report
+/// shall know of it.
+pub(super) async fn record_added(
+    shared: &Shared,
+    state: &TargetState,
+    seen: &Observation,
+) -> Result<(), Halt> {
+    let mark = shared.board.run_id().mark();
+    let ours = |c: &str| seen.credentials.iter().any(|s| *s.credential.id == *c && s.mark() == Some(&mark));
+    for difference in differences(shared, state, seen) {
+        let is_added = difference.change.drift() == Drift::CredentialAdded;
+        let is_ours = difference.subject.as_deref().is_some_and(ours);
+        if is_added && !is_ours && shared.note_known(state.plan.id, &difference) {
+            record(shared, state.plan.id, Difference { stops: false, ..difference }).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What differs from the plan and from what the run has done. What it does for another target of the
+/// subject is ours as well.
+fn differences(shared: &Shared, state: &TargetState, seen: &Observation) -> Vec<Difference> {
+    let kin = shared.board.kin(state.plan.id, &state.plan.subject);
+    let own = kin.iter().fold(state.own_effects(), |own, k| own.and(k.own_effects()));
+    compare(&state.plan, &own, &shared.board.run_id().mark(), seen)
+}
+
+async fn record(shared: &Shared, id: TargetId, difference: Difference) -> Result<(), Halt> {
+    let Difference { object, subject, change, stops } = difference;
+    let seen = DriftSeen { change: change.drift(), object, stops, subject };
+    shared.board.record(id, seen.into()).await
 }

@@ -108,7 +108,7 @@ impl<'a> Desk<'a> {
         armored: String,
     ) -> Result<Result<(), Text<128>>, Halt> {
         let at = shared.env.clock.now();
-        let signed = SignedApproval { statement_bytes: statement.into_bytes(), sshsig_armored: armored };
+        let signed = SignedApproval { statement_bytes: statement.into_bytes(), armored };
         let approval = match self.approved.judge(&signed, at) {
             Ok(approval) => approval,
             Err(refusal) => return Ok(Err(Text::lossy(&refusal.to_string()))),
@@ -122,7 +122,7 @@ impl<'a> Desk<'a> {
         }
         let objects = shared.board.journal().objects();
         objects.put(&signed.statement_bytes).map_err(|e| Halt::Log(e.into()))?;
-        let signature = objects.put(signed.sshsig_armored.as_bytes()).map_err(|e| Halt::Log(e.into()))?;
+        let signature = objects.put(signed.armored.as_bytes()).map_err(|e| Halt::Log(e.into()))?;
         // Judged as of the moment at which the log has it.
         let end = Some(approval.ends());
         let at = shared.board.record_run_before(end, approval.event(signature).into()).await?;

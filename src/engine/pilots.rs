@@ -13,15 +13,13 @@ const PILOTS: usize = 3;
 /// So many stuck targets pause a run whose playbook does not say.
 const STUCK_AT_MOST: u32 = 3;
 
-/// The order of beginning, whose first go alone.
+/// The targets that go alone at first.
 pub(super) struct Pilots(Vec<TargetId>);
 
 impl Pilots {
-    pub(super) fn new(shared: &Shared) -> Self {
-        let mut ids = in_order(shared);
-        ids.retain(|id| shared.board.with(*id, |s| s.plan.last) != Some(true));
-        ids.truncate(PILOTS);
-        Self(ids)
+    /// The first of those that do not have to be last.
+    pub(super) fn of(begins: impl Iterator<Item = TargetId>) -> Self {
+        Self(begins.take(PILOTS).collect())
     }
     /// Whether a target that has not begun may: it is a pilot, or every pilot is through.
     pub(super) fn may_begin(&self, shared: &Shared, id: TargetId) -> bool {

@@ -51,7 +51,6 @@ enum Why {
 
 impl<'a> Schedule<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
-        let pilots = Pilots::new(shared);
         let (last, begins): (VecDeque<_>, VecDeque<_>) =
             pilots::in_order(shared).into_iter().partition(|id| is_last(shared, *id));
         let begun = |id: &TargetId| shared.board.with(*id, |s| s.is_started()) == Some(true);
@@ -59,9 +58,9 @@ impl<'a> Schedule<'a> {
         let fresh = |all: VecDeque<TargetId>| all.into_iter().filter(|id| !begun(id)).collect();
         Self {
             shared,
+            pilots: Pilots::of(begins.iter().copied()),
             fresh: fresh(begins),
             last: fresh(last),
-            pilots,
             ready,
             working: FuturesUnordered::new(),
             resting: BTreeMap::new(),
@@ -124,7 +123,8 @@ impl<'a> Schedule<'a> {
             self.last.clear();
         }
         while self.working.len() < AT_WORK {
-            let Some(mut course) = self.ready.pop_front().or_else(|| self.begin()) else { return };
+            let next = self.ready.pop_front().or_else(|| self.next_to_begin().map(Course::new));
+            let Some(mut course) = next else { return };
             self.working.push(Box::pin(async move {
                 let rest = driver::drive(shared, &mut course).await;
                 (course, rest)
@@ -132,18 +132,14 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// The next that may begin.
-    fn begin(&mut self) -> Option<Course> {
+    fn next_to_begin(&mut self) -> Option<TargetId> {
+        if self.fresh.is_empty() && self.working.is_empty() && self.resting.len() == self.stuck {
+            // Everything else is over: those that come last begin together.
+            self.pilots = Pilots::of([].into_iter());
+            self.fresh.append(&mut self.last);
+        }
         let may_begin = self.fresh.front().is_some_and(|id| self.pilots.may_begin(self.shared, *id));
-        if may_begin {
-            return self.fresh.pop_front().map(Course::new);
-        }
-        let others_are_over =
-            self.fresh.is_empty() && self.working.is_empty() && self.resting.len() == self.stuck;
-        if others_are_over {
-            self.ready.extend(self.last.drain(..).map(Course::new));
-        }
-        self.ready.pop_front()
+        if may_begin { self.fresh.pop_front() } else { None }
     }
 
     fn put_to_rest(&mut self, course: Course, rest: Rest) {

@@ -1,12 +1,12 @@
-//! Before `run.finished`: does any credential bear this run's mark that the log does not know?
+//! Before `run.finished`, a last look at everything: does any credential bear this run's mark that the
+//! log does not know? Then it is removed. Did somebody else add one? Then it is told.
 
-use super::Halt;
 use super::shared::Shared;
+use super::{Halt, drift};
 use crate::bent::{self, Bend};
-use crate::connector::{Call, Depth, Errand, Sight};
+use crate::connector::{Call, Depth, Errand, KNOWN_EVERYWHERE, Sight};
 use crate::domain::credential::{CredentialRef, Form};
-use crate::domain::drift::{Difference, compare};
-use crate::domain::event::{Drift, DriftSeen, Fault, FaultClass, RunSwept};
+use crate::domain::event::{Fault, FaultClass, RunSwept};
 use crate::domain::id::{RunId, StepNo, TargetId};
 use crate::domain::observation::Observation;
 use crate::domain::plan::PlannedTarget;
@@ -27,9 +27,6 @@ const AT_ONCE: usize = 64;
 const SWEEPS_MOST: u32 = 20;
 /// … and this far apart: longer than reads usually lag.
 const APART: Duration = Duration::from_secs(20);
-/// A credential whose making was in doubt has shown itself by then, if there is one: lags of minutes are
-/// reported, and Terraform's provider waits for twelve; no figure is published (unconfirmed).
-const SHOWS_WITHIN: Duration = Duration::from_secs(900);
 /// What was seen once is gone when so many rounds in a row do not see it: replicas disagree.
 const EMPTY_ROUNDS: u32 = 3;
 
@@ -55,13 +52,13 @@ pub(super) async fn sweep(shared: &Shared) -> Result<bool, Halt> {
     Ok(false)
 }
 
-/// Waits until what was made in doubt has shown itself.
+/// Waits until every replica shows what was made in doubt, if it was made.
 async fn until_shown(shared: &Shared) {
     let board = &shared.board;
     let newest = board.ids().filter_map(|id| board.with(id, TargetState::doubted_mint_at)?).max();
     if let Some(at) = newest {
         let clock = shared.env.clock;
-        clock.sleep_until(at.after(clock.as_lag(SHOWS_WITHIN))).await;
+        clock.sleep_until(at.after(clock.as_lag(KNOWN_EVERYWHERE))).await;
     }
 }
 
@@ -80,7 +77,7 @@ async fn sweep_once(shared: &Shared, before: &[Orphan]) -> Result<(Vec<Orphan>, 
             Ok(seen) => {
                 looked_at += 1;
                 orphans.extend(orphans_of(&state, &run.id, &seen).map(|(no, c)| (id, no, c)));
-                record_strangers(shared, &state, &run.id, &seen).await?;
+                drift::record_added(shared, &state, &seen).await?;
             }
             // What is refused (the object is gone) will be refused again; the record shows
             // that it was not looked at.
@@ -152,30 +149,4 @@ fn orphans_of<'a>(
         state.minted().is_some_and(|m| m.credential == *c) || state.to_discard().any(|d| d == c)
     };
     marked.filter(move |c| !known(c)).map(move |c| (mint, c.clone()))
-}
-
-/// What somebody else has added since the plan, and no drift check has met: whoever reads the report
-/// shall know of it.
-async fn record_strangers(
-    shared: &Shared,
-    state: &TargetState,
-    run: &RunId,
-    seen: &Observation,
-) -> Result<(), Halt> {
-    let id = state.plan.id;
-    let kin = shared.board.kin(id, &state.plan.subject);
-    let own = kin.iter().fold(state.own_effects(), |own, k| own.and(k.own_effects()));
-    let mark = run.mark();
-    let ours = |c: &str| seen.credentials.iter().any(|s| *s.credential.id == *c && s.mark() == Some(&mark));
-    for difference in compare(&state.plan, &own, &mark, seen) {
-        let is_added = difference.change.drift() == Drift::CredentialAdded;
-        let is_ours = difference.subject.as_deref().is_some_and(ours);
-        if !is_added || is_ours || !shared.note_known(id, &difference) {
-            continue;
-        }
-        let Difference { object, subject, change, .. } = difference;
-        let seen = DriftSeen { change: change.drift(), object, stops: false, subject };
-        shared.board.record(id, seen.into()).await?;
-    }
-    Ok(())
 }

@@ -153,7 +153,7 @@ impl Ready {
                 if said != *wanted {
                     return Err(ApprovalRefusal::BadSignature.into());
                 }
-                let signature = Digest::of(signed.sshsig_armored.as_bytes());
+                let signature = Digest::of(signed.armored.as_bytes());
                 Some((signed, said.event(Digest::of(&signed.statement_bytes), signature)))
             }
         };

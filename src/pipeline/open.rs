@@ -72,7 +72,7 @@ fn recorded_approvals(
     let judge = |(event, at): &(crate::domain::event::ApprovalRecorded, crate::domain::time::Timestamp)| {
         let statement_bytes = journal.objects().get(&event.statement, LIMIT).ok()?;
         let armored = journal.objects().get(&event.signature, LIMIT).ok()?;
-        let signed = SignedApproval { statement_bytes, sshsig_armored: String::from_utf8(armored).ok()? };
+        let signed = SignedApproval { statement_bytes, armored: String::from_utf8(armored).ok()? };
         let approval = read.judge_recorded(&signed, *at).ok()?;
         let evidence = objects::evidence(journal.objects(), &approval).map(Arc::new);
         Some(Recorded { approval, at: *at, evidence })
@@ -107,7 +107,7 @@ fn handed_in(
                 continue;
             }
         };
-        let signed = SignedApproval { statement_bytes: statement.into_bytes(), sshsig_armored: signature };
+        let signed = SignedApproval { statement_bytes: statement.into_bytes(), armored: signature };
         match read.judge(&signed, at) {
             // Retiring is approved when a hold is over: that note stays where it is until then.
             Ok(approval) if read.is_too_early(&approval) => {}
@@ -139,8 +139,7 @@ async fn begin(
     })?;
     let header = &approved.plan().header;
     // Whatever needs new files is written before the run begins: the log itself has its space.
-    let statements =
-        notes.iter().flat_map(|(_, _, s)| [s.statement_bytes.as_slice(), s.sshsig_armored.as_bytes()]);
+    let statements = notes.iter().flat_map(|(_, _, s)| [s.statement_bytes.as_slice(), s.armored.as_bytes()]);
     for bytes in statements.chain([order.plan.as_slice()]) {
         journal.objects().put(bytes).map_err(|e| ApplyFailure::Unwritable(e.into()))?;
     }
@@ -156,8 +155,7 @@ async fn begin(
     let line = begun.map_err(ApplyFailure::Unwritable)?.line;
     let board = Board::new(journal.clone(), env.clock, RunState::new(id, started, line.time), states);
     for (name, approval, signed) in notes {
-        let signature =
-            journal.objects().put(signed.sshsig_armored.as_bytes()).map_err(JournalError::from)?;
+        let signature = journal.objects().put(signed.armored.as_bytes()).map_err(JournalError::from)?;
         // One that has expired meanwhile stays in the inbox, where the run refuses it.
         let end = Some(approval.ends());
         if board.record_run_before(end, approval.event(signature).into()).await?.is_some() {

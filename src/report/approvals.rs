@@ -83,10 +83,8 @@ fn judged(objects: &Objects, trust: &Trust, record: &Record) -> Result<Judged, R
         }
         let signed = SignedApproval {
             statement_bytes: objects.get(&event.statement, STATEMENT_BYTES_MAX as u64)?,
-            sshsig_armored: String::from_utf8_lossy(
-                &objects.get(&event.signature, SIGNATURE_BYTES_MAX as u64)?,
-            )
-            .into_owned(),
+            armored: String::from_utf8_lossy(&objects.get(&event.signature, SIGNATURE_BYTES_MAX as u64)?)
+                .into_owned(),
         };
         let approval = plan.judge(&signed, line.time).map_err(|e| unreadable("approvals", e.to_string()))?;
         decisions.push(row(line, event, &approval));

@@ -45,7 +45,7 @@ pub fn follow(
     let signed = |(statement, signature): (&Digest, &Digest)| {
         let statement_bytes = objects.get(statement, STATEMENT_BYTES_MAX as u64)?;
         let armored = objects.get(signature, SIGNATURE_BYTES_MAX as u64)?;
-        Ok(SignedApproval { statement_bytes, sshsig_armored: String::from_utf8_lossy(&armored).into() })
+        Ok(SignedApproval { statement_bytes, armored: String::from_utf8_lossy(&armored).into() })
     };
     let signed: Result<Vec<SignedApproval>, super::objects::ObjectError> =
         event.statements.iter().zip(&event.signatures).map(signed).collect();

@@ -143,7 +143,7 @@ impl<'a> Cast<'a> {
         let signed = signer.sign(&statement).unwrap();
         let statement = String::from_utf8(signed.statement_bytes).unwrap();
         self.world.judge.say(&format!("people: {name} {decision:?} {phase}"));
-        self.note(&Note::Approval { signature: signed.sshsig_armored, statement });
+        self.note(&Note::Approval { signature: signed.armored, statement });
     }
 
     /// What the holds have to show, kept beside the log; none while they have nothing.

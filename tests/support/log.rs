@@ -239,7 +239,7 @@ async fn approve(journal: &Journal, story: &Story) {
     for approval in sign_all(journal, story) {
         let statement = Statement::from_bytes(&approval.statement_bytes).unwrap();
         let digest = journal.objects().put(&approval.statement_bytes).unwrap();
-        let signature = journal.objects().put(approval.sshsig_armored.as_bytes()).unwrap();
+        let signature = journal.objects().put(approval.armored.as_bytes()).unwrap();
         let event = ApprovalRecorded {
             break_glass: statement.break_glass,
             approver: statement.approver,

@@ -345,7 +345,7 @@ impl Rehearsal {
         });
         let signed = approver().sign(&statement).unwrap();
         let statement = String::from_utf8(signed.statement_bytes).unwrap();
-        let note = Note::Approval { signature: signed.sshsig_armored, statement };
+        let note = Note::Approval { signature: signed.armored, statement };
         let inbox = Inbox::new(self.env.disk.clone(), &home.log());
         inbox.hand_in(note.word(), &serde_json::to_vec(&note).unwrap()).unwrap();
     }

@@ -98,7 +98,7 @@ async fn record(log: &Log, change: &Change) {
         by: change.by.iter().map(name).collect(),
         previous: change.previous.digest(),
         roster: put(change.next.as_bytes()),
-        signatures: signed.iter().map(|s| put(s.sshsig_armored.as_bytes())).collect(),
+        signatures: signed.iter().map(|s| put(s.armored.as_bytes())).collect(),
         statements: signed.iter().map(|s| put(&s.statement_bytes)).collect(),
         version: change.version,
     };

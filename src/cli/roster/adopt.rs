@@ -87,7 +87,7 @@ fn handed_in(inbox: &Inbox, home: &Home) -> Result<Vec<HandedIn>, Failure> {
         let Ok(Note::Roster { signature, statement }) = serde_json::from_slice(&item.bytes) else {
             return None;
         };
-        let signed = SignedApproval { statement_bytes: statement.into_bytes(), sshsig_armored: signature };
+        let signed = SignedApproval { statement_bytes: statement.into_bytes(), armored: signature };
         let said = RosterChange::from_bytes(&signed.statement_bytes).ok()?;
         Some(HandedIn { name: item.name, said, signed })
     });

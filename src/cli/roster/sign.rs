@@ -71,13 +71,13 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
         return Ok(ExitCode::Done);
     }
     let armored = ssh_sign(arguments.key.as_ref(), ROSTER_NAMESPACE, &bytes)?;
-    let signed = SignedApproval { statement_bytes: bytes, sshsig_armored: armored };
+    let signed = SignedApproval { statement_bytes: bytes, armored };
     // What `adopt` would not count is refused now, while the person is still here.
     let when = (session.env.clock.now(), statement.log_head.size);
     let ground = home.ground().map_err(failed)?;
     rosters.endorses(&ground, &next.digest(), &signed, when).map_err(refused)?;
     let text = String::from_utf8_lossy(&signed.statement_bytes).into_owned();
-    let note = Note::Roster { signature: signed.sshsig_armored, statement: text };
+    let note = Note::Roster { signature: signed.armored, statement: text };
     let name = notes::hand_in(session, &home, &note)?;
     let object = SignedObject { by: &statement.approver, version: statement.version, note: name };
     session.out.object("roster_signed", &object);

@@ -93,10 +93,6 @@ fn is_refused(fault: &Fault) -> bool {
 
 #[async_trait]
 impl Effects for AppDisableEffects {
-    async fn prepare(&self, subjects: &[&str]) {
-        self.apps.prepare(subjects).await;
-    }
-
     async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault> {
         observe_app(&self.apps, sight, Wish::default()).await
     }

@@ -57,10 +57,6 @@ impl EnableEffects {
 
 #[async_trait]
 impl Effects for EnableEffects {
-    async fn prepare(&self, subjects: &[&str]) {
-        self.apps.prepare(subjects).await;
-    }
-
     async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault> {
         if self.users {
             let user = self.azure.graph().user_by_name(sight.subject).await?;

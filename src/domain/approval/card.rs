@@ -50,7 +50,7 @@ pub(super) fn signer<'a>(
     roster: &'a Roster,
     at: Timestamp,
 ) -> Result<Signatory<'a>, ApprovalRefusal> {
-    let enclosed = text::open(&signed.sshsig_armored)?;
+    let enclosed = text::open(&signed.armored)?;
     let (signer, certificate) = read(&enclosed.signature)?;
     let key = keys::of_certificate(&certificate)?;
     let digest = Digest::of(&certificate);

@@ -8,8 +8,8 @@ use super::super::time::Timestamp;
 use super::refusal::ApprovalRefusal;
 use super::roster::Roster;
 use super::signed::{self, SignedApproval};
-use super::statement::{Hex, STATEMENT_TYPE, json};
-use super::statement::{LogHead, RawDigest, RawHead, RawSubject, STATEMENT_BYTES_MAX, StatementError};
+use super::statement::{Hex, LogHead, RawDigest, RawHead, RawStatement, RawSubject, STATEMENT_TYPE, json};
+use super::statement::{STATEMENT_BYTES_MAX, StatementError};
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Display, Write};
 use std::time::Duration;
@@ -57,17 +57,6 @@ struct RawPredicate {
     version: u32,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawStatement {
-    #[serde(rename = "_type")]
-    kind: Text<128>,
-    predicate: RawPredicate,
-    #[serde(rename = "predicateType")]
-    predicate_kind: Text<128>,
-    subject: [RawSubject; 1],
-}
-
 impl RosterChange {
     /// The bytes that are signed.
     pub fn to_bytes(&self) -> Result<Vec<u8>, StatementError> {
@@ -100,7 +89,7 @@ impl RosterChange {
         if bytes.len() > STATEMENT_BYTES_MAX {
             return Err(StatementError::TooLong);
         }
-        let raw: RawStatement = serde_json::from_slice(bytes).map_err(|e| json(&e))?;
+        let raw: RawStatement<RawPredicate> = serde_json::from_slice(bytes).map_err(|e| json(&e))?;
         for (found, want) in [(&raw.kind, STATEMENT_TYPE), (&raw.predicate_kind, PREDICATE_TYPE)] {
             if found.as_str() != want {
                 return Err(StatementError::Type(found.clone()));

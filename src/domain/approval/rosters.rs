@@ -178,7 +178,7 @@ impl Rosters {
             by,
             previous: self.in_force.digest(),
             roster: next,
-            signatures: signed.iter().map(|s| Digest::of(s.sshsig_armored.as_bytes())).collect(),
+            signatures: signed.iter().map(|s| Digest::of(s.armored.as_bytes())).collect(),
             statements: signed.iter().map(|s| Digest::of(&s.statement_bytes)).collect(),
             version: self.version().saturating_add(1),
         }

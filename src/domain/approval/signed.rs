@@ -32,7 +32,7 @@ const USER_PRESENT: u8 = 0x01;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedApproval {
     pub statement_bytes: Vec<u8>,
-    pub sshsig_armored: String,
+    pub armored: String,
 }
 
 /// A decision whose signature is good, by a person of the roster, about the plan at hand. There is
@@ -156,7 +156,7 @@ impl SignedApproval {
     fn verify_signature(&self, roster: &Roster, at: Timestamp) -> Result<Approval, ApprovalRefusal> {
         let statement = Statement::from_bytes(&self.statement_bytes)?;
         let mut ends = statement.expires;
-        let (owner, fingerprint, certificate) = if card::is_cms(&self.sshsig_armored) {
+        let (owner, fingerprint, certificate) = if card::is_cms(&self.armored) {
             // Its purpose is in the statement, which passes for nothing else.
             let by = card::signer(self, &statement.approver, roster, at)?;
             ends = ends.min(by.until);
@@ -187,10 +187,10 @@ pub(super) fn signer<'a>(
     claimed: &Text<128>,
     roster: &'a Roster,
 ) -> Result<(&'a Person, Text<64>), ApprovalRefusal> {
-    if signed.sshsig_armored.len() > SSHSIG_BYTES_MAX {
+    if signed.armored.len() > SSHSIG_BYTES_MAX {
         return Err(ApprovalRefusal::NotASignature);
     }
-    let signature = SshSig::from_pem(&signed.sshsig_armored).map_err(|_| ApprovalRefusal::NotASignature)?;
+    let signature = SshSig::from_pem(&signed.armored).map_err(|_| ApprovalRefusal::NotASignature)?;
     if signature.namespace() != want {
         return Err(ApprovalRefusal::Namespace { found: Text::lossy(signature.namespace()), want });
     }

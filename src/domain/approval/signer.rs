@@ -50,7 +50,7 @@ impl Signer {
     /// Signs any bytes in any namespace: what a refused approval is made of.
     pub fn sign_bytes(&self, bytes: Vec<u8>, namespace: &str) -> Result<SignedApproval, SignError> {
         let signature = self.key.sign(namespace, HashAlg::Sha512, &bytes).map_err(|_| SignError::Key)?;
-        let sshsig_armored = signature.to_pem(LineEnding::LF).map_err(|_| SignError::Key)?;
-        Ok(SignedApproval { statement_bytes: bytes, sshsig_armored })
+        let armored = signature.to_pem(LineEnding::LF).map_err(|_| SignError::Key)?;
+        Ok(SignedApproval { statement_bytes: bytes, armored })
     }
 }

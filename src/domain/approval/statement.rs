@@ -167,15 +167,16 @@ pub(super) struct RawSubject {
     pub(super) name: Text<64>,
 }
 
+/// What every signed statement is around its predicate (in-toto Statement v1).
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawStatement {
+pub(super) struct RawStatement<P> {
     #[serde(rename = "_type")]
-    kind: Text<128>,
-    predicate: RawPredicate,
+    pub(super) kind: Text<128>,
+    pub(super) predicate: P,
     #[serde(rename = "predicateType")]
-    predicate_kind: Text<128>,
-    subject: [RawSubject; 1],
+    pub(super) predicate_kind: Text<128>,
+    pub(super) subject: [RawSubject; 1],
 }
 
 pub(super) fn json(e: &serde_json::Error) -> StatementError {
@@ -204,7 +205,7 @@ impl Statement {
         if bytes.len() > STATEMENT_BYTES_MAX {
             return Err(StatementError::TooLong);
         }
-        let raw: RawStatement = serde_json::from_slice(bytes).map_err(|e| json(&e))?;
+        let raw: RawStatement<RawPredicate> = serde_json::from_slice(bytes).map_err(|e| json(&e))?;
         for (found, want) in [(&raw.kind, STATEMENT_TYPE), (&raw.predicate_kind, PREDICATE_TYPE)] {
             if found.as_str() != want {
                 return Err(StatementError::Type(found.clone()));
@@ -232,7 +233,7 @@ impl Statement {
         Ok(())
     }
 
-    fn from_raw(raw: RawStatement) -> Self {
+    fn from_raw(raw: RawStatement<RawPredicate>) -> Self {
         let [subject] = raw.subject;
         let p = raw.predicate;
         Self {
@@ -257,7 +258,7 @@ impl Statement {
         }
     }
 
-    fn into_raw(self) -> RawStatement {
+    fn into_raw(self) -> RawStatement<RawPredicate> {
         let predicate = RawPredicate {
             approver: self.approver,
             break_glass: self.break_glass,

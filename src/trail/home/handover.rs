@@ -209,7 +209,7 @@ fn pieces(
     let head = Checkpoint::of(key.origin(), chain.tree());
     Ok(vec![
         once(statement, &signed.statement_bytes),
-        once(signature, signed.sshsig_armored.as_bytes()),
+        once(signature, signed.armored.as_bytes()),
         Piece { file: EVENTS.into(), at, bytes },
         once(format!("checkpoints/{}", Checkpoint::file_name(head.size)), head.sign(key).as_bytes()),
     ])

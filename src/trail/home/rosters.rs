@@ -72,7 +72,7 @@ impl Home {
         let (journal, _) = self.open_log("roster adopt", process, &mut |_| {})?;
         let objects = journal.objects();
         // Objects are there before the line that names them.
-        let pieces = signed.iter().flat_map(|s| [s.statement_bytes.as_slice(), s.sshsig_armored.as_bytes()]);
+        let pieces = signed.iter().flat_map(|s| [s.statement_bytes.as_slice(), s.armored.as_bytes()]);
         for bytes in pieces.chain([next]) {
             objects.put(bytes).map_err(JournalError::from)?;
         }

@@ -130,8 +130,7 @@ impl Approvals {
             bench.found.tampered(Check::Approvals, Some(place), what, NOT_OURS);
             return;
         };
-        let signed =
-            SignedApproval { statement_bytes, sshsig_armored: String::from_utf8_lossy(&signature).into() };
+        let signed = SignedApproval { statement_bytes, armored: String::from_utf8_lossy(&signature).into() };
         let Some(rosters) = &self.rosters else { return };
         let approval = match signed.verify(rosters.in_force(), &basis.facts, line.time) {
             Ok(approval) => approval,
@@ -171,8 +170,8 @@ impl Approvals {
         let signature = bench.objects.get(&event.signature, SIGNATURE_BYTES_MAX as u64);
         let why = match (statement, signature, &self.rosters, &self.here) {
             (Ok(statement_bytes), Ok(signature), Some(rosters), Some(here)) => {
-                let sshsig_armored = String::from_utf8_lossy(&signature).into();
-                let signed = SignedApproval { statement_bytes, sshsig_armored };
+                let armored = String::from_utf8_lossy(&signature).into();
+                let signed = SignedApproval { statement_bytes, armored };
                 Handover::verify(&signed, rosters.in_force()).map_err(|e| e.to_string()).and_then(|said| {
                     let head = (said.size, said.root.0) == (line.seq, root);
                     let place = (&said.tenant, said.environment) == (&here.tenant, here.environment);
