@@ -20,6 +20,7 @@ pub mod recover;
 pub mod reel;
 pub mod registry;
 mod sign_in;
+mod sign_in_log;
 mod store;
 mod switch;
 pub mod user_password;
@@ -33,6 +34,7 @@ use crate::domain::id::RunId;
 use crate::domain::observation::Observation;
 use crate::domain::plan::PlannedTarget;
 use crate::domain::secret::Secret;
+use crate::domain::sign_ins::{Asked, SignIns};
 use crate::domain::step::{Effect, Step};
 use crate::domain::target::{Licence, TargetState};
 use crate::domain::text::Text;
@@ -167,4 +169,11 @@ pub trait Stores: Send + Sync {
     async fn reach(&self, store: &Text<64>) -> Result<(), Fault>;
     /// Writes a harmless value and reads it back; returns its version.
     async fn probe(&self, place: &Place, run: &RunId) -> Result<Text<64>, Fault>;
+}
+
+/// The tenant's own record of who signed in, as the engine asks it.
+#[async_trait]
+pub trait SignInLog: Send + Sync {
+    /// What it says of each, in their order; where it cannot be read, that and why.
+    async fn old_uses(&self, asked: &[Asked]) -> Vec<SignIns>;
 }

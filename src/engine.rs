@@ -31,6 +31,7 @@ mod segment;
 mod shared;
 mod signal;
 mod sweep;
+mod watch;
 
 pub use run::{Executor, Left, Outcome};
 

@@ -239,6 +239,7 @@ pub async fn apply_guarded(
         env: env.clone(),
         effects: registry.effects(),
         stores: registry.stores(),
+        sign_in_log: registry.sign_in_log(),
         inbox,
         patience: order.patience,
         stop: heard,

@@ -260,7 +260,16 @@ fn a_reject_takes_ones_own_approval_back() {
 fn held(target: u32, minute: u8) -> Held {
     let (opened, ended) = (at("2026-11-23T10:00:00Z"), at(&format!("2026-11-23T11:{minute:02}:00Z")));
     let (how, target) = (reissue::domain::step::Release::Time, TargetId(target));
-    Held { confirmed: vec![], ended, how, old_accepted: false, opened, rechecked: ended, target }
+    Held {
+        confirmed: vec![],
+        ended,
+        how,
+        old_accepted: false,
+        opened,
+        rechecked: ended,
+        sign_ins: None,
+        target,
+    }
 }
 
 #[test]

@@ -5,9 +5,10 @@ use super::app_disable::{AppDisable, AppDisableEffects};
 use super::app_reads::AppReads;
 use super::app_secret::{AppSecret, AppSecretEffects};
 use super::enable::{AppEnable, EnableEffects, UserEnable};
+use super::sign_in_log::EntraSignIns;
 use super::store::VaultStores;
 use super::user_password::{UserPassword, UserPasswordEffects};
-use super::{Effects, Stores};
+use super::{Effects, SignInLog, Stores};
 use crate::azure::Azure;
 use crate::domain::event::Fault;
 use crate::domain::kind::Kind;
@@ -76,6 +77,9 @@ impl Registry {
     }
     pub fn stores(&self) -> Arc<dyn Stores> {
         self.world.stores.clone()
+    }
+    pub fn sign_in_log(&self) -> Arc<dyn SignInLog> {
+        Arc::new(EntraSignIns(self.world.azure.clone()))
     }
     /// These are going to be observed in full.
     pub(super) async fn prepare(&self, subjects: &[&str]) {

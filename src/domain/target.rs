@@ -20,6 +20,7 @@ use super::event::{Cause, Ending, Resolution};
 use super::evidence::Confirmation;
 use super::id::StepNo;
 use super::plan::PlannedTarget;
+use super::sign_ins::SignIns;
 use super::step::{Effect, Keeper, Phase, Step, Verb};
 use super::text::Text;
 use super::time::Timestamp;
@@ -47,6 +48,8 @@ pub struct TargetState {
     hold: Option<HoldState>,
     /// The old value was seen accepted in this run: its refusal will count as proof.
     old_accepted: bool,
+    /// What the sign-in log said of the old credentials, if the run looked.
+    sign_ins: Option<SignIns>,
     /// Drift that stops this target.
     drift: Option<Cause>,
     /// Switches that the cloud refuses, and what it said.
@@ -166,6 +169,7 @@ impl TargetState {
             published: None,
             hold: None,
             old_accepted: false,
+            sign_ins: None,
             drift: None,
             rejected: BTreeMap::new(),
         }

@@ -2,9 +2,10 @@
 
 use super::course::{Course, Rest, Went};
 use super::shared::Shared;
-use super::{Halt, pilots, reconcile, segment};
+use super::{Halt, pilots, reconcile, segment, watch};
 use crate::domain::event::{Cause, Event, Fault, TargetStuck};
 use crate::domain::id::TargetId;
+use crate::domain::step::Phase;
 use crate::domain::target::{Act, Deed, Next, Pause};
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ pub(super) async fn drive(shared: &Shared, course: &mut Course) -> Result<Rest, 
         match shared.board.next(id, shared.env.clock.now()) {
             Next::Record(event) => record(shared, id, event).await?,
             Next::Act(act) => act_on(shared, course, act).await?,
+            Next::Wait(Pause::Approval(Phase::Retire)) if watch::is_due(shared, id) => {
+                watch::read(shared, id).await?;
+            }
             Next::Wait(pause) => return Ok(Rest::Pause(pause)),
             Next::Over if shared.board.with(id, |s| s.ending().is_some()) == Some(true) => {
                 return Ok(Rest::Over);

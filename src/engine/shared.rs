@@ -3,6 +3,7 @@
 use super::board::Board;
 use super::lanes::Lanes;
 use super::signal::Signal;
+use super::watch::Watch;
 use crate::connector::Effects;
 use crate::domain::drift::Difference;
 use crate::domain::id::{StepNo, TargetId};
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     effects: BTreeMap<String, Arc<dyn Effects>>,
     known: Mutex<BTreeSet<(TargetId, Difference)>>,
     paused_at: Mutex<u32>,
+    /// The tenant's sign-in log, where people are shown what it says.
+    pub(super) watch: Option<Watch>,
 }
 
 impl Shared {
@@ -36,6 +39,7 @@ impl Shared {
         stop: watch::Receiver<bool>,
         pause_when_stuck: Option<u32>,
         effects: BTreeMap<String, Arc<dyn Effects>>,
+        watch: Option<Watch>,
     ) -> Self {
         Self {
             env,
@@ -47,6 +51,7 @@ impl Shared {
             effects,
             known: Mutex::default(),
             paused_at: Mutex::default(),
+            watch,
         }
     }
 

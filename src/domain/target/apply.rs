@@ -5,7 +5,7 @@ use crate::domain::event::{
     ConsumerConfirmed, Decision, Event, Happened, Sighting, StepDone, StepFailed, StepIntent, StepLooked,
 };
 
-type Applied = Result<(), &'static str>;
+pub(super) type Applied = Result<(), &'static str>;
 
 impl Course {
     fn doubt(&mut self) {
@@ -33,6 +33,7 @@ impl TargetState {
             Event::ValueLost(e) => self.value_lost(&e.credential),
             Event::HoldOpened(e) => self.hold_opened(e, at),
             Event::ConsumerConfirmed(e) => self.confirmed(e, at),
+            Event::SignInsRead(e) => self.sign_ins_read(e),
             Event::DriftSeen(e) => {
                 if e.stops {
                     self.drift = Some(Cause::Drift { change: e.change });
@@ -390,6 +391,7 @@ fn is_of_target(event: &Event) -> bool {
             | Event::StepLooked(_)
             | Event::ValueLost(_)
             | Event::HoldOpened(_)
+            | Event::SignInsRead(_)
             | Event::TargetUnwinding(_)
             | Event::TargetStuck(_)
             | Event::TargetResolved(_)

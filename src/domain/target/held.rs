@@ -1,8 +1,10 @@
 //! What a target has to show when people are asked whether its old credential may go.
 
+use super::apply::Applied;
 use super::*;
-use crate::domain::event::PhaseOpened;
+use crate::domain::event::{PhaseOpened, SignInsRead};
 use crate::domain::evidence::Held;
+use crate::domain::sign_ins::Asked;
 use crate::domain::step::Release;
 
 impl TargetState {
@@ -19,6 +21,7 @@ impl TargetState {
             old_accepted: self.old_accepted,
             opened: hold.opened_at,
             rechecked,
+            sign_ins: self.sign_ins.clone(),
             target: self.plan.id,
         })
     }
@@ -28,6 +31,35 @@ impl TargetState {
         let runs = self.stage == Stage::Running && self.unwinding.is_none();
         let is_next = runs && self.current().is_some_and(|step| step.phase == Phase::Retire);
         self.held().filter(|_| is_next)
+    }
+
+    /// What the tenant's sign-in log is to be asked about it, once its hold is over: none where no
+    /// application signs in.
+    pub fn asks_sign_ins(&self) -> Option<Asked> {
+        let rechecked = self.awaits_release()?.rechecked;
+        let tried = self.course(self.find(Verb::Recheck)?)?.forward.last_at;
+        Some(Asked {
+            target: self.plan.id,
+            client: self.plan.subject.parse().ok()?,
+            old: self.plan.retire.iter().map(|c| c.id.clone()).collect(),
+            since: self.done_at(self.find(Verb::Publish)?)?,
+            tried: tried.map(|tried| (tried, rechecked)),
+        })
+    }
+
+    /// What the sign-in log said, if the run looked.
+    pub fn sign_ins(&self) -> Option<&SignIns> {
+        self.sign_ins.as_ref()
+    }
+
+    pub(super) fn sign_ins_read(&mut self, e: &SignInsRead) -> Applied {
+        if self.held().is_none() {
+            return Err("its hold is not over");
+        }
+        self.sign_ins = Some(e.sign_ins.clone());
+        // Who released the target had not seen this.
+        self.phases.remove(&Phase::Retire);
+        Ok(())
     }
 
     /// The retire phase opens for the targets that are listed, whose evidence people have seen.

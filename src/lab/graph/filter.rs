@@ -226,6 +226,18 @@ impl Filter {
     }
 
     /// The value of a top-level `field ge value`.
+    /// The only values that a field may have, if the filter says so.
+    pub(in crate::lab) fn among(&self, field: &str) -> Option<Vec<&str>> {
+        match self {
+            Self::Or(a, b) => {
+                let (mut a, b) = (a.among(field)?, b.among(field)?);
+                a.extend(b);
+                Some(a)
+            }
+            Self::And(a, b) => a.among(field).or_else(|| b.among(field)),
+            _ => self.equals(field).map(|only| vec![only]),
+        }
+    }
     pub(in crate::lab) fn at_least(&self, field: &str) -> Option<&str> {
         match self {
             Self::Compare(path, Op::Ge | Op::Gt, Value::String(s)) if path.len() == 1 && path[0] == field => {

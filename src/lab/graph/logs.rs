@@ -65,12 +65,14 @@ fn sign_ins(call: &Call<'_>) -> Vec<Row> {
     let wants_apps = call.beta && asked.contains("'servicePrincipal'");
     let wants_users =
         !call.beta || asked.contains("'interactiveUser'") || !asked.contains("signInEventTypes");
-    let app = filter.as_ref().and_then(|f| f.equals("appId")).map(str::to_lowercase);
+    let apps = filter.as_ref().and_then(|f| f.among("appId"));
     let rows = &call.state.audit.sign_ins;
     let from = rows.partition_point(|s| s.at < since(filter.as_ref(), "createdDateTime"));
     rows.iter()
         .skip(from)
-        .filter(|s| s.seen <= now && app.as_ref().is_none_or(|a| s.app_id == *a))
+        .filter(|s| {
+            s.seen <= now && apps.as_ref().is_none_or(|a| a.iter().any(|a| a.eq_ignore_ascii_case(&s.app_id)))
+        })
         .filter(|s| if matches!(s.principal, Principal::User { .. }) { wants_users } else { wants_apps })
         .map(|s| (key(s.at, &s.id), sign_in(s, call.beta)))
         .collect()
