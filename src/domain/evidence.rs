@@ -210,6 +210,35 @@ mod tests {
         assert!(matches!(no("{}"), EvidenceError::Json(_)));
     }
 
+    /// As reissue wrote it before sign-ins were read (ADR 0013): its digest is in approvals of then.
+    #[test]
+    fn evidence_from_before_keeps_its_bytes() {
+        let old = format!(
+            "{{\"plan\":\"{}\",\"sign_ins\":\"not_read\",\"targets\":[{{\"confirmed\":[{{\"at\":\"1970-01-01T00:00:20.000Z\",\
+             \"by\":\"ann@agency.example\",\"consumer\":\"payroll\",\"how\":\"seen in its log\",\"unlisted\":true}}],\
+             \"ended\":\"1970-01-01T00:00:30.000Z\",\"how\":\"confirmed\",\"old_accepted\":true,\
+             \"opened\":\"1970-01-01T00:00:10.000Z\",\"rechecked\":\"1970-01-01T00:00:40.000Z\",\"target\":\"t2\"}}],\"v\":1}}",
+            Digest::of(b"plan")
+        );
+        let evidence = Evidence::new(Digest::of(b"plan"), vec![held(2)]);
+        assert_eq!(String::from_utf8(evidence.to_bytes().unwrap()).unwrap(), old);
+        assert_eq!(Evidence::from_bytes(old.as_bytes()), Ok(evidence));
+    }
+
+    #[test]
+    fn what_the_sign_in_log_said_is_part_of_it_and_shown() {
+        let why = crate::domain::sign_ins::Unread::Licence;
+        let sign_ins = SignIns::NotRead { at: Timestamp::from_unix_s(50), why };
+        let told = Held { sign_ins: Some(sign_ins), ..held(2) };
+        let evidence = Evidence::new(Digest::of(b"plan"), vec![told.clone(), held(3)]);
+        let bytes = evidence.to_bytes().unwrap();
+        assert_eq!(bytes, serde_json_canonicalizer::to_vec(&evidence).unwrap());
+        assert_eq!(Evidence::from_bytes(&bytes), Ok(evidence.clone()));
+        assert!(evidence.lists(&told) && !evidence.lists(&held(2)));
+        let shown = evidence.to_string();
+        assert!(shown.contains("P1 licence") && shown.contains("NOT READ (yet)"), "{shown}");
+    }
+
     #[test]
     fn it_lists_a_target_only_as_it_says() {
         let evidence = Evidence::new(Digest::of(b"plan"), vec![held(2)]);

@@ -119,6 +119,29 @@ mod tests {
     }
 
     #[test]
+    fn sign_ins_are_asked_for_since_publish_and_end_a_release() {
+        let mut world = waiting();
+        let asked = world.state.asks_sign_ins().unwrap();
+        let held = world.state.held().unwrap();
+        assert!(asked.since <= held.opened && asked.old.len() == world.state.plan.retire.len());
+        assert!(asked.tried.unwrap().0 <= held.rechecked, "our own try is told apart");
+        world.open(Phase::Retire);
+        let why = crate::domain::sign_ins::Unread::Line;
+        let sign_ins = SignIns::NotRead { at: world.now, why };
+        world.record(SignInsRead { sign_ins: sign_ins.clone() }.into());
+        assert_eq!(world.state.held().unwrap().sign_ins, Some(sign_ins));
+        assert_eq!(world.state.next(world.now), Next::Wait(Pause::Approval(Phase::Retire)));
+    }
+
+    #[test]
+    fn sign_ins_are_not_told_before_there_is_a_hold_to_tell_them_of() {
+        let mut world = World::new(false);
+        assert_eq!(world.state.asks_sign_ins(), None);
+        let sign_ins = SignIns::NotRead { at: world.now, why: crate::domain::sign_ins::Unread::Line };
+        assert!(world.state.apply(&SignInsRead { sign_ins }.into(), world.now).is_err());
+    }
+
+    #[test]
     fn what_was_not_in_the_evidence_ends_the_release() {
         let mut world = waiting();
         world.open(Phase::Retire);

@@ -58,7 +58,7 @@ fn rotation(contain: bool) -> PlannedTarget {
         settings: BTreeMap::new(),
         steps: steps.collect(),
         warnings: vec![],
-        subject: Text::lossy("app"),
+        subject: Text::lossy("8a1d0000-0000-4000-8000-000000000001"),
     }
 }
 
