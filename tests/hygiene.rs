@@ -24,7 +24,11 @@ const NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "-
 
 /// A desk with an approved plan.
 fn approved() -> Desk {
-    let mut desk = Desk::new(PLAYBOOK);
+    approved_of(PLAYBOOK)
+}
+
+fn approved_of(playbook: &str) -> Desk {
+    let mut desk = Desk::new(playbook);
     let init = ["init", "--tenant", TENANT, "--cloud", "us_gov_high", "--roster", "roster.yaml", "--lab"];
     desk.must(0, &init);
     desk.must(0, &["plan", "playbook.yaml", "--author", "op", "--lab", "lab"]);
@@ -111,8 +115,11 @@ fn an_apply_that_holds_has_let_go_of_what_it_minted() {
         eprintln!("NOT TESTED: only root may read the memory of an apply that holds");
         return;
     }
-    let desk = approved();
-    let mut apply = desk.team.start(&["apply", "plan.jsonl", "--operator", "op", "--lab", "lab"]);
+    // It stays for as long as its patience: nobody has to confirm.
+    let desk = approved_of(&PLAYBOOK.replace("confirmed_by: [ payroll-worker ]", "time: 26h"));
+    let stay = ["--patience", "27h"];
+    let apply = ["apply", "plan.jsonl", "--operator", "op", "--lab", "lab"];
+    let mut apply = desk.team.start(&[&apply[..], &stay].concat());
     desk.team.wait_for("the hold", || desk.team.log().contains("hold.opened"));
     // What the last answer left in a buffer on its way may be there for a moment.
     std::thread::sleep(Duration::from_secs(2));
