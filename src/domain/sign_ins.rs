@@ -14,10 +14,10 @@ use super::corroborate::LATE;
 use super::id::{ClientId, TargetId};
 use super::text::{Text, count};
 use super::time::{Timestamp, show_span};
+use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// So many sources are listed. Few, because each further one ends a release (ADR 0017).

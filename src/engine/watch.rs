@@ -81,14 +81,19 @@ pub(super) async fn read(shared: &Shared, id: TargetId) -> Result<(), Halt> {
     let Some(said) = shared.while_staying(watch.log.old_uses(&asked)).await else { return Ok(()) };
     let now = shared.env.clock.now();
     locked(&watch.read).extend(ids.iter().map(|id| (*id, now)));
+    let mut is_news = false;
     for (asked, sign_ins) in asked.iter().zip(said) {
-        note(shared, asked.target, sign_ins).await?;
+        is_news |= note(shared, asked.target, sign_ins).await?;
+    }
+    if is_news {
+        // People sign for the evidence as of the newest checkpoint: this has to be in it.
+        shared.board.journal().checkpoint_now().await?;
     }
     Ok(())
 }
 
-/// Records it, if the target still waits and people do not know it yet.
-async fn note(shared: &Shared, id: TargetId, sign_ins: SignIns) -> Result<(), Halt> {
+/// Records it, if the target still waits and people do not know it yet; whether it was.
+async fn note(shared: &Shared, id: TargetId, sign_ins: SignIns) -> Result<bool, Halt> {
     let now = shared.env.clock.now();
     let event = SignInsRead { sign_ins: sign_ins.clone() };
     let is_news = |state: &TargetState| {
@@ -96,7 +101,7 @@ async fn note(shared: &Shared, id: TargetId, sign_ins: SignIns) -> Result<(), Ha
         let tells = state.sign_ins().is_none_or(|before| sign_ins.tells_more_than(before));
         tells && !released && state.asks_sign_ins().is_some()
     };
-    shared.board.record_if(id, event.into(), |state, _| is_news(state)).await.map(drop)
+    shared.board.record_if(id, event.into(), |state, _| is_news(state)).await
 }
 
 /// Makes those who wait for their release look again.

@@ -36,7 +36,7 @@ impl TargetState {
     /// What the tenant's sign-in log is to be asked about it, once its hold is over: none where no
     /// application signs in.
     pub fn asks_sign_ins(&self) -> Option<Asked> {
-        let rechecked = self.awaits_release()?.rechecked;
+        let Held { rechecked, .. } = Self::awaits_release(self)?;
         let tried = self.course(self.find(Verb::Recheck)?)?.forward.last_at;
         Some(Asked {
             target: self.plan.id,
