@@ -2,8 +2,8 @@
 
 use super::apply::Applied;
 use super::*;
-use crate::domain::event::{PhaseOpened, SignInsRead};
-use crate::domain::evidence::Held;
+use crate::domain::event::{ConsumerConfirmed, PhaseOpened, SignInsRead};
+use crate::domain::evidence::{Confirmation, Held};
 use crate::domain::sign_ins::Asked;
 use crate::domain::step::Release;
 
@@ -11,24 +11,24 @@ impl TargetState {
     /// The evidence of its hold; none before the hold is over and the new credential was checked
     /// again.
     pub fn held(&self) -> Option<Held> {
-        let hold = self.hold.as_ref()?;
+        let hold = self.so_far.hold.as_ref()?;
         let ended = self.done_at(self.find(Verb::Hold)?)?;
         let rechecked = self.done_at(self.find(Verb::Recheck)?)?;
         Some(Held {
             confirmed: hold.confirmed.values().cloned().collect(),
             ended,
             how: if hold.until.is_some() { Release::Time } else { Release::Confirmed },
-            old_accepted: self.old_accepted,
+            old_accepted: self.so_far.old_accepted,
             opened: hold.opened_at,
             rechecked,
-            sign_ins: self.sign_ins.clone(),
+            sign_ins: self.so_far.sign_ins.clone(),
             target: self.plan.id,
         })
     }
 
     /// The same, if the next step is one that people approve with this evidence.
     pub fn awaits_release(&self) -> Option<Held> {
-        let runs = self.stage == Stage::Running && self.unwinding.is_none();
+        let runs = self.so_far.stage == Stage::Running && self.so_far.unwinding.is_none();
         let is_next = runs && self.current().is_some_and(|step| step.phase == Phase::Retire);
         self.held().filter(|_| is_next)
     }
@@ -49,29 +49,39 @@ impl TargetState {
 
     /// What the sign-in log said, if the run looked.
     pub fn sign_ins(&self) -> Option<&SignIns> {
-        self.sign_ins.as_ref()
+        self.so_far.sign_ins.as_ref()
     }
 
     pub(super) fn sign_ins_read(&mut self, e: &SignInsRead) -> Applied {
         if self.held().is_none() {
             return Err("its hold is not over");
         }
-        self.sign_ins = Some(e.sign_ins.clone());
+        self.so_far.sign_ins = Some(e.sign_ins.clone());
         // Who released the target had not seen this.
-        self.phases.remove(&Phase::Retire);
+        self.so_far.phases.remove(&Phase::Retire);
+        Ok(())
+    }
+
+    pub(super) fn confirmed(&mut self, e: &ConsumerConfirmed, at: Timestamp) -> Applied {
+        let hold = self.so_far.hold.as_mut().ok_or("no hold is open")?;
+        hold.missing.remove(&e.consumer);
+        let ConsumerConfirmed { by, consumer, how, unlisted } = e.clone();
+        hold.confirmed.insert(consumer.clone(), Confirmation { at, by, consumer, how, unlisted });
+        // Who released the target had not seen this.
+        self.so_far.phases.remove(&Phase::Retire);
         Ok(())
     }
 
     /// The retire phase opens for the targets that are listed, whose evidence people have seen.
     pub(super) fn phase_opened(&mut self, e: &PhaseOpened) {
         if e.phase == Phase::Start || (self.held().is_some() && e.targets.contains(&self.plan.id)) {
-            self.phases.insert(e.phase, e.expires);
+            self.so_far.phases.insert(e.phase, e.expires);
         }
     }
 
     /// Until when a phase is open for this target.
     pub fn open_until(&self, phase: Phase) -> Option<Timestamp> {
-        self.phases.get(&phase).copied()
+        self.so_far.phases.get(&phase).copied()
     }
 }
 
@@ -79,7 +89,7 @@ impl TargetState {
 mod tests {
     use super::super::tests::World;
     use super::*;
-    use crate::domain::event::{ConsumerConfirmed, StepIntent, TargetStarted};
+    use crate::domain::event::{StepIntent, TargetStarted};
     use crate::domain::id::TargetId;
     use std::time::Duration;
 
