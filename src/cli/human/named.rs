@@ -1,4 +1,4 @@
-//! A stream that several write to, each with a name before its lines.
+//! A stream that several write to, each with a name before its lines. Empty lines say nothing beside others'.
 
 use super::{Shared, locked};
 use std::io::{Result, Write};
@@ -24,6 +24,9 @@ impl Named {
     }
 
     fn pass_on(&mut self, line: &[u8]) -> Result<()> {
+        if line == b"\n" {
+            return Ok(());
+        }
         let rest = match line.strip_prefix(b"{") {
             Some(rest) if self.json => rest,
             // Whatever is no object is nobody's line.
