@@ -22,7 +22,7 @@ use super::playbook::fields::{Fields, Item};
 use super::playbook::node::Node;
 use super::playbook::{Code, Diagnostic, Diagnostics, Language, Report, Span, read_document};
 use super::text::Text;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 /// At most so many bytes.
@@ -202,14 +202,18 @@ fn looks_like_a_value(item: &Item<'_>) -> bool {
 fn alone(rows: &[Row], report: &Report) {
     let mut names: BTreeMap<String, Span> = BTreeMap::new();
     let (mut homes, mut plans) = (BTreeMap::new(), BTreeMap::new());
+    let named_at: BTreeSet<Span> = rows.iter().map(|row| row.name_at).collect();
     for Row { tenant, name_at, home_at, plan_at } in rows {
         // Two names that differ in case alone would be one file on some disks.
         let name = tenant.name.to_ascii_lowercase();
         once(&mut names, name, *name_at, (Code::DuplicateName, "this name stands here twice"), report);
         let message = "two tenants share this home: a log is about one tenant";
         once(&mut homes, plain(&tenant.home), *home_at, (Code::SamePlace, message), report);
-        let message = "two tenants share this plan file";
-        once(&mut plans, plain(&tenant.plan), *plan_at, (Code::SamePlace, message), report);
+        // Of one name twice, the plans that follow from it are no further mistake.
+        let plan = plain(&tenant.plan);
+        if plan_at != name_at || plans.get(&plan).is_none_or(|first| !named_at.contains(first)) {
+            once(&mut plans, plan, *plan_at, (Code::SamePlace, "two tenants share this plan file"), report);
+        }
     }
 }
 

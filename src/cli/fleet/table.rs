@@ -50,7 +50,8 @@ pub(super) fn show(
     }
     let all = count(tenants.len(), "tenant", "tenants");
     session.out.line(&format!("{all} by exit code: {}.", say_exits(rows.iter().map(|row| row.exit))));
-    if let Some(next) = next(command, file, exit) {
+    let well = rows.iter().any(|row| matches!(row.exit, ExitCode::Done | ExitCode::ChangesPresent));
+    if let Some(next) = next(command, file, exit, well) {
         session.out.line(&format!("Next: {next}"));
     }
     exit
@@ -90,11 +91,11 @@ fn cut(text: &str) -> Text<SAID_MOST> {
     Text::lossy(text)
 }
 
-/// What comes next for the fleet as a whole.
-fn next(command: &str, file: &Path, exit: ExitCode) -> Option<String> {
+/// What comes next for the fleet as a whole, some of which may have ended well.
+fn next(command: &str, file: &Path, exit: ExitCode, well: bool) -> Option<String> {
     let file = quote(&file.display().to_string());
     match (command, exit) {
-        ("plan", _) => Some(format!(
+        ("plan", _) if well => Some(format!(
             "people approve each plan with `reissue approve`, then `reissue apply --fleet {file} --operator NAME`."
         )),
         ("apply", ExitCode::Done) => None,
