@@ -11,15 +11,17 @@ use super::standing::Standing;
 use super::world::HomeArguments;
 use super::{ExitCode, Session};
 use crate::domain::event::RunFinished;
-use crate::domain::id::{Digest, RunId, TargetId};
-use crate::domain::plan::Plan;
+use crate::domain::id::{Digest, RunId, TargetId, few};
+use crate::domain::plan::PackedPlan;
 use crate::domain::target::TargetState;
 use crate::domain::time::Timestamp;
 use crate::engine::recovery::Recovery;
 use crate::trail::{Home, Objects};
 use fold::{Overview, RunHead, Writer};
 pub(super) use next::{Known, at_home, quote};
+use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -38,16 +40,16 @@ pub(super) struct Arguments {
 /// One run with its targets.
 struct Run<'a> {
     head: &'a RunHead,
-    plan: &'a Plan,
+    plan: Arc<PackedPlan>,
     /// Where the plan is kept.
     plan_file: String,
-    recovery: Recovery<'a>,
+    recovery: Recovery,
     writer: Option<&'a Writer>,
 }
 
 impl Run<'_> {
     fn standings(&self, now: Timestamp) -> Vec<(TargetId, Standing)> {
-        self.recovery.states.iter().map(|(id, state)| (*id, Standing::of(state, now))).collect()
+        self.recovery.states.all().map(|(id, state)| (id, Standing::of(&state, now))).collect()
     }
 }
 
@@ -114,10 +116,11 @@ pub(super) fn target_of(
     let all = fold::overview(home)?;
     let head = fold::wanted(home, &all, run.as_str())?;
     let plan = fold::plan(session, home, head)?;
-    let mut states = fold::recovery(home, head, &plan)?.states;
-    let known: Vec<String> = states.keys().map(ToString::to_string).collect();
-    states.remove(&id).ok_or_else(|| {
-        let next = format!("its targets are {}; `reissue status` shows how they stand", known.join(", "));
+    let states = fold::recovery(home, &plan)?.states;
+    let state = states.state(id).map(Cow::into_owned);
+    state.ok_or_else(|| {
+        let known: Vec<TargetId> = states.ids().collect();
+        let next = format!("its targets are {}; `reissue status` shows how they stand", few(&known));
         Failure::new(super::codes::NO_RUN, format!("run {run} has no target {id} to change"), next)
     })
 }
@@ -142,10 +145,10 @@ fn with_targets<T>(
     tell: impl FnOnce(&mut Session, &Run<'_>) -> T,
 ) -> Result<T, Failure> {
     let plan = fold::plan(session, home, head)?;
-    let recovery = fold::recovery(home, head, &plan)?;
+    let recovery = fold::recovery(home, &plan)?;
     let digest = head.state.started.plan;
     let plan_file = Objects::new(session.env.disk.clone(), &home.log()).path(&digest);
     let plan_file = plan_file.to_string_lossy().into_owned();
-    let run = Run { head, plan: &plan, plan_file, recovery, writer: all.writer.as_ref() };
+    let run = Run { head, plan, plan_file, recovery, writer: all.writer.as_ref() };
     Ok(tell(session, &run))
 }

@@ -44,8 +44,8 @@ macro_rules! events {
             pub fn code(&self) -> &'static str {
                 match self { $(Event::$variant(_) => $code,)* }
             }
-            fn to_raw(&self) -> serde_json::Result<Box<serde_json::value::RawValue>> {
-                match self { $(Event::$variant(e) => serde_json::value::to_raw_value(e),)* }
+            fn serialize_fields<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self { $(Event::$variant(e) => e.serialize(serializer),)* }
             }
             fn from_raw(name: &str, raw: &str) -> Result<Event, LineError> {
                 match name {
