@@ -7,6 +7,7 @@
 
 mod countersigner;
 mod evidence;
+pub mod fleet;
 mod guard;
 pub mod handover;
 pub mod mirror;

@@ -4,7 +4,7 @@
 use super::{EVERY_KIND, HOSTILE, judged, model, playbook, rehearsed};
 use reissue::domain::id::{Digest, TargetId};
 use reissue::report::html::{Split, page, pages};
-use reissue::report::model::ExceptedReport;
+use reissue::report::model::{ExceptedReport, Remaining};
 use reissue::report::{Judged, Model, for_bundle};
 use reissue::trail::export::{Bundle, BundleError, unpack};
 use reissue::trail::verify::Trust;
@@ -31,6 +31,16 @@ fn large() -> Model {
         reason: text(),
         next: text(),
     });
+    let first = &model.targets[0];
+    let left = |n: u32| Remaining {
+        target: first.id,
+        name: first.name.clone(),
+        state: "waits".into(),
+        reason: format!("reason {n}"),
+        owner: text(),
+        expected: text(),
+    };
+    model.status[0].remaining.extend((0..3).map(left));
     model
 }
 

@@ -3,9 +3,10 @@
 use super::fold::{self, Overview, RunHead};
 use super::next::{Known, todos};
 use super::{Run, Standing};
-use crate::cli::Session;
 use crate::cli::error::Failure;
+use crate::cli::fleet::Ended;
 use crate::cli::standing::{Tally, when};
+use crate::cli::{ExitCode, Session};
 use crate::domain::id::TargetId;
 use crate::domain::plan::PackedPlan;
 use crate::domain::plan::PlannedTarget;
@@ -119,7 +120,7 @@ fn handed_in(session: &mut Session, home: &Home) {
 }
 
 /// One run: header, targets, counts, and what to do.
-pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) {
+pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) -> Ended {
     let now = session.env.clock.now();
     session.out.object("status", &object(run.head, &run.plan));
     if !session.out.is_json() {
@@ -139,13 +140,16 @@ pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) {
     let excepted = run.plan.header.counts.excepted;
     let targets = count(tally.targets, "target", "targets");
     session.out.line(&format!("\n{targets}: {}; {excepted} left alone.", tally.say()));
+    let said = format!("{} {}: {}", run.head.state.id, run.head.word(), tally.say());
     session.out.object("status_tally", &TallyObject { run: run.head.state.id.as_str(), excepted, tally });
     handed_in(session, home);
-    next(session, home, run, &Known::default());
+    let next = next(session, home, run, &Known::default());
+    Ended { next, ..Ended::new(ExitCode::Done, said) }
 }
 
 /// What a person has to do next; for `apply`, which knows more of it, too.
-pub(super) fn next(session: &mut Session, home: &Home, run: &Run<'_>, known: &Known) {
+/// The command lines of the most urgent thing are returned.
+pub(super) fn next(session: &mut Session, home: &Home, run: &Run<'_>, known: &Known) -> Vec<String> {
     let todos = todos(run, home.root(), known, session.env.clock.now());
     if !todos.is_empty() {
         session.out.line("\nNext:");
@@ -155,6 +159,7 @@ pub(super) fn next(session: &mut Session, home: &Home, run: &Run<'_>, known: &Kn
         session.out.line(&format!("  {}:", todo.why));
         todo.commands.iter().for_each(|c| session.out.line(&format!("    {c}")));
     }
+    todos.into_iter().next().map(|todo| todo.commands).unwrap_or_default()
 }
 
 fn header(session: &mut Session, run: &Run<'_>, now: Timestamp) {
