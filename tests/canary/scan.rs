@@ -1,5 +1,7 @@
 //! The scan: every secret in every shape that it may leave in, also inside what is packed.
 
+#![allow(dead_code)]
+
 #[path = "shapes.rs"]
 mod shapes;
 #[path = "unpack.rs"]
