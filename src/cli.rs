@@ -15,6 +15,7 @@ mod drill_view;
 pub mod error;
 pub mod exit;
 mod explain;
+mod forecast;
 mod ground;
 mod handover;
 pub mod human;

@@ -221,7 +221,8 @@ pub async fn apply_guarded(
     let opened = async {
         guard.attach(&journal, &order, mirrored).await?;
         let countersigning = guard.countersign(&journal).await?;
-        let (approved, board) = open::open_run(env, read, recovery, &journal, &inbox, &order).await?;
+        let (approved, board) =
+            open::open_run(env, read, recovery, &journal, &inbox, &order, azure.budget().pace()).await?;
         let held = guard::claim(lease.as_ref(), &board).await?;
         Ok((approved, board, held, countersigning))
     };

@@ -69,7 +69,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let operator = super::leak::name(operator);
     let (leave, stop) = watch::channel(false);
     let env = arguments.acting.in_time(&session.env)?;
-    let progress = Progress::new(&env, &home, &read, &plan, &session.out);
+    let progress = Progress::new(&env, &home, (&read, &plan), azure.budget(), &session.out);
     let order = ApplyOrder { plan, operator, process: process(), resume, patience: Some(patience), stop };
     let out = &mut session.out;
     let result = runtime()?.block_on(async {

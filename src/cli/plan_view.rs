@@ -2,11 +2,14 @@
 //!
 //! Each function takes its struct apart completely, so that a field nobody shows does not compile.
 
+use super::forecast;
 use crate::domain::approval::Seats;
 use crate::domain::id::Digest;
 use crate::domain::observation::{CredentialSeen, ObjectSeen, Observation, StoreSeen, WayIn};
 use crate::domain::plan::cost::Cost;
+use crate::domain::plan::estimate;
 use crate::domain::plan::guardrail::Use;
+use crate::domain::plan::risk::Start;
 use crate::domain::plan::{
     Counts, Excepted, Identity, Plan, PlanHeader, Planned, PlannedHold, PlannedTarget,
 };
@@ -30,7 +33,7 @@ pub(crate) fn render(plan: &Plan, digest: &Digest) -> String {
             Planned::Excepted(excepted) => exception(&mut out, excepted),
         }
     }
-    foot(&mut out, header, digest);
+    foot(&mut out, plan, digest);
     out
 }
 
@@ -46,7 +49,7 @@ pub(crate) fn short(plan: &Plan, digest: &Digest) -> String {
             exception(&mut out, excepted);
         }
     }
-    foot(&mut out, header, digest);
+    foot(&mut out, plan, digest);
     out
 }
 
@@ -142,6 +145,7 @@ fn change(out: &mut String, target: &PlannedTarget) {
         retire,
         retired_elsewhere,
         settings,
+        start,
         steps,
         subject,
         warnings,
@@ -158,6 +162,11 @@ fn change(out: &mut String, target: &PlannedTarget) {
     }
     if *last {
         let _ = writeln!(out, "      last: it begins when everything else is over");
+    }
+    let Start { place, risk, why } = start;
+    if *place > 0 {
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        let _ = writeln!(out, "      begins as number {place}: {risk}{why}");
     }
     seen(out, observation, target);
     let mut shown = false;
@@ -257,7 +266,8 @@ fn exception(out: &mut String, excepted: &Excepted) {
     let _ = writeln!(out, "      {}", refusal.reason.next());
 }
 
-fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
+fn foot(out: &mut String, plan: &Plan, digest: &Digest) {
+    let header = &plan.header;
     let Counts {
         attach,
         block,
@@ -272,7 +282,7 @@ fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
         switch,
         targets,
     } = header.counts;
-    let Cost { directory_writes, seconds_at_least, vault_writes } = header.cost;
+    let Cost { directory_writes, seconds_at_least: _, vault_writes } = header.cost;
     let ApprovalPolicy { quorum, roles, valid_for, retire_separately } = &header.approval;
     let _ = writeln!(
         out,
@@ -283,11 +293,15 @@ fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
     let _ = writeln!(out, "      {}, {irreversible} of them irreversible.", count(steps, "step", "steps"));
     let _ = writeln!(
         out,
-        "      {}, {}; at least {}.",
+        "      {}, {}.",
         count(directory_writes, "directory write", "directory writes"),
-        count(vault_writes, "vault write", "vault writes"),
-        seconds(seconds_at_least)
+        count(vault_writes, "vault write", "vault writes")
     );
+    let estimate = estimate::of_plan(&plan.targets, estimate::PACE_DEFAULT);
+    let _ = writeln!(out, "Time:     {}", forecast::of_plan(&estimate));
+    if let Some(order) = forecast::order(plan) {
+        let _ = writeln!(out, "Order:    {order}");
+    }
     for Use { action, allowed, limit, of, used } in &header.guardrails {
         let kept = if used <= allowed { "kept" } else { "BROKEN" };
         let _ = writeln!(

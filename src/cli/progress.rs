@@ -1,6 +1,7 @@
 //! Progress of a run: a bar on a terminal, a plain line after a while of silence elsewhere,
 //! nothing at all with `--json`. Both say what the log says, folded as `status` folds it.
 
+use super::forecast;
 use super::human::Output;
 use super::standing::{Standing, Tally};
 use crate::domain::event::Line;
@@ -10,7 +11,9 @@ use crate::domain::target::TargetState;
 use crate::engine::recovery::Recovery;
 use crate::env::Env;
 use crate::trail::{Home, Reader};
+use crate::wire::budget::Budget;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::cell::Cell;
 use std::time::Duration;
 
 /// How often a bar is drawn again.
@@ -25,11 +28,23 @@ pub(super) struct Progress<'p> {
     /// The first line of the log that was not folded yet.
     next: u64,
     bar: Option<ProgressBar>,
+    /// The run's own budget, which knows what is waited for.
+    budget: Option<Budget>,
+    /// When the bar was drawn last, and how often it is at most: counting targets takes a while where there
+    /// are many.
+    drawn: Cell<Option<Duration>>,
+    draw_every: Duration,
 }
 
 impl<'p> Progress<'p> {
     /// Folds what the log holds already.
-    pub(super) fn new(env: &Env, home: &Home, plan: &'p Plan, bytes: &[u8], out: &Output) -> Self {
+    pub(super) fn new(
+        env: &Env,
+        home: &Home,
+        (plan, bytes): (&'p Plan, &[u8]),
+        budget: &Budget,
+        out: &Output,
+    ) -> Self {
         let mut recovery = Recovery::new(plan, crate::domain::id::Digest::of(bytes));
         let mut next = 0;
         for read in Reader::open(env.disk.as_ref(), &home.log()).into_iter().flatten().flatten() {
@@ -37,7 +52,15 @@ impl<'p> Progress<'p> {
             next = read.line.seq + 1;
         }
         let target = (out.is_live() && !out.is_json()).then(ProgressDrawTarget::stderr);
-        Self { recovery, env: env.clone(), next, bar: target.map(|target| bar(plan, target)) }
+        Self {
+            recovery,
+            env: env.clone(),
+            next,
+            bar: target.map(|target| bar(plan, target)),
+            budget: Some(budget.clone()),
+            drawn: Cell::new(None),
+            draw_every: TICK / 4,
+        }
     }
 
     /// Takes in one line and lets `show` print it above the bar.
@@ -50,7 +73,11 @@ impl<'p> Progress<'p> {
             Some(bar) => bar.suspend(show),
             None => show(),
         }
-        self.draw();
+        let now = self.env.clock.elapsed();
+        if self.drawn.get().is_none_or(|at| now >= at + self.draw_every) {
+            self.drawn.set(Some(now));
+            self.draw();
+        }
     }
 
     /// Targets that go on although the run was asked to leave: their values are nowhere else.
@@ -75,7 +102,8 @@ impl<'p> Progress<'p> {
         }
         if self.recovery.run.is_some() {
             let now = self.env.clock.now();
-            out.notice(&format!("{}  still going: {}\n", now.short(), self.tally().say()));
+            let forecast = self.forecast().map(|f| format!("; {f}")).unwrap_or_default();
+            out.notice(&format!("{}  still going: {}{forecast}\n", now.short(), self.tally().say()));
         }
     }
 
@@ -83,11 +111,21 @@ impl<'p> Progress<'p> {
         Tally::of(self.recovery.states.values(), self.env.clock.now())
     }
 
+    /// When it will be over, and what holds it back.
+    fn forecast(&self) -> Option<String> {
+        let (now, budget) = (self.env.clock.now(), self.budget.as_ref());
+        let recorded = self.recovery.run.as_ref().and_then(|run| run.pace);
+        let pace = budget.map(Budget::pace).or(recorded).unwrap_or(Budget::PACE_DEFAULT);
+        let estimate = forecast::left(self.recovery.states.values(), pace, budget, now)?;
+        Some(forecast::of_run(&estimate, budget.and_then(Budget::held_back).as_ref(), now))
+    }
+
     fn draw(&self) {
         if let Some(bar) = &self.bar {
             let tally = self.tally();
             bar.set_position(u64::from(tally.over()));
             bar.set_message(tally.say());
+            bar.set_prefix(self.forecast().unwrap_or_default());
         }
     }
 }
@@ -103,7 +141,7 @@ impl Drop for Progress<'_> {
 /// Without colours: what matters are the words.
 fn bar(plan: &Plan, target: ProgressDrawTarget) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(plan.changes().count() as u64), target);
-    let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len}  {elapsed}  {wide_msg}");
+    let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len}  {elapsed}  {wide_msg}\n{prefix}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
     bar
 }
@@ -155,7 +193,16 @@ pub(super) mod tests {
         /// Of a run that is about to begin, at a time, perhaps with a bar.
         pub(crate) fn at(at: &Line, (plan, digest): &'p (Plan, Digest), bar: Option<ProgressBar>) -> Self {
             let env = Env::simulated(Clock::starting_at(at.time), 1);
-            Self { recovery: Recovery::new(plan, *digest), env, next: 0, bar }
+            let (drawn, draw_every) = (Cell::new(None), Duration::ZERO);
+            Self {
+                recovery: Recovery::new(plan, *digest),
+                env,
+                next: 0,
+                bar,
+                budget: None,
+                drawn,
+                draw_every,
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use crate::domain::target::TargetState;
 use crate::domain::text::{Text, count};
 
 /// So many targets go up to their holds before the others begin.
-const PILOTS: usize = 3;
+const PILOTS: usize = crate::domain::plan::estimate::PILOTS;
 /// So many stuck targets pause a run whose playbook does not say.
 const STUCK_AT_MOST: u32 = 3;
 
@@ -28,14 +28,15 @@ impl Pilots {
     }
 }
 
-/// Those first that stop the leaked value at once, then as the playbook has them.
+/// As the plan has them; a plan that does not say: those first that stop the leaked value at once, then as
+/// the playbook has them.
 pub(super) fn in_order(shared: &Shared) -> Vec<TargetId> {
-    let stops_at_once = |id: &TargetId| {
-        let first = shared.board.with(*id, |s| s.plan.steps.first().map(|s| s.verb)).flatten();
-        matches!(first, Some(Verb::Block | Verb::Snapshot))
+    let key = |s: &TargetState| {
+        let first = s.plan.steps.first().map(|s| s.verb);
+        (s.plan.start.place, !matches!(first, Some(Verb::Block | Verb::Snapshot)))
     };
-    let (mut ids, others): (Vec<_>, Vec<_>) = shared.board.ids().partition(stops_at_once);
-    ids.extend(others);
+    let mut ids: Vec<TargetId> = shared.board.ids().collect();
+    ids.sort_by_cached_key(|id| (shared.board.with(*id, key), *id));
     ids
 }
 

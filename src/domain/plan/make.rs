@@ -2,6 +2,7 @@
 
 use super::guardrail::{Population, Use, measure};
 use super::refusal::Reason;
+use super::risk::{Start, set_order};
 use super::{Counts, Excepted, Identity, Planned, PlannedHold, PlannedTarget, Refusal, Warning};
 use crate::bent::{self, Bend};
 use crate::domain::approval::same_person;
@@ -69,6 +70,7 @@ pub fn plan(
         })
         .collect();
     know_each_other(&mut targets);
+    set_order(&mut targets);
     Draft { guardrails: measure(&playbook.guardrails, observed.population, &targets), targets }
 }
 
@@ -135,6 +137,7 @@ fn assemble(target: &Target, seen: &Observation, kind: &dyn Kind, p: Proposal) -
         retire,
         retired_elsewhere: Vec::new(),
         settings,
+        start: Start::default(),
         steps,
         subject: match &target.subject {
             Subject::App { client_id, .. } => Text::lossy(client_id.as_str()),
