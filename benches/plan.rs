@@ -79,11 +79,14 @@ fn playbook(targets: usize) -> (String, Sorts) {
             }
             2..=5 => {
                 sorts.users += 1;
-                format!("user: u{n}@lab.test, reset: {{ deliver: {{ store: ir, name: u{n}, to: helpdesk }} }}")
+                format!(
+                    "user: u{n}@lab.test, reset: {{ deliver: {{ store: ir, name: u{n}, to: helpdesk }} }}"
+                )
             }
             _ => {
                 sorts.secrets += 1;
-                let secret = if n % 2 == 0 { "all".to_owned() } else { format!("{{ hint: h{:02} }}", n % 89 + 10) };
+                let secret =
+                    if n % 2 == 0 { "all".to_owned() } else { format!("{{ hint: h{:02} }}", n % 89 + 10) };
                 format!("app: {app}, name: a{n}, rotate: {{ secret: {secret}, {to} }}")
             }
         };
@@ -129,12 +132,18 @@ fn bounds(applications: u64, sorts: Sorts, pace: u8) -> Vec<(&'static str, u64, 
         // Both lists with certificates, then the public key of each application that has one to replace.
         (KEY_READS, 2 * pages(listed) + sorts.certificates),
         // Lists with owners and with federated credentials cost two; of each user the groups are read.
-        (GRAPH_UNITS, 2 * pages(listed) * (1 + 2 + 2) + 2 * pages(users) + sorts.certificates + 2 * sorts.users),
+        (
+            GRAPH_UNITS,
+            2 * pages(listed) * (1 + 2 + 2) + 2 * pages(users) + sorts.certificates + 2 * sorts.users,
+        ),
         // A free name: its versions, and whether it is a deleted one's.
         (VAULT_CALLS, 2 * stored),
     ];
     let documented = |name| quota::QUOTAS.iter().find(|(n, _)| *n == name).expect("a documented quota").1;
-    reads.into_iter().map(|(n, amount)| (n, amount, documented(n).time_for(amount, pace).as_secs_f64())).collect()
+    reads
+        .into_iter()
+        .map(|(n, amount)| (n, amount, documented(n).time_for(amount, pace).as_secs_f64()))
+        .collect()
 }
 
 fn in_virtual_time(text: &str, sorts: Sorts, applications: usize, pace: u8) {
@@ -203,7 +212,10 @@ fn in_real_memory(text: &str, applications: usize) {
     write("playbook.yaml", text);
     let signer = Signer::from_seed(&Digest::of(b"ann").0, "ann").expect("a key");
     let key = signer.public_line().expect("a key");
-    write("roster.yaml", &format!("reissue_roster: 1\npeople:\n  - {{ name: ann, role: approver, keys: [ \"{key}\" ] }}\n"));
+    write(
+        "roster.yaml",
+        &format!("reissue_roster: 1\npeople:\n  - {{ name: ann, role: approver, keys: [ \"{key}\" ] }}\n"),
+    );
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");
     let env = Env::real();
@@ -222,7 +234,9 @@ fn in_real_memory(text: &str, applications: usize) {
     let (idle, _) = program(folder.path(), &init);
     let (most, wall) = program(folder.path(), &["plan", "playbook.yaml", "--author", "op", "--lab", "lab"]);
     let bytes = RealDisk.read(&folder.path().join("plan.jsonl"), 1 << 30).map_or(0, |b| b.len()) >> 20;
-    println!("peak of `reissue plan`: {most} MiB (of `reissue init`: {idle} MiB); plan.jsonl {bytes} MiB; {wall:.0} s");
+    println!(
+        "peak of `reissue plan`: {most} MiB (of `reissue init`: {idle} MiB); plan.jsonl {bytes} MiB; {wall:.0} s"
+    );
     drop(serving);
 }
 

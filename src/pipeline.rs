@@ -106,7 +106,7 @@ pub async fn make_plan(
         switched_off,
         can_adopt: azure.can_adopt(),
     };
-    let draft = plan(playbook, &observed, &registry::kind, &context);
+    let draft = plan(playbook, observed, &registry::kind, &context);
     let header = PlanHeader {
         approval: playbook.approval.clone(),
         author: order.author,

@@ -80,11 +80,8 @@ fn plan(text: &str, furnish: impl FnOnce(&Lab)) -> Planned {
         let budget = Azure::budget_for(&env, 70, Start::Full);
         let tenant = playbook.tenant.id.clone();
         let azure = Azure::new(&env, playbook.tenant.cloud, tenant, Arc::new(wire), budget, identity);
-        let order = PlanOrder {
-            author: Text::lossy("op"),
-            environment: Environment::Lab,
-            known: Known::default(),
-        };
+        let order =
+            PlanOrder { author: Text::lossy("op"), environment: Environment::Lab, known: Known::default() };
         let began = env.clock.elapsed();
         let plan = make_plan(&env, &azure, &playbook, order).await.unwrap();
         let answers = scene.lab.ledger().answers;
@@ -135,7 +132,8 @@ fn pages_and_single_reads_agree() {
         lab.add_federated_credential(&app(4), Owner::Application, "ci", "https://token.example", "repo:x");
         lab.grant_app_permission(&app(5), "RoleManagement.ReadWrite.Directory");
         lab.grant_app_permission(&app(6), "User.Read.All");
-        let strict = ManagementPolicy { password_life_max: Some(Duration::from_secs(86_400)), ..Default::default() };
+        let strict =
+            ManagementPolicy { password_life_max: Some(Duration::from_secs(86_400)), ..Default::default() };
         lab.set_app_policy(&app(7), &strict);
     };
     let (many, few) = (plan(&playbook(30, 25), furnish), plan(&playbook(8, 1), furnish));
@@ -143,11 +141,13 @@ fn pages_and_single_reads_agree() {
         let seen = &target(&p.plan, name).observation;
         (seen.ways_in.iter().filter(|w| w.what == Way::Owner).count(), seen.ways_in.len())
     };
-    for (name, expected) in [("a1", (1, 1)), ("a2", (1, 1)), ("a3", (25, 25)), ("a4", (0, 1)), ("a8", (0, 0))] {
+    for (name, expected) in [("a1", (1, 1)), ("a2", (1, 1)), ("a3", (25, 25)), ("a4", (0, 1)), ("a8", (0, 0))]
+    {
         assert_eq!((ways(&many, name), ways(&few, name)), (expected, expected), "{name}");
     }
     for planned in [&many, &few] {
-        let (t5, t6, t8) = (target(&planned.plan, "a5"), target(&planned.plan, "a6"), target(&planned.plan, "a8"));
+        let (t5, t6, t8) =
+            (target(&planned.plan, "a5"), target(&planned.plan, "a6"), target(&planned.plan, "a8"));
         assert_eq!((t5.start.place, t5.start.risk), (1, Risk::Tenant));
         assert_eq!(t5.start.why.as_str(), "RoleManagement.ReadWrite.Directory");
         assert_eq!((t6.start.place, t6.start.risk), (2, Risk::Wide));

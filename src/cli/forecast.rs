@@ -118,7 +118,7 @@ pub(crate) fn held_back(by: &HeldBack) -> String {
     format!("{name}, {per_second:.1}/s of {documented_per_second:.1}/s{paused}, {waiting} waiting")
 }
 
-/// Which targets begin first, and why. None if no target has a place.
+/// Which targets begin first, and why. None if none is more dangerous than another.
 pub(crate) fn order(plan: &Plan) -> Option<String> {
     let class = |risk: Risk| {
         let mut of: Vec<_> = plan.changes().filter(|t| t.start.risk == risk && t.start.place > 0).collect();
@@ -135,7 +135,7 @@ pub(crate) fn order(plan: &Plan) -> Option<String> {
     };
     let classes: Vec<String> =
         [Risk::Tenant, Risk::Wide, Risk::Unknown, Risk::Own].into_iter().filter_map(class).collect();
-    (!classes.is_empty()).then(|| format!("{}.", classes.join(", then ")))
+    (classes.len() > 1).then(|| format!("{}.", classes.join(", then ")))
 }
 
 /// The limit, for programs.

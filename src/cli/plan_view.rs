@@ -291,16 +291,16 @@ fn foot(out: &mut String, plan: &Plan, digest: &Digest) {
         count(targets, "target", "targets")
     );
     let _ = writeln!(out, "      {}, {irreversible} of them irreversible.", count(steps, "step", "steps"));
+    let estimate = estimate::of_plan(&plan.targets, estimate::PACE_DEFAULT);
     let _ = writeln!(
         out,
-        "      {}, {}.",
+        "      {}, {}; {}",
         count(directory_writes, "directory write", "directory writes"),
-        count(vault_writes, "vault write", "vault writes")
+        count(vault_writes, "vault write", "vault writes"),
+        forecast::of_plan(&estimate)
     );
-    let estimate = estimate::of_plan(&plan.targets, estimate::PACE_DEFAULT);
-    let _ = writeln!(out, "Time:     {}", forecast::of_plan(&estimate));
     if let Some(order) = forecast::order(plan) {
-        let _ = writeln!(out, "Order:    {order}");
+        let _ = writeln!(out, "      first {order}");
     }
     for Use { action, allowed, limit, of, used } in &header.guardrails {
         let kept = if used <= allowed { "kept" } else { "BROKEN" };

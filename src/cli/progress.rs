@@ -101,10 +101,14 @@ impl<'p> Progress<'p> {
             return self.draw();
         }
         if self.recovery.run.is_some() {
-            let now = self.env.clock.now();
-            let forecast = self.forecast().map(|f| format!("; {f}")).unwrap_or_default();
-            out.notice(&format!("{}  still going: {}{forecast}\n", now.short(), self.tally().say()));
+            out.notice(&self.heartbeat());
         }
+    }
+
+    /// What is said after a silence where there is no bar.
+    fn heartbeat(&self) -> String {
+        let forecast = self.forecast().map(|f| format!("; {f}")).unwrap_or_default();
+        format!("{}  still going: {}{forecast}\n", self.env.clock.now().short(), self.tally().say())
     }
 
     fn tally(&self) -> Tally {
@@ -149,9 +153,13 @@ fn bar(plan: &Plan, target: ProgressDrawTarget) -> ProgressBar {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::azure::Azure;
+    use crate::azure::quota::Operation;
+    use crate::domain::event::Event;
     use crate::domain::id::Digest;
     use crate::drill::{self, Audience};
     use crate::env::Clock;
+    use crate::wire::budget::Start;
     use indicatif::InMemoryTerm;
     use std::sync::OnceLock;
 
@@ -246,6 +254,25 @@ pub(super) mod tests {
         "retired": [                        ] 0/1  1 at prove
         target.ended: [========================] 1/1  1 done
         "#);
+    }
+
+    /// The same words without a bar; and the bucket by name where the run's own budget says who waits for it.
+    #[tokio::test(start_paused = true)]
+    async fn a_heartbeat_names_what_holds_the_run_back() {
+        let kept = a_drill();
+        let planned = kept.plan.as_ref().unwrap();
+        let end = kept.lines.iter().position(|l| matches!(l.event, Event::TargetStarted(_))).unwrap();
+        let mut progress = Progress::at(&kept.lines[end], planned, None);
+        kept.lines[..=end].iter().for_each(|line| progress.line(line, || {}));
+        insta::assert_snapshot!(progress.heartbeat(), @"");
+        let budget = Azure::budget_for(&progress.env, 70, Start::Empty);
+        progress.budget = Some(budget.clone());
+        let draws = crate::azure::quota::draws(Operation::WriteObject).0;
+        let looks = async {
+            progress.env.clock.sleep(Duration::from_millis(10)).await;
+            insta::assert_snapshot!(progress.heartbeat(), @"");
+        };
+        tokio::join!(budget.permit(&draws), looks);
     }
 
     #[tokio::test(start_paused = true)]

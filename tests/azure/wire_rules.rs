@@ -283,7 +283,10 @@ async fn the_budget_says_what_holds_the_front_back() {
         let by = budget.held_back().unwrap();
         // Five logs in ten seconds, 3,000 writes in 150 s.
         assert_eq!((by.bucket.as_str(), by.waiting), ("logs", 2));
-        assert!((by.per_second - 0.35).abs() < 1e-6 && (by.documented_per_second - 0.5).abs() < 1e-6, "{by:?}");
+        assert!(
+            (by.per_second - 0.35).abs() < 1e-6 && (by.documented_per_second - 0.5).abs() < 1e-6,
+            "{by:?}"
+        );
         budget.note_response(&draw("logs"), http::StatusCode::TOO_MANY_REQUESTS, &http::HeaderMap::new());
         let by = budget.held_back().unwrap();
         assert!(by.per_second < 0.35 && !by.paused_for.is_zero(), "{by:?}");
