@@ -101,8 +101,8 @@ const TABLE: [Need; 9] = [
     },
     Need {
         action: Action::ReadRoles,
-        used_for: "reset and order, in the plan",
-        what: "see who is privileged",
+        used_for: "reset, in the plan",
+        what: "see which users are privileged",
         any_of: &["RoleManagement.Read.Directory", "RoleManagement.Read.All", "Directory.Read.All"],
         role: "Directory Readers",
         required: false,

@@ -143,7 +143,7 @@ fn change(out: &mut String, target: &PlannedTarget) {
         observation,
         protocol: _,
         retire,
-        retired_elsewhere,
+        retired_elsewhere: _,
         settings,
         start,
         steps,
@@ -176,6 +176,15 @@ fn change(out: &mut String, target: &PlannedTarget) {
         }
         step_line(out, step, hold, *lifetime_s);
     }
+    around(out, target, consumers);
+    for warning in warnings {
+        let _ = writeln!(out, "      warning: {warning}");
+    }
+    debug_assert!(retire.len() <= observation.credentials.len());
+}
+
+/// Who uses it, and which other ways in there are.
+fn around(out: &mut String, target: &PlannedTarget, consumers: &[Consumer]) {
     for Consumer { name, refresh } in consumers {
         let how = match refresh {
             Refresh::Every(span) => format!("reads the store every {}", show_span(*span)),
@@ -184,16 +193,12 @@ fn change(out: &mut String, target: &PlannedTarget) {
         };
         let _ = writeln!(out, "      consumer {name}: {how}");
     }
-    for credential in retired_elsewhere {
+    for credential in &target.retired_elsewhere {
         let _ = writeln!(out, "      {credential} there goes with another target of this plan");
     }
     for WayIn { id, name, object, what } in target.other_ways_in() {
         let _ = writeln!(out, "      also a way in, not touched: {what} \"{name}\" ({id}) on {object}");
     }
-    for warning in warnings {
-        let _ = writeln!(out, "      warning: {warning}");
-    }
-    debug_assert!(retire.len() <= observation.credentials.len());
 }
 
 fn seen(out: &mut String, observation: &Observation, target: &PlannedTarget) {

@@ -247,11 +247,16 @@ pub(super) mod tests {
             ["target.started", "\"minted\"", "\"published\"", "hold.opened", "\"retired\"", "target.ended"];
         let all: Vec<String> = stages.iter().map(|s| format!("{s}: {}", shown(kept, s))).collect();
         insta::assert_snapshot!(all.join("\n"), @r#"
-        target.started: [                        ] 0/1  1 at mint
-        "minted": [                        ] 0/1  1 at verify
-        "published": [                        ] 0/1  1 at hold
+        target.started: [                        ] 0/1  1 in flight (mint)
+        finish about 2026-01-06 05:03:13Z, in 1d 2h; limited by: no quota, changes have to spread
+        "minted": [                        ] 0/1  1 waiting for propagation (verify)
+        finish about 2026-01-06 05:03:10Z, in 1d 2h; limited by: no quota, changes have to spread
+        "published": [                        ] 0/1  1 in flight (hold)
+        finish about 2026-01-06 05:03:09Z, in 1d 2h; limited by: no quota, changes have to spread
         hold.opened: [                        ] 0/1  1 holding until 2026-01-06 05:00:54Z
-        "retired": [                        ] 0/1  1 at prove
+        finish about 2026-01-06 05:03:09Z, in 1d 2h; limited by: no quota, changes have to spread
+        "retired": [                        ] 0/1  1 waiting for propagation (prove)
+        finish about 2026-01-06 05:03:07Z, in 1m 40s; limited by: no quota, changes have to spread
         target.ended: [========================] 1/1  1 done
         "#);
     }
@@ -264,13 +269,13 @@ pub(super) mod tests {
         let end = kept.lines.iter().position(|l| matches!(l.event, Event::TargetStarted(_))).unwrap();
         let mut progress = Progress::at(&kept.lines[end], planned, None);
         kept.lines[..=end].iter().for_each(|line| progress.line(line, || {}));
-        insta::assert_snapshot!(progress.heartbeat(), @"");
+        insta::assert_snapshot!(progress.heartbeat(), @"2026-01-05 03:00:01Z  still going: 1 in flight (mint); finish about 2026-01-06 05:03:13Z, in 1d 2h; limited by: no quota, changes have to spread");
         let budget = Azure::budget_for(&progress.env, 70, Start::Empty);
         progress.budget = Some(budget.clone());
         let draws = crate::azure::quota::draws(Operation::WriteObject).0;
         let looks = async {
             progress.env.clock.sleep(Duration::from_millis(10)).await;
-            insta::assert_snapshot!(progress.heartbeat(), @"");
+            insta::assert_snapshot!(progress.heartbeat(), @"2026-01-05 03:00:01Z  still going: 1 in flight (mint); finish about 2026-01-06 05:03:13Z, in 1d 2h; limited by: directory writes, 14.0/s of 20.0/s, 1 waiting");
         };
         tokio::join!(budget.permit(&draws), looks);
     }

@@ -7,6 +7,7 @@ pub mod cost;
 pub mod estimate;
 pub mod file;
 pub mod guardrail;
+mod limit;
 pub mod make;
 pub mod refusal;
 pub mod risk;

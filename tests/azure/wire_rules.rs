@@ -277,7 +277,8 @@ async fn the_budget_says_what_holds_the_front_back() {
     let budget = Budget::new(&env, QUOTAS, 70, Start::Empty);
     assert_eq!(budget.held_back(), None, "nobody waits");
     let both = [draw("logs"), draw("writes")].concat();
-    let asks = async { tokio::join!(budget.permit(&both), budget.permit(&draw("writes"))) };
+    let write = draw("writes");
+    let asks = async { tokio::join!(budget.permit(&both), budget.permit(&write)) };
     let looks = async {
         env.clock.sleep(Duration::from_millis(10)).await;
         let by = budget.held_back().unwrap();
