@@ -1,13 +1,16 @@
 //! When something will be over and what holds it back, in words: for a plan, for a run that is on.
 
 use crate::azure::quota;
+use crate::domain::id::TargetId;
 use crate::domain::plan::Plan;
 use crate::domain::plan::estimate::{Estimate, Left, Limit, Quota, Work};
 use crate::domain::plan::risk::Risk;
+use crate::domain::states::States;
 use crate::domain::target::{Next, Pause, TargetState};
 use crate::domain::text::count;
 use crate::domain::time::{Timestamp, show_span};
 use crate::wire::budget::{Bucket, Budget, HeldBack};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Targets that are named in a line; of more, the first and a number.
@@ -52,23 +55,22 @@ pub(crate) fn of_run(estimate: &Estimate, by: Option<&HeldBack>, now: Timestamp)
 }
 
 /// When what is left of a run will be over. None if nothing goes on by itself.
-pub(crate) fn left<'a>(
-    states: impl Iterator<Item = &'a TargetState>,
-    pace: u8,
-    budget: Option<&Budget>,
-    now: Timestamp,
-) -> Option<Estimate> {
-    let is_live = |s: &&TargetState| s.ending().is_none() && s.stuck().is_none();
-    let mut live: Vec<&TargetState> = states.filter(is_live).collect();
+pub(crate) fn left(states: &States, pace: u8, budget: Option<&Budget>, now: Timestamp) -> Option<Estimate> {
+    let places: BTreeMap<TargetId, u32> = states.plan().places().map(|(id, _, place)| (id, place)).collect();
+    let live = states.briefs().filter(|(_, brief)| brief.is_live());
     // Who has begun goes before who has not.
-    live.sort_by_key(|s| (!s.is_started(), s.plan.start.place, s.plan.id));
+    let mut live: Vec<_> = live.map(|(id, brief)| (!brief.started, places.get(&id).copied(), id)).collect();
+    live.sort();
     let mut work = Work::under_way(pace);
     for gauge in budget.map(Budget::gauges).unwrap_or_default() {
         if let Some(quota) = quota_of(&gauge.bucket) {
             work.set_rate(quota, gauge.per_second);
         }
     }
-    live.iter().for_each(|s| work.add_rest(&s.plan, |no| s.is_done(no), left_of(s, now)));
+    // One by one: as they are, many are large.
+    for state in live.iter().filter_map(|(_, _, id)| states.state(*id)) {
+        work.add_rest(&state.plan, |no| state.is_done(no), left_of(&state, now));
+    }
     (!live.is_empty()).then(|| work.estimate())
 }
 

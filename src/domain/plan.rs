@@ -9,10 +9,12 @@ pub mod file;
 pub mod guardrail;
 mod limit;
 pub mod make;
+pub mod packed;
 pub mod refusal;
 pub mod risk;
 pub mod warning;
 
+pub use packed::PackedPlan;
 pub use refusal::Refusal;
 pub use warning::Warning;
 

@@ -4,6 +4,7 @@ use super::Halt;
 use super::shared::Shared;
 use crate::domain::event::RunPaused;
 use crate::domain::id::TargetId;
+use crate::domain::plan::packed::Part;
 use crate::domain::step::Verb;
 use crate::domain::target::TargetState;
 use crate::domain::text::{Text, count};
@@ -28,16 +29,15 @@ impl Pilots {
     }
 }
 
-/// As the plan has them; a plan that does not say: those first that stop the leaked value at once, then as
-/// the playbook has them.
-pub(super) fn in_order(shared: &Shared) -> Vec<TargetId> {
-    let key = |s: &TargetState| {
-        let first = s.plan.steps.first().map(|s| s.verb);
-        (s.plan.start.place, !matches!(first, Some(Verb::Block | Verb::Snapshot)))
-    };
-    let mut ids: Vec<TargetId> = shared.board.ids().collect();
-    ids.sort_by_cached_key(|id| (shared.board.with(*id, key), *id));
-    ids
+/// As the plan has them; a plan that does not say: those first that stop the leaked value at once, then as the
+/// playbook has them. And those that come last.
+pub(super) fn in_order(shared: &Shared) -> (Vec<TargetId>, Vec<TargetId>) {
+    let plan = shared.board.plan();
+    let mut order: Vec<_> = plan.places().filter(|(_, part, _)| *part != Part::Excepted).collect();
+    order.sort_by_key(|(id, part, place)| (*place, *part != Part::AtOnce, *id));
+    let (last, begins): (Vec<_>, Vec<_>) = order.into_iter().partition(|(_, part, _)| *part == Part::Last);
+    let ids = |of: Vec<(TargetId, Part, u32)>| of.into_iter().map(|(id, ..)| id).collect();
+    (ids(begins), ids(last))
 }
 
 /// Everything up to its hold is done, or all that it writes; or it waits for people.
@@ -53,7 +53,7 @@ fn is_through(state: &TargetState) -> bool {
 
 /// Pauses the run when more targets are stuck than it may have.
 pub(super) async fn pause_if_too_many_are_stuck(shared: &Shared) -> Result<(), Halt> {
-    let stuck = shared.board.count(|s| s.stuck().is_some());
+    let stuck = shared.board.count(|b| b.stuck);
     let limit = shared.pause_when_stuck.unwrap_or(STUCK_AT_MOST);
     if stuck <= limit || !shared.note_pause(stuck) {
         return Ok(());
