@@ -16,6 +16,7 @@ pub mod error;
 pub mod exit;
 mod explain;
 mod fleet;
+mod forecast;
 mod ground;
 mod handover;
 pub mod human;

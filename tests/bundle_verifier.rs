@@ -334,11 +334,13 @@ fn the_verifier_can_be_read_in_one_sitting() {
     assert!(String::from_utf8(text).unwrap().lines().count() < 760);
 }
 
-/// Where a program of this name is.
+/// Where a program of this name is: itself, not a script that starts it.
 fn found(name: &str) -> std::path::PathBuf {
     let path = std::env::var_os("PATH").unwrap();
     let mut places = std::env::split_paths(&path).map(|folder| folder.join(name));
-    places.find(|file| file.is_file()).unwrap_or_else(|| panic!("{name} is not here"))
+    places
+        .find(|file| std::fs::read(file).is_ok_and(|bytes| !bytes.starts_with(b"#!")))
+        .unwrap_or_else(|| panic!("{name} is not here"))
 }
 
 /// The reviewer's machine: the bundle, the log's key from elsewhere, Python and OpenSSL, and nothing else.

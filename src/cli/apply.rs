@@ -94,7 +94,7 @@ async fn carry_out(
     let operator = super::leak::name(operator);
     let (leave, stop) = watch::channel(false);
     let env = arguments.acting.in_time(&session.env)?;
-    let progress = Progress::new(&env, &home, &read, &session.out);
+    let progress = Progress::new(&env, &home, &read, azure.budget(), &session.out);
     let order = ApplyOrder { plan, operator, process: process(), resume, patience: Some(patience), stop };
     let (to_view, from_run) = tokio::sync::oneshot::channel();
     let apply = pipeline::apply_guarded(&env, &home, &azure, order, guard, |journal| {

@@ -194,8 +194,9 @@ fn resume(run: &Run<'_>, words: &Words, now: Timestamp) -> Option<Todo> {
         Standing::Holding { until } => Some(*until),
         _ => None,
     });
-    let can_go =
-        standings.iter().any(|(_, s)| matches!(s, Standing::Working { .. } | Standing::Retrying { .. }));
+    let can_go = standings
+        .iter()
+        .any(|(_, s)| matches!(s, Standing::NotBegun | Standing::Working { .. } | Standing::Retrying { .. }));
     let why = match (&run.writer, until.min()) {
         (Some(writer), _) => format!(
             "`reissue apply` opened the log at {} ({}) and has not closed it: it is at work, or it died. If it died",

@@ -5,11 +5,13 @@ use super::next::{Known, todos};
 use super::{Run, Standing};
 use crate::cli::error::Failure;
 use crate::cli::fleet::Ended;
+use crate::cli::forecast;
 use crate::cli::standing::{Tally, when};
 use crate::cli::{ExitCode, Session};
 use crate::domain::id::TargetId;
 use crate::domain::plan::PackedPlan;
 use crate::domain::plan::PlannedTarget;
+use crate::domain::plan::estimate::PACE_DEFAULT;
 use crate::domain::sign_ins::SignIns;
 use crate::domain::step::Phase;
 use crate::domain::target::TargetState;
@@ -141,10 +143,33 @@ pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) -> Ended {
     let targets = count(tally.targets, "target", "targets");
     session.out.line(&format!("\n{targets}: {}; {excepted} left alone.", tally.say()));
     let said = format!("{} {}: {}", run.head.state.id, run.head.word(), tally.say());
+    forecast(session, run, now);
     session.out.object("status_tally", &TallyObject { run: run.head.state.id.as_str(), excepted, tally });
     handed_in(session, home);
     let next = next(session, home, run, &Known::default());
     Ended { next, ..Ended::new(ExitCode::Done, said) }
+}
+
+/// When it will be over, from what is left, the documented quotas and the pace that the log says: what a
+/// service's throttling takes off that is known to the process at work alone.
+fn forecast(session: &mut Session, run: &Run<'_>, now: Timestamp) {
+    let pace = run.head.state.pace.unwrap_or(PACE_DEFAULT);
+    if run.head.finished.is_some() {
+        return;
+    }
+    let Some(left) = forecast::left(&run.recovery.states, pace, None, now) else { return };
+    let mut words = forecast::of_run(&left, None, now);
+    if run.writer.is_none() {
+        words = format!("if somebody carries it on now: {words}");
+    }
+    session.out.line(&format!("At pace {pace}, {words}."));
+    session.out.object(
+        "status_forecast",
+        &serde_json::json!({
+            "run": run.head.state.id.as_str(), "pace": pace, "seconds": left.seconds, "waits_for_people": left.people,
+            "finish": now.after(std::time::Duration::from_secs(left.seconds)), "limit": forecast::limit_object(&left.limit),
+        }),
+    );
 }
 
 /// What a person has to do next; for `apply`, which knows more of it, too.

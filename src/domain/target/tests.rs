@@ -56,6 +56,7 @@ fn rotation(contain: bool) -> PlannedTarget {
         retired_elsewhere: vec![],
         whole_list: false,
         settings: BTreeMap::new(),
+        start: Default::default(),
         steps: steps.collect(),
         warnings: vec![],
         subject: Text::lossy("8a1d0000-0000-4000-8000-000000000001"),
