@@ -135,26 +135,26 @@ impl Audience for Moments {
 
 /// What is written to each bucket, by the plan's own steps.
 fn scarcest(plan: &Plan) -> Scarcest {
-    let mut drawn: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut drawn: BTreeMap<&'static str, f64> = BTreeMap::new();
     let mut draw = |name, amount| *drawn.entry(name).or_default() += amount;
     for target in plan.changes() {
         let list = target.protocol == Protocol::ReplaceList;
         for step in &target.steps {
             match step.verb {
-                Verb::Publish | Verb::Deliver => draw(quota::VAULT_CREATES, 1),
-                Verb::Mint if list => draw(quota::VAULT_KEYS, 1),
-                verb if verb.writes() => draw(quota::GRAPH_WRITES, 1),
+                Verb::Publish | Verb::Deliver => draw(quota::VAULT_CREATES, 1.0),
+                Verb::Mint if list => draw(quota::VAULT_KEYS, 1.0),
+                verb if verb.writes() => draw(quota::GRAPH_WRITES, 1.0),
                 _ => {}
             }
-            // A list is read just before it is replaced, and again after.
+            // A list is read just before it is replaced, and again after; one request reads fifteen.
             if list && matches!(step.verb, Verb::Attach | Verb::Detach) {
-                draw(quota::KEY_READS, 2);
+                draw(quota::KEY_READS, 2.0 / 15.0);
             }
         }
     }
-    let seconds = |name: &str, amount: u64| {
+    let seconds = |name: &str, amount: f64| {
         let (_, quota) = quota::QUOTAS.iter().find(|(n, _)| *n == name).expect("a documented quota");
-        amount as f64 * quota.window.as_secs_f64() / f64::from(quota.amount)
+        amount * quota.window.as_secs_f64() / f64::from(quota.amount)
     };
     let each = drawn.into_iter().map(|(name, amount)| Scarcest { name, seconds: seconds(name, amount) });
     each.max_by(|a, b| a.seconds.total_cmp(&b.seconds)).unwrap_or_default()

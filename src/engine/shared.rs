@@ -2,6 +2,7 @@
 
 use super::board::Board;
 use super::lanes::Lanes;
+use super::refusals::Refusals;
 use super::signal::Signal;
 use crate::connector::Effects;
 use crate::domain::drift::Difference;
@@ -21,6 +22,7 @@ pub(super) struct Shared {
     pub(super) env: Env,
     pub(super) board: Board,
     pub(super) lanes: Lanes,
+    pub(super) refusals: Refusals,
     stop: watch::Receiver<bool>,
     leaving: Signal,
     pub(super) pause_when_stuck: Option<u32>,
@@ -38,6 +40,7 @@ impl Shared {
         effects: BTreeMap<String, Arc<dyn Effects>>,
     ) -> Self {
         Self {
+            refusals: Refusals::new(env.clock.now()),
             env,
             board,
             lanes: Lanes::default(),

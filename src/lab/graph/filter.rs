@@ -225,6 +225,16 @@ impl Filter {
         }
     }
 
+    /// The values of a top-level `field in (…)`.
+    pub(in crate::lab) fn among(&self, field: &str) -> Option<Vec<&str>> {
+        match self {
+            Self::In(path, values) if path.len() == 1 && path[0] == field => {
+                Some(values.iter().filter_map(Value::as_str).collect())
+            }
+            _ => None,
+        }
+    }
+
     /// The value of a top-level `field ge value`.
     pub(in crate::lab) fn at_least(&self, field: &str) -> Option<&str> {
         match self {
