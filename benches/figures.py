@@ -82,6 +82,7 @@ def figures(targets):
             print(f"| {name} | {seconds:.2f} | {peak:.0f} | {lines / seconds:,.0f} | {writes} |", flush=True)
 
 
-resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-for number in map(int, sys.argv[1:] or ["40", "400", "1600"]):
-    figures(number)
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for number in map(int, sys.argv[1:] or ["40", "400", "1600"]):
+        figures(number)

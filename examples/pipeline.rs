@@ -26,7 +26,7 @@ use reissue::domain::text::Text;
 use reissue::drill::{self, scene};
 use reissue::env::{Disk, Env, RealDisk};
 use reissue::lab::LabDisconnect;
-use reissue::pipeline::{self, ApplyOrder, PlanOrder};
+use reissue::pipeline::{self, ApplyOrder, PlanInHand, PlanOrder};
 use reissue::report::{self, Judged, html};
 use reissue::trail::home::{Home, Install};
 use reissue::trail::inbox::Inbox;
@@ -87,6 +87,7 @@ pub(crate) async fn run(text: &str, report_file: &Path) -> Result<Verdict, Failu
     //    on meanwhile, and never come to an end.
     let stop = tokio::sync::watch::channel(false).1;
     let (operator, process) = (Text::lossy(AUTHOR), Text::lossy("example"));
+    let plan = PlanInHand::held(plan)?;
     let order = ApplyOrder { plan, operator, process, resume: false, patience: None, stop };
     let (run, outcome) = tokio::select! {
         applied = pipeline::apply(&env, &home, &azure, order, |_journal| {}) => applied?,

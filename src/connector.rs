@@ -37,6 +37,7 @@ use crate::domain::secret::Secret;
 use crate::domain::step::{Effect, Step};
 use crate::domain::target::{Licence, TargetState};
 use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
 use crate::wire::budget::Permit;
 use async_trait::async_trait;
 
@@ -94,6 +95,8 @@ pub struct Hand {
     pub value: Option<Secret>,
     /// The old value, read from the store it was published in, as a witness of its death.
     pub witness: Option<Secret>,
+    /// In so many reads, a minute apart, what was switched was seen as it was set.
+    pub watched: u16,
 }
 
 /// Permission to write, checked a moment ago: the phase is open, nobody's reject stands.
@@ -151,6 +154,11 @@ pub trait Effects: Send + Sync {
     async fn prepare(&self, _subjects: &[&str]) {}
     /// Everything about a target, read now.
     async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault>;
+    /// What has to pass before a step that only reads is begun. It is asked before the step's intent, and
+    /// again when that moment has come; meanwhile the target rests, which costs its state and no task.
+    async fn not_before(&self, _call: &Call<'_>, _hand: &mut Hand) -> Result<Option<Timestamp>, Fault> {
+        Ok(None)
+    }
     /// Performs the step.
     async fn perform(&self, call: &Call<'_>, hand: &mut Hand, warrant: Warrant) -> Result<Effect, Trouble>;
     /// Takes the step back.

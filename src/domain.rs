@@ -20,6 +20,7 @@ pub mod playbook;
 pub mod retry;
 pub mod run;
 pub mod secret;
+pub mod states;
 pub mod step;
 pub mod target;
 pub mod text;

@@ -25,7 +25,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::Outcome;
 use crate::env::{Clock, Env};
 use crate::lab::{Lab, LabDisconnect, LabOptions};
-use crate::pipeline::{self, ApplyFailure, ApplyOrder, PlanFailure, PlanOrder};
+use crate::pipeline::{self, ApplyFailure, ApplyOrder, PlanFailure, PlanInHand, PlanOrder};
 use crate::trail::home::{Home, HomeError, Install};
 use crate::wire::budget::{Budget, Start};
 use crate::wire::in_process::InProcess;
@@ -174,7 +174,7 @@ async fn run(
 ) -> Result<Outcome, DrillFailure> {
     let (leave, stop) = watch::channel(false);
     let order = ApplyOrder {
-        plan: plan.clone(),
+        plan: PlanInHand::held(plan.clone()).map_err(PlanFailure::File)?,
         operator: Text::lossy(cast::AUTHOR),
         process: Text::lossy("drill"),
         resume: false,

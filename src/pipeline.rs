@@ -11,10 +11,12 @@ mod guard;
 pub mod handover;
 pub mod mirror;
 mod open;
+mod plan_in_hand;
 
 pub use countersigner::{VaultKey, VaultKeyError};
 pub use evidence::{EvidenceFailure, evidence_at, keep_evidence};
 pub use guard::Guard;
+pub use plan_in_hand::PlanInHand;
 
 use crate::azure::Azure;
 use crate::connector::lease::LeaseError;
@@ -34,6 +36,7 @@ use crate::env::Env;
 use crate::trail::inbox::Inbox;
 use crate::trail::{Home, HomeError, Journal, JournalError, MirrorError};
 use guard::Mirrored;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -131,8 +134,7 @@ pub async fn make_plan(
 
 /// What to apply, and how.
 pub struct ApplyOrder {
-    /// The exact bytes of `plan.jsonl`.
-    pub plan: Vec<u8>,
+    pub plan: PlanInHand,
     pub operator: Text<128>,
     pub process: Text<96>,
     /// True: go on with the run of this plan. False: begin one.
@@ -205,11 +207,11 @@ pub async fn apply_guarded(
     watch: impl FnOnce(&Journal),
 ) -> Result<(RunId, Outcome), ApplyFailure> {
     let here = here(home)?;
-    let read = ReadPlan::new(&order.plan, here)?;
+    let plan = Arc::clone(order.plan.plan());
+    let read = ReadPlan::of(Arc::clone(&plan), here)?;
     acts_as(azure, &read.plan.header.identity.object).await?;
     let lease = guard.lease(home, azure, &read, &order).await?;
-    let plan = read.plan.clone();
-    let (mut recovery, mut mirrored) = (Recovery::new(&plan, read.facts.plan), Mirrored::default());
+    let (mut recovery, mut mirrored) = (Recovery::new(&plan), Mirrored::default());
     let opened = home.open_log("apply", order.process.clone(), &mut |line| {
         recovery.fold(line);
         mirrored.fold(line, recovery.run.as_ref().map(|run| &run.id));

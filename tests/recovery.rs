@@ -5,10 +5,11 @@
 
 use reissue::domain::event::{Event, Line};
 use reissue::domain::id::Digest;
-use reissue::domain::plan::Plan;
+use reissue::domain::plan::{PackedPlan, Plan, file};
 use reissue::domain::target::{Act, Deed, Next, Pause};
 use reissue::drill::{self, Audience};
 use reissue::engine::recovery::Recovery;
+use std::sync::Arc;
 
 /// Keeps the plan's digest and every line.
 #[derive(Default)]
@@ -72,14 +73,15 @@ fn same_kind(a: &Event, b: &Event) -> bool {
 
 fn every_prefix(playbook: &str, seed: u64) {
     let (plan, heard) = hold(playbook, seed);
-    let digest = heard.digest.unwrap();
+    let plan = Arc::new(PackedPlan::read(&file::write(&plan).unwrap()).unwrap());
+    assert_eq!(heard.digest, Some(plan.digest()));
     let mut decided = 0;
     for cut in 0..heard.lines.len() {
-        let mut recovery = Recovery::new(&plan, digest);
+        let mut recovery = Recovery::new(&plan);
         heard.lines[..cut].iter().for_each(|line| recovery.fold(line));
         assert!(recovery.illegal.is_none(), "{playbook}, {cut} lines: {:?}", recovery.illegal);
         let next = &heard.lines[cut];
-        let Some(state) = next.target.and_then(|id| recovery.states.get(&id)) else { continue };
+        let Some(state) = next.target.and_then(|id| recovery.states.state(id)) else { continue };
         let decision = state.next(next.time);
         assert!(
             agrees(&decision, &next.event),

@@ -25,7 +25,7 @@ use approvals::{noon, roster};
 use log::{Log, Story, explain, object_of, plan_of, statement_of, written};
 use reissue::domain::event::{Event, Line};
 use reissue::domain::id::TargetId;
-use reissue::domain::plan::file;
+use reissue::domain::plan::PackedPlan;
 use reissue::domain::text::Text;
 use reissue::engine::recovery::Recovery;
 use reissue::env::{Disk, Random};
@@ -156,8 +156,8 @@ fn met(log: &Log) -> (Option<String>, Option<String>) {
         Err(e) => Some(e.to_string()),
         Ok(mut lines) => lines.find_map(|l| l.err()).map(|e| e.to_string()),
     };
-    let (plan, digest) = file::read(&log::plan_bytes()).unwrap();
-    let mut recovery = Recovery::new(&plan, digest);
+    let plan = Arc::new(PackedPlan::read(&log::plan_bytes()).unwrap());
+    let mut recovery = Recovery::new(&plan);
     let opened =
         Journal::open(log.settings(), &log::opening(roster().digest()), &mut |line| recovery.fold(line));
     let written = match opened {

@@ -10,11 +10,10 @@ use super::status::{self, Known};
 use super::world::{ActingArguments, HomeArguments, process, runtime};
 use super::{ExitCode, Session, mirror, run_view};
 use crate::azure::Azure;
-use crate::domain::plan::Plan;
 use crate::domain::text::Text;
 use crate::domain::time::parse_span;
 use crate::engine::Left;
-use crate::pipeline::{self, ApplyOrder, Guard, VaultKey};
+use crate::pipeline::{self, ApplyOrder, Guard, PlanInHand, VaultKey};
 use crate::trail::countersign::Countersigner;
 use crate::trail::{Home, Objects};
 use crate::wire::budget::Start;
@@ -56,8 +55,8 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let patience = parse_span(&arguments.patience).map_err(|e| usage(format!("--patience: {e}")))?;
     let operator = Text::new(arguments.operator.as_str()).map_err(|e| usage(format!("--operator: {e}")))?;
     let home = arguments.home.open(session)?;
-    let plan = plan_bytes(&arguments, session, &home)?;
-    let read = read_plan(&plan, &arguments)?;
+    let plan = plan_in_hand(&arguments, session, &home)?;
+    let read = Arc::clone(plan.plan());
     let resume = arguments.resume.is_some();
     let start = if resume { Start::Empty } else { Start::Full };
     let azure = arguments.acting.session(session, read.header.cloud, &home.install.tenant, start)?;
@@ -69,7 +68,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let operator = super::leak::name(operator);
     let (leave, stop) = watch::channel(false);
     let env = arguments.acting.in_time(&session.env)?;
-    let progress = Progress::new(&env, &home, &read, &plan, &session.out);
+    let progress = Progress::new(&env, &home, &read, &session.out);
     let order = ApplyOrder { plan, operator, process: process(), resume, patience: Some(patience), stop };
     let out = &mut session.out;
     let result = runtime()?.block_on(async {
@@ -155,29 +154,17 @@ fn stopped(session: &mut Session, seen: &Seen) -> ExitCode {
     ExitCode::Interrupted
 }
 
-fn plan_bytes(arguments: &Arguments, session: &Session, home: &Home) -> Result<Vec<u8>, Failure> {
-    match (&arguments.plan, &arguments.resume) {
-        (Some(path), _) => Ok(super::show::load(path, session)?.0),
-        (None, wanted) => {
-            let wanted = wanted.as_deref().unwrap_or("latest");
-            let (_, started, _) = super::notes::find_run(home, wanted)?;
-            let objects = Objects::new(session.env.disk.clone(), &home.log());
-            objects.get(&started.plan, crate::domain::plan::file::MAX_BYTES).map_err(|e| {
-                let next =
-                    "restore the log's objects from a copy; `reissue audit verify` says which are missing";
-                Failure::new(codes::LOG, e.to_string(), next).at(home.root())
-            })
-        }
+fn plan_in_hand(arguments: &Arguments, session: &Session, home: &Home) -> Result<PlanInHand, Failure> {
+    if let Some(path) = &arguments.plan {
+        return super::show::in_hand(path, session);
     }
-}
-
-fn read_plan(bytes: &[u8], arguments: &Arguments) -> Result<Plan, Failure> {
-    let read = crate::domain::plan::file::read(bytes);
-    let (plan, _) = read.map_err(|e| match &arguments.plan {
-        Some(path) => {
-            Failure::new(codes::BAD_PLAN, e.to_string(), "make it again with `reissue plan`").at(path)
-        }
-        None => Failure::new(codes::BAD_PLAN, e.to_string(), "run `reissue audit verify`"),
+    let wanted = arguments.resume.as_deref().unwrap_or("latest");
+    let (_, started, _) = super::notes::find_run(home, wanted)?;
+    let objects = Objects::new(session.env.disk.clone(), &home.log());
+    objects.check(&started.plan).map_err(|e| {
+        let next = "restore the log's objects from a copy; `reissue audit verify` says which are missing";
+        Failure::new(codes::LOG, e.to_string(), next).at(home.root())
     })?;
-    Ok(plan)
+    PlanInHand::file(session.env.disk.as_ref(), &objects.path(&started.plan))
+        .map_err(|e| Failure::new(codes::BAD_PLAN, e.to_string(), "run `reissue audit verify`"))
 }

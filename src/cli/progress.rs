@@ -5,12 +5,12 @@ use super::human::Output;
 use super::standing::{Standing, Tally};
 use crate::domain::event::Line;
 use crate::domain::id::TargetId;
-use crate::domain::plan::Plan;
-use crate::domain::target::TargetState;
+use crate::domain::plan::PackedPlan;
 use crate::engine::recovery::Recovery;
 use crate::env::Env;
 use crate::trail::{Home, Reader};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often a bar is drawn again.
@@ -19,18 +19,18 @@ const TICK: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// The view of one run while it goes on.
-pub(super) struct Progress<'p> {
-    recovery: Recovery<'p>,
+pub(super) struct Progress {
+    recovery: Recovery,
     env: Env,
     /// The first line of the log that was not folded yet.
     next: u64,
     bar: Option<ProgressBar>,
 }
 
-impl<'p> Progress<'p> {
+impl Progress {
     /// Folds what the log holds already.
-    pub(super) fn new(env: &Env, home: &Home, plan: &'p Plan, bytes: &[u8], out: &Output) -> Self {
-        let mut recovery = Recovery::new(plan, crate::domain::id::Digest::of(bytes));
+    pub(super) fn new(env: &Env, home: &Home, plan: &Arc<PackedPlan>, out: &Output) -> Self {
+        let mut recovery = Recovery::new(plan);
         let mut next = 0;
         for read in Reader::open(env.disk.as_ref(), &home.log()).into_iter().flatten().flatten() {
             recovery.fold(&read.line);
@@ -56,11 +56,13 @@ impl<'p> Progress<'p> {
     /// Targets that go on although the run was asked to leave: their values are nowhere else.
     pub(super) fn only_in_memory(&self) -> Vec<TargetId> {
         let now = self.env.clock.now();
-        let held = self.recovery.states.iter().filter(|(_, s)| s.value_in_memory());
-        let works = |s: &TargetState| {
-            matches!(Standing::of(s, now), Standing::Working { .. } | Standing::Retrying { .. })
+        let states = &self.recovery.states;
+        let held = states.briefs().filter(|(_, brief)| brief.value_in_memory);
+        let works = |id: &TargetId| {
+            let standing = states.state(*id).map(|state| Standing::of(&state, now));
+            matches!(standing, Some(Standing::Working { .. } | Standing::Retrying { .. }))
         };
-        held.filter(|(_, s)| works(s)).map(|(id, _)| *id).collect()
+        held.map(|(id, _)| id).filter(works).collect()
     }
 
     /// After this long without a line, [`Progress::silent`] is due.
@@ -80,7 +82,7 @@ impl<'p> Progress<'p> {
     }
 
     fn tally(&self) -> Tally {
-        Tally::of(self.recovery.states.values(), self.env.clock.now())
+        Tally::of(&self.recovery.states, self.env.clock.now())
     }
 
     fn draw(&self) {
@@ -92,7 +94,7 @@ impl<'p> Progress<'p> {
     }
 }
 
-impl Drop for Progress<'_> {
+impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -101,8 +103,8 @@ impl Drop for Progress<'_> {
 }
 
 /// Without colours: what matters are the words.
-fn bar(plan: &Plan, target: ProgressDrawTarget) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(plan.changes().count() as u64), target);
+fn bar(plan: &PackedPlan, target: ProgressDrawTarget) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(plan.changing() as u64), target);
     let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len}  {elapsed}  {wide_msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
     bar
@@ -112,6 +114,7 @@ fn bar(plan: &Plan, target: ProgressDrawTarget) -> ProgressBar {
 pub(super) mod tests {
     use super::*;
     use crate::domain::id::Digest;
+    use crate::domain::plan::{Plan, file};
     use crate::drill::{self, Audience};
     use crate::env::Clock;
     use indicatif::InMemoryTerm;
@@ -122,13 +125,14 @@ pub(super) mod tests {
     /// A drill's plan and everything that its log says.
     #[derive(Default)]
     pub(crate) struct Kept {
-        pub(crate) plan: Option<(Plan, Digest)>,
+        pub(crate) plan: Option<Arc<PackedPlan>>,
         pub(crate) lines: Vec<Line>,
     }
 
     impl Audience for Kept {
-        fn planned(&mut self, plan: &Plan, digest: &Digest) {
-            self.plan = Some((plan.clone(), *digest));
+        fn planned(&mut self, plan: &Plan, _: &Digest) {
+            let bytes = file::write(plan).unwrap();
+            self.plan = Some(Arc::new(PackedPlan::read(&bytes).unwrap()));
         }
         fn event(&mut self, line: &Line) {
             self.lines.push(line.clone());
@@ -151,15 +155,15 @@ pub(super) mod tests {
         })
     }
 
-    impl<'p> Progress<'p> {
+    impl Progress {
         /// Of a run that is about to begin, at a time, perhaps with a bar.
-        pub(crate) fn at(at: &Line, (plan, digest): &'p (Plan, Digest), bar: Option<ProgressBar>) -> Self {
+        pub(crate) fn at(at: &Line, plan: &Arc<PackedPlan>, bar: Option<ProgressBar>) -> Self {
             let env = Env::simulated(Clock::starting_at(at.time), 1);
-            Self { recovery: Recovery::new(plan, *digest), env, next: 0, bar }
+            Self { recovery: Recovery::new(plan), env, next: 0, bar }
         }
     }
 
-    fn on(term: &InMemoryTerm, plan: &Plan) -> ProgressBar {
+    fn on(term: &InMemoryTerm, plan: &PackedPlan) -> ProgressBar {
         bar(plan, ProgressDrawTarget::term_like_with_hz(Box::new(term.clone()), 255))
     }
 
@@ -173,7 +177,7 @@ pub(super) mod tests {
             .position(|l| l.to_bytes().unwrap().windows(until.len()).any(|w| w == until.as_bytes()));
         let end = end.unwrap_or_else(|| panic!("no {until}"));
         let term = InMemoryTerm::new(10, 100);
-        let bar = on(&term, &planned.0);
+        let bar = on(&term, planned);
         let mut progress = Progress::at(&kept.lines[end], planned, Some(bar.clone()));
         kept.lines[..=end].iter().for_each(|line| progress.line(line, || {}));
         bar.force_draw();
@@ -206,7 +210,7 @@ pub(super) mod tests {
         let kept = a_drill();
         let planned = kept.plan.as_ref().unwrap();
         let term = InMemoryTerm::new(10, 100);
-        let progress = Progress::at(&kept.lines[0], planned, Some(on(&term, &planned.0)));
+        let progress = Progress::at(&kept.lines[0], planned, Some(on(&term, planned)));
         progress.draw();
         assert!(term.contents().contains("0/1"), "{}", term.contents());
         drop(progress);

@@ -13,6 +13,7 @@ use crate::pipeline::handover::holds_lease;
 use crate::wire::budget::Start;
 use serde::Serialize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -34,7 +35,7 @@ struct TraceObject<'a> {
 }
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
-    let (_, plan, digest) = super::show::load(&arguments.plan, session)?;
+    let plan = Arc::clone(super::show::in_hand(&arguments.plan, session)?.plan());
     let header = &plan.header;
     if header.environment != arguments.acting.environment() {
         let next = "use `--lab DIR` for a lab's plan, and never for another";
@@ -46,14 +47,14 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     session
         .out
         .line("No log is read. What was reached is a guess from what bears a mark; nothing is changed.");
-    if let Some(who) = runtime.block_on(holds_lease(&azure, &plan, &digest)) {
+    if let Some(who) = runtime.block_on(holds_lease(&azure, &plan)) {
         session.out.line(&format!("WARNING: {who}. Ask them before you do anything by hand."));
     }
     let mut unreadable = 0;
     for target in plan.changes() {
-        let found = runtime.block_on(trace(&registry, header, target));
+        let found = runtime.block_on(trace(&registry, header, &target));
         unreadable += usize::from(found.is_err());
-        tell(session, target, &found);
+        tell(session, &target, &found);
     }
     match unreadable {
         0 => Ok(ExitCode::Done),

@@ -3,6 +3,7 @@
 
 use super::run_view;
 use crate::domain::event::Ending;
+use crate::domain::states::States;
 use crate::domain::step::Phase;
 use crate::domain::target::{Deed, Next, Pause, TargetState};
 use crate::domain::text::Text;
@@ -139,9 +140,9 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn of<'a>(states: impl Iterator<Item = &'a TargetState>, now: Timestamp) -> Self {
+    pub(crate) fn of(states: &States, now: Timestamp) -> Self {
         let mut tally = Tally::default();
-        states.for_each(|state| tally.add(&Standing::of(state, now)));
+        states.all().for_each(|(_, state)| tally.add(&Standing::of(&state, now)));
         tally
     }
 

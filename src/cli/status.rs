@@ -9,14 +9,16 @@ use super::error::Failure;
 use super::standing::Standing;
 use super::world::HomeArguments;
 use super::{ExitCode, Session};
-use crate::domain::id::{RunId, TargetId};
-use crate::domain::plan::Plan;
+use crate::domain::id::{RunId, TargetId, few};
+use crate::domain::plan::PackedPlan;
 use crate::domain::target::TargetState;
 use crate::domain::time::Timestamp;
 use crate::engine::recovery::Recovery;
 use crate::trail::{Home, Objects};
 use fold::{Overview, RunHead, Writer};
 pub(super) use next::Known;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -29,16 +31,16 @@ pub(super) struct Arguments {
 /// One run with its targets.
 struct Run<'a> {
     head: &'a RunHead,
-    plan: &'a Plan,
+    plan: Arc<PackedPlan>,
     /// Where the plan is kept.
     plan_file: String,
-    recovery: Recovery<'a>,
+    recovery: Recovery,
     writer: Option<&'a Writer>,
 }
 
 impl Run<'_> {
     fn standings(&self, now: Timestamp) -> Vec<(TargetId, Standing)> {
-        self.recovery.states.iter().map(|(id, state)| (*id, Standing::of(state, now))).collect()
+        self.recovery.states.all().map(|(id, state)| (id, Standing::of(&state, now))).collect()
     }
 }
 
@@ -69,10 +71,11 @@ pub(super) fn target_of(
     let all = fold::overview(home)?;
     let head = fold::wanted(home, &all, run.as_str())?;
     let plan = fold::plan(session, home, head)?;
-    let mut states = fold::recovery(home, head, &plan)?.states;
-    let known: Vec<String> = states.keys().map(ToString::to_string).collect();
-    states.remove(&id).ok_or_else(|| {
-        let next = format!("its targets are {}; `reissue status` shows how they stand", known.join(", "));
+    let states = fold::recovery(home, &plan)?.states;
+    let state = states.state(id).map(Cow::into_owned);
+    state.ok_or_else(|| {
+        let known: Vec<TargetId> = states.ids().collect();
+        let next = format!("its targets are {}; `reissue status` shows how they stand", few(&known));
         Failure::new(super::codes::NO_RUN, format!("run {run} has no target {id} to change"), next)
     })
 }
@@ -96,11 +99,11 @@ fn with_targets(
     tell: impl FnOnce(&mut Session, &Run<'_>),
 ) -> Result<(), Failure> {
     let plan = fold::plan(session, home, head)?;
-    let recovery = fold::recovery(home, head, &plan)?;
+    let recovery = fold::recovery(home, &plan)?;
     let digest = head.state.started.plan;
     let plan_file = Objects::new(session.env.disk.clone(), &home.log()).path(&digest);
     let plan_file = plan_file.to_string_lossy().into_owned();
-    let run = Run { head, plan: &plan, plan_file, recovery, writer: all.writer.as_ref() };
+    let run = Run { head, plan, plan_file, recovery, writer: all.writer.as_ref() };
     tell(session, &run);
     Ok(())
 }

@@ -8,9 +8,8 @@ use crate::azure::quota::Operation;
 use crate::connector::reads::patiently;
 use crate::domain::credential::Place;
 use crate::domain::event::{Fault, FaultClass};
-use crate::domain::id::Digest;
 use crate::domain::lease::{Entry, Holder, Refused, Saying, judge, judge_handover};
-use crate::domain::plan::Plan;
+use crate::domain::plan::PackedPlan;
 use crate::domain::secret::Secret;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -55,13 +54,12 @@ pub struct Lease {
 impl Lease {
     /// The lease of a plan, in the first store that it writes to, else in the first that it names; none
     /// if it has no store.
-    pub fn of(azure: &Azure, plan: &Plan, digest: &Digest, me: Holder) -> Result<Option<Self>, LeaseError> {
-        let places = plan.changes().flat_map(|t| &t.steps).filter_map(|s| s.place.as_ref());
-        let store = places.map(|p| &p.store).min().or(plan.header.stores.keys().next());
+    pub fn of(azure: &Azure, plan: &PackedPlan, me: Holder) -> Result<Option<Self>, LeaseError> {
+        let store = plan.stores().first().or(plan.header.stores.keys().next());
         let Some((store, named)) = store.and_then(|s| plan.header.stores.get_key_value(s)) else {
             return Ok(None);
         };
-        let name = format!("reissue-lease-{}", &digest.hex()[..16]);
+        let name = format!("reissue-lease-{}", &plan.digest().hex()[..16]);
         let place = Place { name: Text::lossy(&name), store: store.clone() };
         let (azure, host) = (azure.clone(), named.key_vault.to_string());
         let failed = |e: VaultError| LeaseError::Fault { place: place.clone(), fault: e.into() };

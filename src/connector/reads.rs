@@ -6,6 +6,7 @@ use crate::bent::{self, Bend};
 use crate::domain::credential::CredentialRef;
 use crate::domain::event::{Fault, FaultClass, Happened};
 use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
 use crate::env::Clock;
 use std::future::Future;
 use std::time::Duration;
@@ -28,11 +29,11 @@ const SPREADS_WITHIN: Duration = Duration::from_secs(600);
 /// More disagreement than this is no lag any more.
 const READS_MOST: u16 = 40;
 
-/// Before reads alone may prove that a credential is dead: until its removal has spread.
-pub(super) async fn until_spread(clock: Clock, call: &Call<'_>, gone: &CredentialRef) {
-    if let Some(at) = call.state.retired_at(gone) {
-        clock.sleep_until(at.after(clock.as_lag(SPREADS_WITHIN))).await;
-    }
+/// Until when reads alone do not prove that a credential is dead: its removal is still spreading. None:
+/// it has spread.
+pub(super) fn spreads_until(clock: Clock, call: &Call<'_>, gone: &CredentialRef) -> Option<Timestamp> {
+    let spread = call.state.retired_at(gone)?.after(clock.as_lag(SPREADS_WITHIN));
+    (clock.now() < spread).then_some(spread)
 }
 
 /// By then every replica knows what was written. Lags of minutes are reported, and Terraform's provider

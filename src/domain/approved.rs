@@ -6,11 +6,12 @@ use super::approval::{
 };
 use super::event::{Decision, Environment};
 use super::id::{Digest, TenantId};
-use super::plan::file::{self, PlanError};
-use super::plan::{Counts, Plan};
+use super::plan::file::PlanError;
+use super::plan::{Counts, PackedPlan};
 use super::step::Phase;
 use super::text::Text;
 use super::time::Timestamp;
+use std::sync::Arc;
 
 /// What this installation is: a plan made for another is refused.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ impl Here {
 /// A plan with its approvals, checked as of the moments at which they were recorded.
 #[derive(Clone, Debug)]
 pub struct ApprovedPlan {
-    plan: Plan,
+    plan: Arc<PackedPlan>,
     facts: PlanFacts,
     here: Here,
     recorded: Vec<Recorded>,
@@ -58,7 +59,7 @@ pub enum NotApproved {
 /// A plan that was read and belongs here, before anybody's approval.
 #[derive(Clone, Debug)]
 pub struct ReadPlan {
-    pub plan: Plan,
+    pub plan: Arc<PackedPlan>,
     pub facts: PlanFacts,
     here: Here,
 }
@@ -109,7 +110,11 @@ impl ReadPlan {
 
     /// Reads the exact bytes of `plan.jsonl` and holds them against this installation.
     pub fn new(bytes: &[u8], here: Here) -> Result<Self, NotApproved> {
-        let (plan, digest) = file::read(bytes)?;
+        Self::of(Arc::new(PackedPlan::read(bytes)?), here)
+    }
+
+    /// Holds a plan that was read against this installation.
+    pub fn of(plan: Arc<PackedPlan>, here: Here) -> Result<Self, NotApproved> {
         let header = &plan.header;
         if header.tenant != here.tenant {
             return Err(NotApproved::Tenant { found: header.tenant.clone(), want: here.tenant });
@@ -122,7 +127,7 @@ impl ReadPlan {
                 format!("{} at most {}: {} of {}", broken.action, broken.limit, broken.used, broken.allowed);
             return Err(NotApproved::Guardrail(Text::lossy(&what)));
         }
-        let facts = facts(&plan, digest, &here);
+        let facts = facts(&plan, &here);
         Ok(Self { plan, facts, here })
     }
 
@@ -180,7 +185,7 @@ impl ReadPlan {
 }
 
 impl ApprovedPlan {
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &Arc<PackedPlan> {
         &self.plan
     }
     pub fn digest(&self) -> Digest {
@@ -215,11 +220,11 @@ impl ApprovedPlan {
 }
 
 /// What approvals of a plan are held against.
-fn facts(plan: &Plan, digest: Digest, here: &Here) -> PlanFacts {
+fn facts(plan: &PackedPlan, here: &Here) -> PlanFacts {
     let (header, roster) = (&plan.header, here.roster());
     let seats = header.approval.roles.at_least(roster.roles_at_least());
     PlanFacts {
-        plan: digest,
+        plan: plan.digest(),
         playbook: header.playbook,
         roster: roster.digest(),
         tenant: here.tenant.clone(),
@@ -233,7 +238,7 @@ fn facts(plan: &Plan, digest: Digest, here: &Here) -> PlanFacts {
         seats,
         valid_for: header.approval.valid_for,
         retire_separately: header.approval.retire_separately,
-        contain_only: plan.changes().all(|t| t.contain),
+        contain_only: plan.contain_only(),
         ticket: header.incident.id.clone(),
         summary: summary(&header.counts),
         log_origin: here.log_origin.clone(),

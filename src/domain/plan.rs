@@ -7,9 +7,11 @@ pub mod cost;
 pub mod file;
 pub mod guardrail;
 pub mod make;
+pub mod packed;
 pub mod refusal;
 pub mod warning;
 
+pub use packed::PackedPlan;
 pub use refusal::Refusal;
 pub use warning::Warning;
 

@@ -8,12 +8,14 @@ mod apply;
 mod held;
 mod licence;
 mod next;
+mod own;
 mod settled;
 #[cfg(test)]
 mod tests;
 
 pub use licence::{Earned, Licence, Released, Verified};
 pub use next::{Act, Deed, Next, Pause};
+pub use own::OwnEffects;
 
 use super::credential::{CredentialRef, Place};
 use super::event::{Cause, Ending, Resolution};
@@ -24,6 +26,7 @@ use super::step::{Effect, Keeper, Phase, Step, Verb};
 use super::text::Text;
 use super::time::Timestamp;
 use crate::bent::{self, Bend};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -31,29 +34,50 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub struct TargetState {
     pub plan: Arc<PlannedTarget>,
+    so_far: SoFar,
+}
+
+/// What its events have come to: with the plan, all that a target's future depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct SoFar {
     stage: Stage,
     steps: Vec<StepState>,
     /// Phases that are open, and until when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     phases: BTreeMap<Phase, Timestamp>,
     epoch: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
     paused: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
     aborted: bool,
     /// Why the target goes backwards, if it does.
+    #[serde(default, skip_serializing_if = "is_default")]
     unwinding: Option<Cause>,
+    #[serde(default, skip_serializing_if = "is_default")]
     minted: Option<Minted>,
     /// Minted, but nobody has the value any more: to be discarded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lost: Vec<Lost>,
+    #[serde(default, skip_serializing_if = "is_default")]
     published: Option<Published>,
+    #[serde(default, skip_serializing_if = "is_default")]
     hold: Option<HoldState>,
     /// The old value was seen accepted in this run: its refusal will count as proof.
+    #[serde(default, skip_serializing_if = "is_default")]
     old_accepted: bool,
     /// Drift that stops this target.
+    #[serde(default, skip_serializing_if = "is_default")]
     drift: Option<Cause>,
     /// Switches that the cloud refuses, and what it said.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     rejected: BTreeMap<StepNo, Text<64>>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Stage {
     Waiting,
     Running,
@@ -63,25 +87,36 @@ enum Stage {
 }
 
 /// One step's forward and backward course.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct StepState {
+    #[serde(default, skip_serializing_if = "is_default")]
     forward: Course,
+    #[serde(default, skip_serializing_if = "is_default")]
     undo: Course,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Course {
     attempts: u16,
+    #[serde(default, skip_serializing_if = "is_default")]
     first_at: Option<Timestamp>,
     /// When the newest attempt began.
+    #[serde(default, skip_serializing_if = "is_default")]
     last_at: Option<Timestamp>,
     status: Status,
     /// When the newest attempt began of which nobody knew once whether it had happened. A later look
     /// that does not see it may be of a replica that lags.
+    #[serde(default, skip_serializing_if = "is_default")]
     doubted_at: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+impl Course {
+    fn doubt(&mut self) {
+        self.doubted_at = self.last_at;
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 enum Status {
     #[default]
     Idle,
@@ -95,7 +130,7 @@ enum Status {
 }
 
 /// The new credential of this run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Minted {
     pub credential: CredentialRef,
     pub keeper: Keeper,
@@ -103,7 +138,7 @@ pub struct Minted {
     epoch: u32,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Lost {
     credential: CredentialRef,
     step: StepNo,
@@ -112,7 +147,7 @@ struct Lost {
 }
 
 /// What consumers read now because of this run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Published {
     pub place: Place,
     pub previous: Option<Text<64>>,
@@ -122,7 +157,7 @@ pub struct Published {
 }
 
 /// A hold that was opened.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HoldState {
     pub opened_at: Timestamp,
     pub until: Option<Timestamp>,
@@ -139,21 +174,10 @@ pub struct Illegal {
     pub why: &'static str,
 }
 
-impl<'a> OwnEffects<'a> {
-    /// Together with what the run did to the same objects for another target.
-    pub fn and(mut self, other: OwnEffects<'a>) -> Self {
-        self.gone.extend(other.gone);
-        self.ours.extend(other.ours);
-        self.switched.extend(other.switched);
-        self
-    }
-}
-
 impl TargetState {
     pub fn new(plan: Arc<PlannedTarget>) -> Self {
         let steps = vec![StepState::default(); plan.steps.len()];
-        Self {
-            plan,
+        let so_far = SoFar {
             stage: Stage::Waiting,
             steps,
             phases: BTreeMap::new(),
@@ -168,7 +192,17 @@ impl TargetState {
             old_accepted: false,
             drift: None,
             rejected: BTreeMap::new(),
-        }
+        };
+        Self { plan, so_far }
+    }
+
+    /// What its events have come to, as bytes; [`TargetState::unpack`] reads them.
+    pub(in crate::domain) fn pack(&self) -> Option<Vec<u8>> {
+        serde_json::to_vec(&self.so_far).ok()
+    }
+    pub(in crate::domain) fn unpack(plan: Arc<PlannedTarget>, bytes: &[u8]) -> Option<Self> {
+        let so_far: SoFar = serde_json::from_slice(bytes).ok()?;
+        (so_far.steps.len() == plan.steps.len()).then_some(Self { plan, so_far })
     }
 
     /// The planned step with this number.
@@ -176,7 +210,7 @@ impl TargetState {
         self.plan.steps.get(usize::from(no).checked_sub(1)?)
     }
     fn course(&self, no: StepNo) -> Option<&StepState> {
-        self.steps.get(usize::from(no).checked_sub(1)?)
+        self.so_far.steps.get(usize::from(no).checked_sub(1)?)
     }
     /// Whether the step is done and not undone.
     pub fn is_done(&self, no: StepNo) -> bool {
@@ -195,10 +229,10 @@ impl TargetState {
     }
 
     pub fn minted(&self) -> Option<&Minted> {
-        self.minted.as_ref()
+        self.so_far.minted.as_ref()
     }
     pub fn published(&self) -> Option<&Published> {
-        self.published.as_ref()
+        self.so_far.published.as_ref()
     }
     /// When an old credential was taken away.
     pub fn retired_at(&self, credential: &CredentialRef) -> Option<Timestamp> {
@@ -207,47 +241,51 @@ impl TargetState {
     }
     /// Whether the cloud refuses what this step switches: nothing was changed by it.
     pub fn is_rejected(&self, no: StepNo) -> bool {
-        self.rejected.contains_key(&no)
+        self.so_far.rejected.contains_key(&no)
     }
     pub fn hold_is_over(&self) -> bool {
         self.find(Verb::Hold).is_some_and(|hold| self.is_done(hold))
     }
     pub fn hold(&self) -> Option<&HoldState> {
-        self.hold.as_ref()
+        self.so_far.hold.as_ref()
     }
     pub fn old_was_accepted(&self) -> bool {
-        self.old_accepted
+        self.so_far.old_accepted
     }
     /// The credential of ours that an undo or a discard takes away next.
     pub fn discarding(&self) -> Option<&CredentialRef> {
-        let lost = self.lost.iter().find(|l| self.published.is_some() || !l.after_publish);
-        lost.or(self.lost.first()).map(|l| &l.credential).or(self.minted.as_ref().map(|m| &m.credential))
+        let lost = self.so_far.lost.iter().find(|l| self.so_far.published.is_some() || !l.after_publish);
+        lost.or(self.so_far.lost.first()).map(|l| &l.credential).or(self
+            .so_far
+            .minted
+            .as_ref()
+            .map(|m| &m.credential))
     }
     pub fn ending(&self) -> Option<Ending> {
-        match self.stage {
+        match self.so_far.stage {
             Stage::Ended(ending) => Some(ending),
             _ => None,
         }
     }
     pub fn stuck(&self) -> Option<(&Cause, StepNo)> {
-        match &self.stage {
+        match &self.so_far.stage {
             Stage::Stuck { cause, step } => Some((cause, *step)),
             _ => None,
         }
     }
     pub fn is_started(&self) -> bool {
-        self.stage != Stage::Waiting
+        self.so_far.stage != Stage::Waiting
     }
     /// Whether the target went back because the world had moved since the plan.
     pub fn is_stale(&self) -> bool {
-        matches!(self.unwinding, Some(Cause::Drift { .. }))
+        matches!(self.so_far.unwinding, Some(Cause::Drift { .. }))
     }
     pub fn is_unwinding(&self) -> bool {
-        self.unwinding.is_some()
+        self.so_far.unwinding.is_some()
     }
     /// Steps done so far and not undone.
     pub fn steps_done(&self) -> usize {
-        self.steps.iter().filter(|s| matches!(s.forward.status, Status::Done(_))).count()
+        self.so_far.steps.iter().filter(|s| matches!(s.forward.status, Status::Done(_))).count()
     }
     /// When the first attempt at a step (or its undo) began: the measure of patience.
     pub fn first_attempt_at(&self, no: StepNo, undo: bool) -> Option<Timestamp> {
@@ -256,7 +294,7 @@ impl TargetState {
     }
     /// Credentials of this run that were minted and shall still be discarded.
     pub fn to_discard(&self) -> impl Iterator<Item = &CredentialRef> {
-        self.lost.iter().map(|l| &l.credential)
+        self.so_far.lost.iter().map(|l| &l.credential)
     }
     /// True once something was done, or may have been, that no undo takes back: restoring what
     /// consumers used before would give them a credential that is perhaps dead.
@@ -272,63 +310,25 @@ impl TargetState {
     }
     /// True while a value lives only in memory: stopping now would lose it.
     pub fn value_in_memory(&self) -> bool {
-        self.published.is_none()
-            && self.minted.as_ref().is_some_and(|m| m.keeper == Keeper::Memory && m.epoch == self.epoch)
+        self.so_far.published.is_none()
+            && self
+                .so_far
+                .minted
+                .as_ref()
+                .is_some_and(|m| m.keeper == Keeper::Memory && m.epoch == self.so_far.epoch)
     }
     /// Intents whose outcome is not known.
     pub fn unresolved(&self) -> u32 {
         let open = |c: &Course| matches!(c.status, Status::Intended | Status::InDoubt);
-        self.steps.iter().map(|s| u32::from(open(&s.forward)) + u32::from(open(&s.undo))).sum()
+        self.so_far.steps.iter().map(|s| u32::from(open(&s.forward)) + u32::from(open(&s.undo))).sum()
     }
     /// The step that is being worked on, for people to see.
     pub fn current(&self) -> Option<&Step> {
-        let hasty = |s: &&Step| s.verb.retires() && self.minted.is_some() && bent::is(Bend::RetireFirst);
+        let hasty =
+            |s: &&Step| s.verb.retires() && self.so_far.minted.is_some() && bent::is(Bend::RetireFirst);
         let left = || self.plan.steps.iter().filter(|s| !self.is_done(s.no));
         left().find(hasty).or_else(|| left().next())
     }
-    /// The credentials that this run expects to be gone, and those it expects to be there, beyond
-    /// the plan's observation: what the drift check adds to it.
-    pub fn own_effects(&self) -> OwnEffects<'_> {
-        let retired = self
-            .plan
-            .steps
-            .iter()
-            .filter(|s| s.verb.retires())
-            .filter(|s| self.course(s.no).is_some_and(|c| c.forward.status != Status::Idle))
-            .filter_map(|s| s.credential.as_ref());
-        OwnEffects {
-            gone: retired.collect(),
-            ours: self.minted.iter().map(|m| &m.credential).chain(self.to_discard()).collect(),
-            switched: self.switched(),
-            published: self.course_of(Verb::Publish) || self.course_of(Verb::Deliver),
-        }
-    }
-    fn course_of(&self, verb: Verb) -> bool {
-        let touched = |no| self.course(no).is_some_and(|c| c.forward.attempts > 0);
-        self.plan.steps.iter().filter(|s| s.verb == verb).any(|s| touched(s.no))
-    }
-    /// Objects that were switched by us, or by the people whom a gate asked to.
-    fn switched(&self) -> BTreeSet<&str> {
-        let touched = |s: &&Step| match s.verb {
-            Verb::Switch | Verb::Block | Verb::Unblock => {
-                self.course(s.no).is_some_and(|c| c.forward.attempts > 0)
-            }
-            Verb::Gate => self.hold.is_some(),
-            _ => false,
-        };
-        self.plan.steps.iter().filter(touched).map(|s| s.object.as_str()).collect()
-    }
-}
-
-/// What this run itself did to the objects of a target, or may have done.
-#[derive(Debug)]
-pub struct OwnEffects<'a> {
-    pub gone: Vec<&'a CredentialRef>,
-    pub ours: Vec<&'a CredentialRef>,
-    /// Objects whose switch we have touched.
-    pub switched: BTreeSet<&'a str>,
-    /// We have written, or may have written, to the place.
-    pub published: bool,
 }
 
 /// True if `effect` is one that `verb` leaves behind (or its undo, with `undo`).

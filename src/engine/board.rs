@@ -9,7 +9,9 @@ use crate::bent::{self, Bend};
 use crate::domain::event::{Event, Line};
 use crate::domain::evidence::Held;
 use crate::domain::id::{RunId, TargetId};
+use crate::domain::plan::PackedPlan;
 use crate::domain::run::RunState;
+use crate::domain::states::{Brief, States};
 use crate::domain::step::Phase;
 use crate::domain::target::{Next, TargetState};
 use crate::domain::text::Text;
@@ -19,7 +21,7 @@ use crate::trail::JournalError;
 use crate::trail::journal::{Entry, Journal};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::RwLock;
+use tokio::sync::{OwnedMutexGuard, RwLock};
 
 /// Whom somebody has told something that they decide by.
 #[derive(Default)]
@@ -28,20 +30,14 @@ pub(super) struct Calls {
     pub(super) ids: Vec<TargetId>,
 }
 
-struct Slot {
-    state: Mutex<TargetState>,
-    /// Held while one event of this target is appended and applied.
-    turn: tokio::sync::Mutex<()>,
-}
-
 /// Everything that a run knows, and the one way to add to it.
 pub struct Board {
     journal: Journal,
     clock: Clock,
     run: Mutex<RunState>,
-    slots: BTreeMap<TargetId, Slot>,
-    /// Targets about one subject, where there are several.
-    kin: BTreeMap<Text<128>, Vec<TargetId>>,
+    states: Mutex<States>,
+    /// Held while one event of a target is appended and applied.
+    turns: Turns,
     calls: Mutex<Calls>,
     /// Read-held by events of one target, write-held by events of the whole run.
     order: RwLock<()>,
@@ -57,33 +53,18 @@ fn locked<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Board {
     /// A board over what was recovered, or over a run that was just begun.
-    pub fn new(
-        journal: Journal,
-        clock: Clock,
-        run: RunState,
-        states: BTreeMap<TargetId, TargetState>,
-    ) -> Self {
-        let mut kin: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (id, state) in &states {
-            kin.entry(state.plan.subject.clone()).or_default().push(*id);
-        }
-        kin.retain(|_, ids| ids.len() > 1);
-        let slot = |state| Slot { state: Mutex::new(state), turn: tokio::sync::Mutex::new(()) };
+    pub fn new(journal: Journal, clock: Clock, run: RunState, states: States) -> Self {
         Self {
             journal,
             clock,
             run: Mutex::new(run),
-            kin,
-            slots: states.into_iter().map(|(id, state)| (id, slot(state))).collect(),
+            states: Mutex::new(states),
+            turns: Turns::default(),
             calls: Mutex::default(),
             order: RwLock::new(()),
             spoken: Signal::default(),
             progress: Signal::default(),
         }
-    }
-
-    fn fold_all(&self, event: &Event, at: Timestamp) -> Result<(), Halt> {
-        self.slots.values().try_for_each(|s| locked(&s.state).apply(event, at)).map_err(Halt::from)
     }
 
     /// Records an event of one target: durable first, then applied.
@@ -99,21 +80,21 @@ impl Board {
         event: Event,
         wanted: impl FnOnce(&TargetState, &RunState) -> bool + Send,
     ) -> Result<bool, Halt> {
-        let Some(slot) = self.slots.get(&id) else { return Ok(false) };
         let _order = self.order.read().await;
-        let _turn = slot.turn.lock().await;
+        let _turn = self.turns.take(id).await;
         let entry = {
-            let (run, state) = (locked(&self.run), locked(&slot.state));
-            if !wanted(&state, &run) {
+            let (run, mut states) = (locked(&self.run), locked(&self.states));
+            let Some(state) = states.get(id) else { return Ok(false) };
+            if !wanted(state, &run) {
                 return Ok(false);
             }
             // What could not be folded must not be written.
             state.clone().apply(&event, self.clock.now())?;
-            let before = allowed_until(&state, &event);
+            let before = allowed_until(state, &event);
             Entry::of_target(&run.id, id, event).before(before)
         };
         let Some(line) = self.append_in_time(entry).await? else { return Ok(false) };
-        locked(&slot.state).apply(&line.event, line.time)?;
+        locked(&self.states).apply(id, &line.event, line.time).transpose()?;
         locked(&self.run).apply(&line.event);
         self.progress.raise();
         Ok(true)
@@ -144,7 +125,7 @@ impl Board {
         let entry = Entry::of_run(&self.run_id(), event).before(end);
         let Some(line) = self.append_in_time(entry).await? else { return Ok(None) };
         locked(&self.run).apply(&line.event);
-        self.fold_all(&line.event, line.time)?;
+        locked(&self.states).apply_to_all(&line.event, line.time);
         self.announce();
         Ok(Some(line.time))
     }
@@ -173,34 +154,45 @@ impl Board {
     pub fn run_id(&self) -> RunId {
         locked(&self.run).id.clone()
     }
-    pub fn ids(&self) -> impl Iterator<Item = TargetId> + '_ {
-        self.slots.keys().copied()
+    /// The plan of the run.
+    pub fn plan(&self) -> Arc<PackedPlan> {
+        Arc::clone(locked(&self.states).plan())
+    }
+    pub fn ids(&self) -> Vec<TargetId> {
+        locked(&self.states).ids().collect()
     }
     /// A copy of one target's state.
     pub fn state(&self, id: TargetId) -> Option<TargetState> {
-        self.slots.get(&id).map(|s| locked(&s.state).clone())
+        locked(&self.states).get(id).cloned()
     }
     /// Copies of the other targets about the same subject.
     pub fn kin(&self, id: TargetId, subject: &Text<128>) -> Vec<TargetState> {
-        let ids = self.kin.get(subject).into_iter().flatten();
-        ids.filter(|k| **k != id).filter_map(|k| self.state(*k)).collect()
+        let plan = self.plan();
+        let others = plan.kin(subject).iter().filter(|k| **k != id);
+        others.filter_map(|k| self.state(*k)).collect()
     }
     /// Looks at one target's state without copying it.
     pub fn with<T>(&self, id: TargetId, look: impl FnOnce(&TargetState) -> T) -> Option<T> {
-        self.slots.get(&id).map(|s| look(&locked(&s.state)))
+        locked(&self.states).get(id).map(look)
     }
     pub fn next(&self, id: TargetId, now: Timestamp) -> Next {
         self.with(id, |s| s.next(now)).unwrap_or(Next::Over)
     }
     /// The evidence of the targets that wait for their release, and until when they have one.
     pub(super) fn awaiting_release(&self) -> Vec<(Held, Option<Timestamp>)> {
+        let states = locked(&self.states);
+        let awaiting: Vec<TargetId> =
+            states.briefs().filter(|(_, b)| b.awaits_release).map(|(id, _)| id).collect();
         let look = |s: &TargetState| Some((s.awaits_release()?, s.open_until(Phase::Retire)));
-        self.slots.values().filter_map(|s| look(&locked(&s.state))).collect()
+        awaiting.into_iter().filter_map(|id| look(&*states.state(id)?)).collect()
+    }
+    /// What is known of every target at once.
+    pub fn briefs(&self) -> Vec<(TargetId, Brief)> {
+        locked(&self.states).briefs().collect()
     }
     /// How many targets fit a description.
-    pub fn count(&self, fits: impl Fn(&TargetState) -> bool) -> u32 {
-        let count = self.slots.values().filter(|s| fits(&locked(&s.state))).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
+    pub fn count(&self, fits: impl Fn(&Brief) -> bool) -> u32 {
+        locked(&self.states).count(fits)
     }
 
     /// Makes every waiting target decide again.
@@ -236,4 +228,33 @@ fn allowed_until(state: &TargetState, event: &Event) -> Option<Timestamp> {
         return None;
     }
     state.open_until(step.phase)
+}
+
+/// One event of a target at a time.
+#[derive(Default)]
+struct Turns(Mutex<BTreeMap<TargetId, Arc<tokio::sync::Mutex<()>>>>);
+
+/// A target's turn; given back when dropped.
+struct Turn<'a> {
+    turns: &'a Turns,
+    id: TargetId,
+    held: Option<OwnedMutexGuard<()>>,
+}
+
+impl Turns {
+    async fn take(&self, id: TargetId) -> Turn<'_> {
+        let turn = Arc::clone(locked(&self.0).entry(id).or_default());
+        Turn { turns: self, id, held: Some(turn.lock_owned().await) }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut turns = locked(&self.turns.0);
+        self.held = None;
+        // Nobody waits for it: the table keeps only those in use.
+        if turns.get(&self.id).is_some_and(|turn| Arc::strong_count(turn) == 1) {
+            turns.remove(&self.id);
+        }
+    }
 }

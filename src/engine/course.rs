@@ -24,6 +24,8 @@ impl Course {
 pub(super) enum Went {
     /// Something was recorded, or the decision has to be made again.
     On,
+    /// Nothing to do before that moment.
+    Later(Timestamp),
     /// What has to be read first cannot be read.
     Unreadable(Fault),
 }

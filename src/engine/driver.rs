@@ -6,6 +6,7 @@ use super::{Halt, pilots, reconcile, refusals, segment};
 use crate::domain::event::{Cause, Event, Fault, TargetStuck};
 use crate::domain::id::TargetId;
 use crate::domain::target::{Act, Deed, Next, Pause};
+use crate::domain::time::Timestamp;
 use std::time::Duration;
 
 /// Reads that fail are tried again for this long before a person is asked.
@@ -20,7 +21,11 @@ pub(super) async fn drive(shared: &Shared, course: &mut Course) -> Result<Rest, 
         }
         match shared.board.next(id, shared.env.clock.now()) {
             Next::Record(event) => record(shared, id, event).await?,
-            Next::Act(act) => act_on(shared, course, act).await?,
+            Next::Act(act) => {
+                if let Some(when) = act_on(shared, course, act).await? {
+                    return Ok(Rest::Pause(Pause::Until { holding: false, when }));
+                }
+            }
             Next::Wait(pause) => return Ok(Rest::Pause(pause)),
             Next::Over if shared.board.with(id, |s| s.ending().is_some()) == Some(true) => {
                 return Ok(Rest::Over);
@@ -36,7 +41,8 @@ async fn record(shared: &Shared, id: TargetId, event: Event) -> Result<(), Halt>
     if sticks { pilots::pause_if_too_many_are_stuck(shared).await } else { Ok(()) }
 }
 
-async fn act_on(shared: &Shared, course: &mut Course, act: Act) -> Result<(), Halt> {
+/// Does it, unless there is nothing to do before a moment, which it says.
+async fn act_on(shared: &Shared, course: &mut Course, act: Act) -> Result<Option<Timestamp>, Halt> {
     let step = act.step;
     let went = match act.deed {
         Deed::Look { undo } => reconcile::look(shared, course, &act, undo).await?,
@@ -44,12 +50,16 @@ async fn act_on(shared: &Shared, course: &mut Course, act: Act) -> Result<(), Ha
     };
     match went {
         Went::On => course.trouble = None,
+        Went::Later(when) => {
+            course.trouble = None;
+            return Ok(Some(when));
+        }
         Went::Unreadable(fault) => {
             refusals::note(shared, Some(&fault), false).await?;
             be_patient(shared, course, step, fault).await?;
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Waits a little longer each time; asks for a person in the end.

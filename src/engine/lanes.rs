@@ -13,6 +13,9 @@ use tokio::sync::OwnedMutexGuard;
 /// What a write needs to settle before the next one on the same object; no figure is published.
 const SETTLE: Duration = Duration::from_secs(3);
 
+/// From so many on, lanes that nobody needs any more are forgotten now and then.
+const MANY: usize = 1_024;
+
 type Lane = Arc<tokio::sync::Mutex<Option<Duration>>>;
 
 #[derive(Default)]
@@ -31,6 +34,9 @@ impl Lanes {
     pub(super) async fn enter(&self, object: &Text<128>, clock: Clock) -> Turn {
         let lane = {
             let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            if lanes.len() >= MANY && lanes.len().is_power_of_two() {
+                lanes.retain(|_, lane| is_of_use(lane, clock));
+            }
             Arc::clone(lanes.entry(object.clone()).or_default())
         };
         let last = lane.lock_owned().await;
@@ -39,6 +45,13 @@ impl Lanes {
         }
         Turn { last, clock }
     }
+}
+
+/// Whether somebody has it or waits for it, or its last write has not settled.
+fn is_of_use(lane: &Lane, clock: Clock) -> bool {
+    let settles =
+        |last: &Option<Duration>| last.is_some_and(|at| at + clock.as_lag(SETTLE) > clock.elapsed());
+    Arc::strong_count(lane) > 1 || lane.try_lock().is_ok_and(|last| settles(&last))
 }
 
 impl Drop for Turn {

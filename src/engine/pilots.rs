@@ -4,6 +4,7 @@ use super::Halt;
 use super::shared::Shared;
 use crate::domain::event::RunPaused;
 use crate::domain::id::TargetId;
+use crate::domain::plan::packed::Part;
 use crate::domain::step::Verb;
 use crate::domain::target::TargetState;
 use crate::domain::text::{Text, count};
@@ -28,15 +29,12 @@ impl Pilots {
     }
 }
 
-/// Those first that stop the leaked value at once, then as the playbook has them.
-pub(super) fn in_order(shared: &Shared) -> Vec<TargetId> {
-    let stops_at_once = |id: &TargetId| {
-        let first = shared.board.with(*id, |s| s.plan.steps.first().map(|s| s.verb)).flatten();
-        matches!(first, Some(Verb::Block | Verb::Snapshot))
-    };
-    let (mut ids, others): (Vec<_>, Vec<_>) = shared.board.ids().partition(stops_at_once);
-    ids.extend(others);
-    ids
+/// Those first that stop the leaked value at once, then as the playbook has them; and those that come
+/// last.
+pub(super) fn in_order(shared: &Shared) -> (Vec<TargetId>, Vec<TargetId>) {
+    let plan = shared.board.plan();
+    let having = |wanted: Part| plan.parts().filter(move |(_, part)| *part == wanted).map(|(id, _)| id);
+    (having(Part::AtOnce).chain(having(Part::Usual)).collect(), having(Part::Last).collect())
 }
 
 /// Everything up to its hold is done, or all that it writes; or it waits for people.
@@ -52,7 +50,7 @@ fn is_through(state: &TargetState) -> bool {
 
 /// Pauses the run when more targets are stuck than it may have.
 pub(super) async fn pause_if_too_many_are_stuck(shared: &Shared) -> Result<(), Halt> {
-    let stuck = shared.board.count(|s| s.stuck().is_some());
+    let stuck = shared.board.count(|b| b.stuck);
     let limit = shared.pause_when_stuck.unwrap_or(STUCK_AT_MOST);
     if stuck <= limit || !shared.note_pause(stuck) {
         return Ok(());

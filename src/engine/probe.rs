@@ -9,7 +9,6 @@ use crate::domain::credential::Place;
 use crate::domain::event::StoreProbed;
 use crate::domain::step::Phase;
 use crate::domain::text::Text;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The name that probes are written under.
@@ -29,9 +28,7 @@ pub(super) async fn stores(
     if !open || run.aborted {
         return Ok(true);
     }
-    let places = approved.plan().changes().flat_map(|t| &t.steps).filter_map(|s| s.place.as_ref());
-    let names: BTreeSet<&Text<64>> = places.map(|p| &p.store).collect();
-    for store in names.into_iter().filter(|s| !run.probed.contains(*s)) {
+    for store in approved.plan().stores().iter().filter(|s| !run.probed.contains(*s)) {
         let place = Place { name: Text::lossy(PROBE), store: store.clone() };
         let mut tries = 0;
         let version = loop {

@@ -1,21 +1,20 @@
 //! Recovery: the log is read line by line and folded; nothing else is kept.
 
 use crate::domain::event::{ApprovalRecorded, Decision, Event, Line};
-use crate::domain::id::{Digest, RunId, TargetId};
-use crate::domain::plan::Plan;
+use crate::domain::id::RunId;
+use crate::domain::plan::PackedPlan;
 use crate::domain::run::RunState;
-use crate::domain::target::{Illegal, TargetState};
+use crate::domain::states::States;
+use crate::domain::target::Illegal;
 use crate::domain::time::Timestamp;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What the log says of the runs of one plan, and of this installation's other runs.
-pub struct Recovery<'a> {
-    plan: &'a Plan,
-    digest: Digest,
+pub struct Recovery {
+    plan: Arc<PackedPlan>,
     /// The run of this plan, if it was begun.
     pub run: Option<RunState>,
-    pub states: BTreeMap<TargetId, TargetState>,
+    pub states: States,
     /// Decisions that were recorded in the run, with their times.
     pub approvals: Vec<(ApprovalRecorded, Timestamp)>,
     /// Another run that is not finished.
@@ -24,13 +23,12 @@ pub struct Recovery<'a> {
     pub illegal: Option<(u64, Illegal)>,
 }
 
-impl<'a> Recovery<'a> {
-    pub fn new(plan: &'a Plan, digest: Digest) -> Self {
+impl Recovery {
+    pub fn new(plan: &Arc<PackedPlan>) -> Self {
         Self {
-            plan,
-            digest,
+            plan: Arc::clone(plan),
             run: None,
-            states: BTreeMap::new(),
+            states: States::none(Arc::clone(plan)),
             approvals: Vec::new(),
             other: None,
             illegal: None,
@@ -51,10 +49,9 @@ impl<'a> Recovery<'a> {
         }
         let Some(run) = &line.run else { return };
         if let Event::RunStarted(started) = &line.event {
-            if started.plan == self.digest {
+            if started.plan == self.plan.digest() {
                 self.run = Some(RunState::new(run.clone(), started.clone(), line.time));
-                let fresh = |t: &crate::domain::plan::PlannedTarget| TargetState::new(Arc::new(t.clone()));
-                self.states = self.plan.changes().map(|t| (t.id, fresh(t))).collect();
+                self.states = States::fresh(Arc::clone(&self.plan));
             } else {
                 self.other = Some(run.clone());
             }
@@ -76,13 +73,11 @@ impl<'a> Recovery<'a> {
     }
 
     fn fold_targets(&mut self, line: &Line) -> Result<(), Illegal> {
-        match line.target {
-            None => self.states.values_mut().try_for_each(|s| s.apply(&line.event, line.time)),
-            Some(id) => match self.states.get_mut(&id) {
-                Some(state) => state.apply(&line.event, line.time),
-                // An excepted target: it has no state.
-                None => Ok(()),
-            },
-        }
+        let Some(id) = line.target else {
+            self.states.apply_to_all(&line.event, line.time);
+            return Ok(());
+        };
+        // An excepted target has no state.
+        self.states.apply(id, &line.event, line.time).unwrap_or(Ok(()))
     }
 }

@@ -9,7 +9,6 @@ use crate::domain::approved::ApprovedPlan;
 use crate::domain::event::{Ending, LaneTaken, RunFinished, TargetExcepted};
 use crate::domain::id::TargetId;
 use crate::domain::step::Phase;
-use crate::domain::target::TargetState;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::env::Env;
@@ -137,25 +136,25 @@ async fn finish(shared: &Shared, approved: &ApprovedPlan) -> Result<bool, Halt> 
         events: 0,
         excepted: n.excepted,
         partial: n.partial,
-        steps: board.ids().filter_map(|id| board.with(id, |s| s.steps_done() as u32)).sum(),
+        steps: board.briefs().iter().map(|(_, b)| u32::from(b.steps_done)).sum(),
         stuck: n.stuck,
         undone: n.undone + n.abandoned,
-        unresolved: board.ids().filter_map(|id| board.with(id, TargetState::unresolved)).sum(),
+        unresolved: board.briefs().iter().map(|(_, b)| u32::from(b.unresolved)).sum(),
     };
     board.record_run(event.into()).await.map(|_| true)
 }
 
 fn tally(board: &Board, approved: &ApprovedPlan, left: Left) -> Outcome {
-    let ended = |e: Ending| board.count(|s| s.ending() == Some(e));
+    let ended = |e: Ending| board.count(|b| b.ending == Some(e));
     Outcome {
         left,
         done: ended(Ending::Done),
         not_evicted: ended(Ending::DoneNotEvicted),
         partial: ended(Ending::Partial),
         undone: ended(Ending::Undone),
-        stale: board.count(|s| s.ending() == Some(Ending::Undone) && s.is_stale()),
+        stale: board.count(|b| b.ending == Some(Ending::Undone) && b.stale),
         abandoned: ended(Ending::Abandoned),
-        stuck: board.count(|s| s.stuck().is_some()),
+        stuck: board.count(|b| b.stuck),
         excepted: approved.plan().header.counts.excepted,
     }
 }

@@ -11,7 +11,8 @@ use super::run::Left;
 use super::shared::Shared;
 use super::{Halt, driver};
 use crate::domain::id::TargetId;
-use crate::domain::target::{Pause, TargetState};
+use crate::domain::states::Brief;
+use crate::domain::target::Pause;
 use crate::domain::time::Timestamp;
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -19,10 +20,9 @@ use futures::stream::FuturesUnordered;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// So many targets work at once. The scarcest quota allows ten rotations a second, and a rotation works
-/// for about fifteen minutes, most of them spent until its removal has spread: this never binds before the
-/// quota does.
-const AT_WORK: usize = 16_384;
+/// So many targets work at once. The scarcest quota allows ten rotations a second, and what takes minutes
+/// (a hold, a removal that spreads, a watch) is rest: a rotation works for about two minutes.
+const AT_WORK: usize = 2_048;
 
 type Working<'a> = BoxFuture<'a, (Course, Result<Rest, Halt>)>;
 
@@ -51,11 +51,12 @@ enum Why {
 
 impl<'a> Schedule<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
-        let (last, begins): (VecDeque<_>, VecDeque<_>) =
-            pilots::in_order(shared).into_iter().partition(|id| is_last(shared, *id));
-        let begun = |id: &TargetId| shared.board.with(*id, |s| s.is_started()) == Some(true);
-        let ready = begins.iter().chain(&last).filter(|id| begun(id)).map(|id| Course::new(*id)).collect();
-        let fresh = |all: VecDeque<TargetId>| all.into_iter().filter(|id| !begun(id)).collect();
+        let (begins, last) = pilots::in_order(shared);
+        let begun: BTreeSet<TargetId> =
+            shared.board.briefs().into_iter().filter(|(_, b)| b.started).map(|(id, _)| id).collect();
+        let ready = begins.iter().chain(&last).filter(|id| begun.contains(id));
+        let ready = ready.map(|id| Course::new(*id)).collect();
+        let fresh = |all: Vec<TargetId>| all.into_iter().filter(|id| !begun.contains(id)).collect();
         Self {
             shared,
             pilots: Pilots::of(begins.iter().copied()),
@@ -166,7 +167,7 @@ impl<'a> Schedule<'a> {
             return None;
         }
         if self.shared.is_leaving() {
-            return self.may_all_be_left().then(|| match self.shared.board.count(is_live) {
+            return self.may_all_be_left().then(|| match self.shared.board.count(Brief::is_live) {
                 0 => Left::Finished,
                 _ => Left::Interrupted,
             });
@@ -206,12 +207,4 @@ impl<'a> Schedule<'a> {
             None => Left::Holding { until, confirm },
         })
     }
-}
-
-fn is_live(state: &TargetState) -> bool {
-    state.ending().is_none() && state.stuck().is_none()
-}
-
-fn is_last(shared: &Shared, id: TargetId) -> bool {
-    shared.board.with(id, |s| s.plan.last) == Some(true)
 }

@@ -21,15 +21,19 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
     let Some((state, step, effects)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
     let writes = step.verb.writes() || act.deed != Deed::Do;
     if !writes {
+        if let Some(went) = not_yet(shared, course, Stand { state: &state, step: &step, effects }).await {
+            return Ok(went);
+        }
         return send(shared, course, act, Stand { state: &state, step: &step, effects }, None).await;
     }
     let by_step = bent::is(Bend::WrongLane).then(|| Text::lossy(&format!("{}.{}", course.id, step.no)));
     let waiting = async {
         let object = by_step.as_ref().unwrap_or(&step.object);
         let lane = shared.lanes.enter(object, shared.env.clock).await;
-        (lane, effects.reserve(&state.plan, &step, errand(&act.deed)).await)
+        let permit = effects.reserve(&state.plan, &step, errand(&act.deed)).await;
+        (lane, permit, shared.place_to_write().await)
     };
-    let Some((lane, permit)) = shared.unless_leaving(course.id, waiting).await else {
+    let Some((lane, permit, place)) = shared.unless_leaving(course.id, waiting).await else {
         return Ok(Went::On);
     };
     // While we waited, people may have spoken: decide again if the state has moved.
@@ -44,8 +48,20 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
     }
     let stand = Stand { state: &state, step: &step, effects };
     let went = with_permit(&permit, send(shared, course, act, stand, Some(&permit))).await;
-    drop(lane);
+    drop((lane, place));
     went
+}
+
+/// Whether a step that only reads has to wait; none: it is begun.
+async fn not_yet(shared: &Shared, course: &mut Course, stand: Stand<'_>) -> Option<Went> {
+    let run = shared.board.run_id();
+    let call = Call { run: &run, state: stand.state, step: stand.step, permit: None };
+    let asking = stand.effects.not_before(&call, &mut course.hand);
+    match shared.unless_leaving(course.id, asking).await {
+        None => Some(Went::On),
+        Some(Ok(when)) => when.map(Went::Later),
+        Some(Err(fault)) => Some(Went::Unreadable(fault)),
+    }
 }
 
 fn errand(deed: &Deed) -> Errand {

@@ -15,7 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+
+/// So many targets have a budget's permit and are about to write: what is sent holds a connection and, in
+/// Microsoft's client for vaults, some 40 KiB. A write and its drift check may take five seconds
+/// before this, and not the quota, is what binds.
+const WRITES_AT_ONCE: usize = 256;
 
 /// What every target's task shares.
 pub(super) struct Shared {
@@ -23,6 +28,7 @@ pub(super) struct Shared {
     pub(super) board: Board,
     pub(super) lanes: Lanes,
     pub(super) refusals: Refusals,
+    writing: Semaphore,
     stop: watch::Receiver<bool>,
     leaving: Signal,
     pub(super) pause_when_stuck: Option<u32>,
@@ -44,6 +50,7 @@ impl Shared {
             env,
             board,
             lanes: Lanes::default(),
+            writing: Semaphore::new(WRITES_AT_ONCE),
             stop,
             leaving: Signal::default(),
             pause_when_stuck,
@@ -53,6 +60,11 @@ impl Shared {
         }
     }
 
+    /// Waits until fewer than [`WRITES_AT_ONCE`] are about to write.
+    pub(super) async fn place_to_write(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.writing.acquire().await.ok()
+    }
     /// The state, the planned step and the connector for an act; none if there is no such.
     pub(super) fn stand(&self, id: TargetId, no: StepNo) -> Option<(TargetState, Step, &dyn Effects)> {
         let state = self.board.state(id)?;

@@ -23,6 +23,8 @@ type Orphan = (TargetId, StepNo, CredentialRef);
 
 /// Targets that are looked at together.
 const AT_ONCE: usize = 64;
+/// What was seen of so many is in memory at once.
+const IN_MEMORY: usize = 2_000;
 /// What a sweep has found is removed and looked for again, so often …
 const SWEEPS_MOST: u32 = 20;
 /// … and this far apart: longer than reads usually lag.
@@ -55,7 +57,7 @@ pub(super) async fn sweep(shared: &Shared) -> Result<bool, Halt> {
 /// Waits until every replica shows what was made in doubt, if it was made.
 async fn until_shown(shared: &Shared) {
     let board = &shared.board;
-    let newest = board.ids().filter_map(|id| board.with(id, TargetState::doubted_mint_at)?).max();
+    let newest = board.briefs().into_iter().filter_map(|(_, brief)| brief.doubted_mint_at).max();
     if let Some(at) = newest {
         let clock = shared.env.clock;
         clock.sleep_until(at.after(clock.as_lag(KNOWN_EVERYWHERE))).await;
@@ -67,21 +69,25 @@ async fn until_shown(shared: &Shared) {
 /// removing a certificate may mean replacing a list.
 async fn sweep_once(shared: &Shared, before: &[Orphan]) -> Result<(Vec<Orphan>, bool), Halt> {
     let run = shared.board.run();
-    let Some(seen) = shared.while_staying(look_at_all(shared)).await else {
-        return Ok((Vec::new(), false));
-    };
+    let begun: Vec<TargetId> =
+        shared.board.briefs().into_iter().filter(|(_, brief)| brief.started).map(|(id, _)| id).collect();
     let (mut looked_at, mut orphans, mut clean) = (0, Vec::<Orphan>::new(), true);
-    for (id, seen) in seen {
-        let Some(state) = shared.board.state(id) else { continue };
-        match seen {
-            Ok(seen) => {
-                looked_at += 1;
-                orphans.extend(orphans_of(&state, &run.id, &seen).map(|(no, c)| (id, no, c)));
-                drift::record_added(shared, &state, &seen).await?;
+    for some in begun.chunks(IN_MEMORY) {
+        let Some(seen) = shared.while_staying(look_at(shared, some)).await else {
+            return Ok((Vec::new(), false));
+        };
+        for (id, seen) in seen {
+            let Some(state) = shared.board.state(id) else { continue };
+            match seen {
+                Ok(seen) => {
+                    looked_at += 1;
+                    orphans.extend(orphans_of(&state, &run.id, &seen).map(|(no, c)| (id, no, c)));
+                    drift::record_added(shared, &state, &seen).await?;
+                }
+                // What is refused (the object is gone) will be refused again; the record shows
+                // that it was not looked at.
+                Err(fault) => clean &= fault.class == FaultClass::Refused,
             }
-            // What is refused (the object is gone) will be refused again; the record shows
-            // that it was not looked at.
-            Err(fault) => clean &= fault.class == FaultClass::Refused,
         }
     }
     let found = u32::try_from(orphans.len()).unwrap_or(u32::MAX);
@@ -102,13 +108,12 @@ async fn sweep_once(shared: &Shared, before: &[Orphan]) -> Result<(Vec<Orphan>, 
     Ok((orphans, clean))
 }
 
-/// Every target that may have made something, as it is now.
-async fn look_at_all(shared: &Shared) -> Vec<(TargetId, Result<Observation, Fault>)> {
-    let makes = |s: &TargetState| s.is_started() && s.plan.steps.iter().any(|s| s.verb == Verb::Mint);
-    let plans = shared
-        .board
-        .ids()
-        .filter_map(|id| shared.board.with(id, |s| makes(s).then(|| (id, Arc::clone(&s.plan))))?);
+/// Those of them that may have made something, as they are now.
+async fn look_at(shared: &Shared, ids: &[TargetId]) -> Vec<(TargetId, Result<Observation, Fault>)> {
+    let makes = |s: &TargetState| s.plan.steps.iter().any(|s| s.verb == Verb::Mint);
+    let plan_of =
+        |id: &TargetId| shared.board.with(*id, |s| makes(s).then(|| (*id, Arc::clone(&s.plan)))).flatten();
+    let plans = ids.iter().filter_map(plan_of);
     let mut by_kind: BTreeMap<Text<32>, Vec<(TargetId, Arc<PlannedTarget>)>> = BTreeMap::new();
     plans.for_each(|(id, plan)| by_kind.entry(plan.kind.clone()).or_default().push((id, plan)));
     let mut seen = Vec::new();

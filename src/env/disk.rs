@@ -50,6 +50,10 @@ pub trait Disk: Send + Sync {
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError>;
     /// Like `write_atomic`, but an existing file is an error (`AlreadyExists`).
     fn write_new(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError>;
+    /// Copies a file to a new one, as `write_new` writes it.
+    fn copy_new(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        self.write_new(to, &self.read(from, u64::MAX - 1)?)
+    }
     /// Opens for appending, makes the file if missing, and takes the exclusive lock that keeps a
     /// second writer out (`WouldBlock` if another holds it).
     fn open_append(&self, path: &Path) -> Result<Box<dyn Appender>, DiskError>;

@@ -4,7 +4,6 @@ use crate::domain::approval::LogHead;
 use crate::domain::approved::ReadPlan;
 use crate::domain::evidence::{Evidence, EvidenceError};
 use crate::domain::id::Digest;
-use crate::domain::target::TargetState;
 use crate::engine::recovery::Recovery;
 use crate::trail::objects::ObjectError;
 use crate::trail::reader::ReadError;
@@ -26,12 +25,12 @@ pub enum EvidenceFailure {
 /// The evidence of the plan's run when the log had as many lines as `head`. It lists the targets that wait for
 /// people to let their old credentials go.
 pub fn evidence_at(home: &Home, read: &ReadPlan, head: &LogHead) -> Result<Evidence, EvidenceFailure> {
-    let mut recovery = Recovery::new(&read.plan, read.facts.plan);
+    let mut recovery = Recovery::new(&read.plan);
     let lines = usize::try_from(head.size).unwrap_or(usize::MAX);
     for line in home.read_log()?.take(lines) {
         recovery.fold(&line?.line);
     }
-    let held = recovery.states.values().filter_map(TargetState::awaits_release).collect();
+    let held = recovery.states.all().filter_map(|(_, state)| state.awaits_release()).collect();
     Ok(Evidence::new(read.facts.plan, held))
 }
 

@@ -43,7 +43,7 @@ impl Guard {
             return Ok(None);
         }
         let me = holder(&home.vkey()?, &order.operator, &order.process);
-        let lease = Lease::of(azure, &read.plan, &read.facts.plan, me)?;
+        let lease = Lease::of(azure, &read.plan, me)?;
         if let Some(lease) = &lease {
             lease.look().await?;
         }

@@ -13,7 +13,7 @@ use crate::domain::approval::{
 };
 use crate::domain::id::{Digest, RunId};
 use crate::domain::lease::Holder;
-use crate::domain::plan::{Plan, file};
+use crate::domain::plan::PackedPlan;
 use crate::domain::text::Text;
 use crate::env::Env;
 use crate::trail::home::{Found, HandoverError};
@@ -79,8 +79,7 @@ pub struct Ready {
     install: Install,
     key: LogKey,
     order: HandoverOrder,
-    pub plan: Plan,
-    digest: Digest,
+    pub plan: PackedPlan,
     /// What has to be signed; none if the mirror has a signed one for this key already.
     pub handover: Option<Handover>,
 }
@@ -105,7 +104,7 @@ impl Ready {
         }
         let plan = started.plan;
         let bytes = found.object(&plan).ok_or_else(|| HandoverFailure::Plan("it is not there".into()))?;
-        let (read, _) = file::read(bytes).map_err(|e| HandoverFailure::Plan(e.to_string()))?;
+        let read = PackedPlan::read(bytes).map_err(|e| HandoverFailure::Plan(e.to_string()))?;
         let install = Install {
             agency: Text::lossy(found.agency().unwrap_or_default()),
             cloud: read.header.cloud,
@@ -118,7 +117,7 @@ impl Ready {
         let key = Home::key_for_handover(env, &order.root, found.key.name()).map_err(HandoverError::from)?;
         let is_ours = found.key == *key.public();
         let handover = (!is_ours).then(|| statement(env, &found, &key, &order, &person));
-        Ok(Self { found, install, key, plan: read, digest: plan, handover, order })
+        Ok(Self { found, install, key, plan: read, handover, order })
     }
 
     /// How many lines the log has so far.
@@ -129,7 +128,7 @@ impl Ready {
     /// The plan's lease, if it has a store; refused while somebody holds it.
     pub async fn lease(&self, azure: &Azure) -> Result<Option<Lease>, HandoverFailure> {
         let me = holder(self.key.public(), &self.order.operator, &self.order.process);
-        let lease = Lease::of(azure, &self.plan, &self.digest, me)?;
+        let lease = Lease::of(azure, &self.plan, me)?;
         if let Some(lease) = &lease {
             lease.look_before_handover().await?;
         }
@@ -166,9 +165,9 @@ impl Ready {
 }
 
 /// Who holds a plan's lease, in words; none if nobody does, or if that cannot be read.
-pub async fn holds_lease(azure: &Azure, plan: &Plan, digest: &Digest) -> Option<String> {
+pub async fn holds_lease(azure: &Azure, plan: &PackedPlan) -> Option<String> {
     let nobody = Holder { log: Text::lossy("-"), who: Text::lossy("-") };
-    match Lease::of(azure, plan, digest, nobody).ok()??.look().await {
+    match Lease::of(azure, plan, nobody).ok()??.look().await {
         Err(LeaseError::Refused(why)) => Some(why.to_string()),
         _ => None,
     }

@@ -7,7 +7,7 @@ use crate::domain::approved::ReadPlan;
 use crate::domain::event::RunStarted;
 use crate::domain::note::Note;
 use crate::domain::run::RunState;
-use crate::domain::target::TargetState;
+use crate::domain::states::States;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::engine::Halt;
@@ -16,7 +16,8 @@ use crate::engine::recovery::Recovery;
 use crate::env::Env;
 use crate::trail::inbox::{Inbox, Item};
 use crate::trail::journal::Entry;
-use crate::trail::{Journal, JournalError, objects};
+use crate::trail::objects::{self, ObjectError};
+use crate::trail::{Journal, JournalError};
 use std::sync::Arc;
 
 /// Before the first event of this process nothing was sent: no halt of a run under way.
@@ -33,7 +34,7 @@ pub(super) type Opened = (crate::domain::approved::ApprovedPlan, Board);
 pub(super) async fn open_run(
     env: &Env,
     read: ReadPlan,
-    recovery: Recovery<'_>,
+    recovery: Recovery,
     journal: &Journal,
     inbox: &Inbox,
     order: &ApplyOrder,
@@ -132,7 +133,7 @@ async fn begin(
         .iter()
         .map(|(_, approval, _)| Recorded { approval: approval.clone(), at, evidence: None })
         .collect();
-    let states = read.plan.changes().map(|t| (t.id, TargetState::new(Arc::new(t.clone())))).collect();
+    let states = States::fresh(Arc::clone(&read.plan));
     let approved = read.approve(recorded, at).map_err(|why| match not_counted.is_empty() {
         true => why.into(),
         false => ApplyFailure::NotCounted { why, passed: not_counted.join("; ") },
@@ -140,9 +141,11 @@ async fn begin(
     let header = &approved.plan().header;
     // Whatever needs new files is written before the run begins: the log itself has its space.
     let statements = notes.iter().flat_map(|(_, _, s)| [s.statement_bytes.as_slice(), s.armored.as_bytes()]);
-    for bytes in statements.chain([order.plan.as_slice()]) {
-        journal.objects().put(bytes).map_err(|e| ApplyFailure::Unwritable(e.into()))?;
+    let unwritable = |e: ObjectError| ApplyFailure::Unwritable(e.into());
+    for bytes in statements {
+        journal.objects().put(bytes).map_err(unwritable)?;
     }
+    order.plan.keep(journal.objects()).map_err(unwritable)?;
     let started = RunStarted {
         identity: header.identity.object.clone(),
         operator: order.operator.clone(),

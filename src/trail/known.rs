@@ -1,11 +1,11 @@
 //! What the log says of the tenant that makes the next plan: which runs are over, and what they
 //! switched off and left off.
 
-use super::{Home, HomeError, Objects};
+use super::{Home, HomeError};
 use crate::domain::event::{Event, Line, Sighting};
-use crate::domain::id::{Digest, TargetId};
+use crate::domain::id::TargetId;
+use crate::domain::plan::PackedPlan;
 use crate::domain::plan::make::Known;
-use crate::domain::plan::{Plan, file};
 use crate::domain::step::Effect;
 use crate::domain::text::Text;
 
@@ -16,27 +16,24 @@ pub fn known(home: &Home) -> Result<Known, HomeError> {
     for read in home.read_log()? {
         let line = read?.line;
         match &line.event {
-            Event::RunStarted(e) => plan = plan_of(&objects, &e.plan),
+            // A plan that cannot be read has no objects: nothing is restored because of it.
+            Event::RunStarted(e) => plan = objects.plan(&e.plan).ok(),
             Event::RunFinished(_) => known.finished_runs.extend(line.run.clone()),
             _ => {}
         }
         let Some((target, step, undo, effect)) = effect_of(&line) else { continue };
+        let is_off = match effect {
+            Effect::Switched { was_enabled: true } | Effect::Blocked { was_enabled: true } if !undo => true,
+            Effect::Unblocked => false,
+            _ => continue,
+        };
         let Some(object) = plan.as_ref().and_then(|p| object_of(p, target, step)) else { continue };
-        match effect {
-            Effect::Switched { was_enabled: true } | Effect::Blocked { was_enabled: true } if !undo => {
-                known.switched_off.insert(object);
-            }
-            Effect::Unblocked => drop(known.switched_off.remove(&object)),
-            _ => {}
+        match is_off {
+            true => drop(known.switched_off.insert(object)),
+            false => drop(known.switched_off.remove(&object)),
         }
     }
     Ok(known)
-}
-
-/// A plan that cannot be read has no objects: nothing is restored because of it.
-fn plan_of(objects: &Objects, digest: &Digest) -> Option<Plan> {
-    let bytes = objects.get(digest, file::MAX_BYTES).ok()?;
-    Some(file::read(&bytes).ok()?.0)
 }
 
 fn effect_of(line: &Line) -> Option<(TargetId, u16, bool, &Effect)> {
@@ -50,7 +47,6 @@ fn effect_of(line: &Line) -> Option<(TargetId, u16, bool, &Effect)> {
     }
 }
 
-fn object_of(plan: &Plan, target: TargetId, step: u16) -> Option<Text<128>> {
-    let target = plan.changes().find(|t| t.id == target)?;
-    target.step(step).map(|s| s.object.clone())
+fn object_of(plan: &PackedPlan, target: TargetId, step: u16) -> Option<Text<128>> {
+    plan.target(target)?.step(step).map(|s| s.object.clone())
 }

@@ -5,8 +5,10 @@ use super::Folder;
 use crate::domain::approval::Approval;
 use crate::domain::evidence::{EVIDENCE_BYTES_MAX, Evidence};
 use crate::domain::id::Digest;
+use crate::domain::plan::PackedPlan;
+use crate::domain::plan::file::PlanError;
 use crate::env::{Disk, DiskError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The largest object: a plan of 100,000 targets fits.
@@ -23,6 +25,8 @@ pub enum ObjectError {
         "the object {want} holds other bytes (their digest is {found}): it was changed; restore it from a copy of the log"
     )]
     Changed { want: Digest, found: Digest },
+    #[error("the object {0} is not a plan: {1}")]
+    Plan(Digest, PlanError),
     #[error("an object of {bytes} bytes is larger than the limit of {limit}; it was not kept")]
     TooLarge { bytes: u64, limit: u64 },
 }
@@ -71,6 +75,20 @@ impl Objects {
         Ok(digest)
     }
 
+    /// Keeps the bytes of a file, which must be those that `digest` names.
+    pub fn put_file(&self, from: &Path, digest: &Digest) -> Result<Digest, ObjectError> {
+        match self.disk.copy_new(from, &self.path(digest)) {
+            Err(e) if e.kind != std::io::ErrorKind::AlreadyExists => return Err(e.into()),
+            _ => {}
+        }
+        if let Err(e) = self.check(digest) {
+            // The file has changed since it was read.
+            let _ = self.disk.remove(&self.path(digest));
+            return Err(e);
+        }
+        Ok(*digest)
+    }
+
     /// The bytes named `digest`, at most `limit` of them, checked against their name.
     pub fn get(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, ObjectError> {
         let bytes = self.disk.read(&self.path(digest), limit).map_err(|e| self.missing(digest, e))?;
@@ -78,27 +96,62 @@ impl Objects {
         if found == *digest { Ok(bytes) } else { Err(ObjectError::Changed { want: *digest, found }) }
     }
 
+    /// A plan, read a piece at a time and checked against its name.
+    pub fn plan(&self, digest: &Digest) -> Result<PackedPlan, ObjectError> {
+        match plan_in(self.disk.as_ref(), &self.path(digest)) {
+            Ok(plan) if plan.digest() == *digest => Ok(plan),
+            Ok(plan) => Err(ObjectError::Changed { want: *digest, found: plan.digest() }),
+            Err(PlanFileError::Disk(e)) => Err(self.missing(digest, e)),
+            // What was changed is hardly a plan any more: that it was changed says more.
+            Err(PlanFileError::Plan(e)) => self.check(digest).and(Err(ObjectError::Plan(*digest, e))),
+        }
+    }
+
     /// Checks the object against its name, a piece at a time.
     pub fn check(&self, digest: &Digest) -> Result<(), ObjectError> {
         use sha2::Digest as _;
         let path = self.path(digest);
-        let mut file = self.disk.open_read(&path).map_err(|e| self.missing(digest, e))?;
         let mut hash = sha2::Sha256::new();
-        loop {
-            let piece = file.fill_buf().map_err(|e| DiskError::new("cannot read", &path, &e))?;
-            if piece.is_empty() {
-                break;
-            }
-            hash.update(piece);
-            let read = piece.len();
-            file.consume(read);
-        }
+        let read = pieces(self.disk.as_ref(), &path, |piece| Ok::<_, DiskError>(hash.update(piece)));
+        read.map_err(|e| self.missing(digest, e))?;
         let found = Digest(hash.finalize().into());
         if found == *digest { Ok(()) } else { Err(ObjectError::Changed { want: *digest, found }) }
     }
 
     fn missing(&self, digest: &Digest, e: DiskError) -> ObjectError {
         if e.is_missing() { ObjectError::Missing(*digest) } else { ObjectError::Disk(e) }
+    }
+}
+
+/// Why a file is no plan.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PlanFileError {
+    #[error("{0}")]
+    Disk(#[from] DiskError),
+    #[error("{0}")]
+    Plan(#[from] PlanError),
+}
+
+/// The plan in a file, read a piece at a time.
+pub fn plan_in(disk: &dyn Disk, path: &Path) -> Result<PackedPlan, PlanFileError> {
+    PackedPlan::read_pieces(|take| pieces(disk, path, |piece| Ok(take(piece)?)))
+}
+
+/// Hands a file out in pieces.
+fn pieces<E: From<DiskError>>(
+    disk: &dyn Disk,
+    path: &Path,
+    mut take: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut file = disk.open_read(path)?;
+    loop {
+        let piece = file.fill_buf().map_err(|e| DiskError::new("cannot read", path, &e))?;
+        if piece.is_empty() {
+            return Ok(());
+        }
+        take(piece)?;
+        let read = piece.len();
+        file.consume(read);
     }
 }
 

@@ -7,7 +7,9 @@ use crate::env::{Clock, Env};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::StatusCode;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Without a connection, no new try begins later than this after the first.
 pub const CONNECT_MAX: Duration = Duration::from_secs(60);
@@ -28,10 +30,15 @@ impl Default for Patience {
     }
 }
 
+/// So many reads are under way at once: a connection costs about 50 KiB and an open file. At a tenth of a
+/// second each this is more than the largest read quota allows.
+const READS_AT_ONCE: usize = 128;
+
 /// A wire under a budget.
 #[derive(Clone, Debug)]
 pub struct Metered<W> {
     inner: W,
+    reading: Arc<Semaphore>,
     budget: Budget,
     clock: Clock,
     patience: Patience,
@@ -39,7 +46,8 @@ pub struct Metered<W> {
 
 impl<W: Wire> Metered<W> {
     pub fn new(inner: W, budget: Budget, env: &Env) -> Self {
-        Self { inner, budget, clock: env.clock, patience: Patience::default() }
+        let reading = Arc::new(Semaphore::new(READS_AT_ONCE));
+        Self { inner, reading, budget, clock: env.clock, patience: Patience::default() }
     }
     pub fn with_patience(self, patience: Patience) -> Self {
         Self { patience, ..self }
@@ -72,7 +80,11 @@ impl<W: Wire> Metered<W> {
         loop {
             tries += 1;
             let _permit = self.budget.permit(&draws).await;
-            let result = self.inner.call(request.clone()).await;
+            let result = {
+                // It is never closed.
+                let _place = self.reading.acquire().await.ok();
+                self.inner.call(request.clone()).await
+            };
             if let Ok(response) = &result {
                 self.budget.note_response(&draws, response.status(), response.headers());
             }

@@ -17,7 +17,7 @@ use reissue::domain::time::Timestamp;
 use reissue::env::random::Stream;
 use reissue::env::{Env, MemoryDisk, Random};
 use reissue::pipeline::handover::{HandoverFailure, HandoverOrder, Ready};
-use reissue::pipeline::{self, ApplyFailure, ApplyOrder, Guard};
+use reissue::pipeline::{self, ApplyFailure, ApplyOrder, Guard, PlanInHand};
 use reissue::trail::home::HandoverError;
 use reissue::trail::mirror::Tape;
 use reissue::trail::{FolderMirror, Home, Mirror, MirrorError};
@@ -192,7 +192,7 @@ impl Watch {
         let mirror = Some(shift.mirror(&world.share, &azure));
         let (_stop, stopped) = watch::channel(false);
         let order = ApplyOrder {
-            plan: plan.to_vec(),
+            plan: PlanInHand::held(plan.to_vec()).unwrap(),
             operator: Text::lossy("first@sim.example"),
             process: Text::lossy("back"),
             resume: true,

@@ -12,7 +12,7 @@ use reissue::azure::Azure;
 use reissue::azure::credential::Identity;
 use reissue::connector::syntaxes;
 use reissue::domain::approval::{Signer, Statement};
-use reissue::domain::approved::{ReadPlan, Says};
+use reissue::domain::approved::{NotApproved, ReadPlan, Says};
 use reissue::domain::event::{Decision, Environment};
 use reissue::domain::id::{ClientId, Digest};
 use reissue::domain::note::Note;
@@ -28,7 +28,7 @@ use reissue::engine::recovery::Recovery;
 use reissue::engine::{Left, Outcome};
 use reissue::env::{Clock, Env, MemoryDisk};
 use reissue::lab::LabDisconnect;
-use reissue::pipeline::{self, ApplyFailure, ApplyOrder, PlanFailure, PlanOrder};
+use reissue::pipeline::{self, ApplyFailure, ApplyOrder, PlanFailure, PlanInHand, PlanOrder};
 use reissue::trail::home::Install;
 use reissue::trail::inbox::Inbox;
 use reissue::trail::reader::Reader;
@@ -188,12 +188,11 @@ impl Rehearsal {
 
     /// The first target's state, folded from the log again.
     pub(crate) fn recovered_state(&self, plan: &Plan) -> TargetState {
-        let digest = Digest::of(&file::write(plan).unwrap());
-        let mut recovery = Recovery::new(plan, digest);
+        let mut recovery = Recovery::new(PlanInHand::held(file::write(plan).unwrap()).unwrap().plan());
         let home = Home::open(&self.env, Path::new(HOME)).unwrap();
         let log = Reader::open(self.env.disk.as_ref(), &home.log()).unwrap();
         log.for_each(|read| recovery.fold(&read.unwrap().line));
-        recovery.states.into_values().next().unwrap()
+        recovery.states.all().next().unwrap().1.into_owned()
     }
 
     /// What the log says of trouble, for messages.
@@ -300,7 +299,7 @@ impl Rehearsal {
         see: impl FnOnce(&Journal),
     ) -> Result<Outcome, ApplyFailure> {
         let order = ApplyOrder {
-            plan: plan.to_vec(),
+            plan: PlanInHand::held(plan.to_vec()).map_err(NotApproved::Plan)?,
             operator: Text::lossy(AUTHOR),
             process: Text::lossy("rehearsal"),
             resume,

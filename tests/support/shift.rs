@@ -6,13 +6,14 @@ use super::rehearsal::{APPROVER, AUTHOR, Rehearsal, approver, session};
 use reissue::azure::Azure;
 use reissue::connector::reel::VaultReel;
 use reissue::domain::approval::handover::HANDOVER_NAMESPACE;
+use reissue::domain::approved::NotApproved;
 use reissue::domain::id::RunId;
 use reissue::domain::plan::file;
 use reissue::domain::text::Text;
 use reissue::engine::Outcome;
 use reissue::env::{Env, MemoryDisk, Random};
 use reissue::pipeline::handover::{HandoverFailure, HandoverOrder, Ready};
-use reissue::pipeline::{self, ApplyFailure, ApplyOrder, Guard};
+use reissue::pipeline::{self, ApplyFailure, ApplyOrder, Guard, PlanInHand};
 use reissue::trail::mirror::Tape;
 use reissue::trail::reader::Reader;
 use reissue::trail::verify::{Report, Trust, verify};
@@ -86,7 +87,7 @@ impl Machine {
     ) -> Result<Outcome, ApplyFailure> {
         let (_keep, stop) = watch::channel(false);
         let order = ApplyOrder {
-            plan: plan.to_vec(),
+            plan: PlanInHand::held(plan.to_vec()).map_err(NotApproved::Plan)?,
             operator: Text::lossy(if resume { SECOND } else { AUTHOR }),
             process: Text::lossy("shift"),
             resume,

@@ -29,7 +29,7 @@ pub(super) enum Seen {
 /// The view of one run.
 pub(super) struct View<'a> {
     pub(super) out: &'a mut Output,
-    pub(super) progress: Progress<'a>,
+    pub(super) progress: Progress,
     /// One for each Ctrl-C.
     pub(super) interrupts: UnboundedReceiver<()>,
     /// Asks the run to leave.

@@ -7,7 +7,7 @@ use crate::cli::{Session, notes};
 use crate::domain::event::{Event, Line, RunAborted, RunFinished, RunPaused};
 use crate::domain::id::RunId;
 use crate::domain::note::Note;
-use crate::domain::plan::{Plan, file};
+use crate::domain::plan::PackedPlan;
 use crate::domain::run::RunState;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -15,6 +15,7 @@ use crate::engine::recovery::Recovery;
 use crate::trail::inbox::Inbox;
 use crate::trail::{Home, Objects};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One run, without its targets.
 pub(super) struct RunHead {
@@ -112,18 +113,17 @@ impl RunHead {
 }
 
 /// The plan of a run, from the log's objects.
-pub(super) fn plan(session: &Session, home: &Home, head: &RunHead) -> Result<Plan, Failure> {
+pub(super) fn plan(session: &Session, home: &Home, head: &RunHead) -> Result<Arc<PackedPlan>, Failure> {
     let objects = Objects::new(session.env.disk.clone(), &home.log());
     let digest = &head.state.started.plan;
     let next = "restore the log's objects from a copy; `reissue audit verify` says which are missing";
     let wrong = |e: String| Failure::new(codes::LOG, e, next).at(home.root());
-    let bytes = objects.get(digest, file::MAX_BYTES).map_err(|e| wrong(e.to_string()))?;
-    Ok(file::read(&bytes).map_err(|e| wrong(e.to_string()))?.0)
+    objects.plan(digest).map(Arc::new).map_err(|e| wrong(e.to_string()))
 }
 
 /// The log again, now with the targets of one run.
-pub(super) fn recovery<'a>(home: &Home, head: &RunHead, plan: &'a Plan) -> Result<Recovery<'a>, Failure> {
-    let mut recovery = Recovery::new(plan, head.state.started.plan);
+pub(super) fn recovery(home: &Home, plan: &Arc<PackedPlan>) -> Result<Recovery, Failure> {
+    let mut recovery = Recovery::new(plan);
     for read in home.read_log().map_err(|e| home_failure(home.root(), &e))? {
         recovery.fold(&read.map_err(|e| read_failure(home.root(), &e))?.line);
     }

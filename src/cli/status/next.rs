@@ -170,7 +170,7 @@ fn per_target(words: &Words, target: &str, standing: &Standing, by_hand: bool, t
 
 /// What somebody does by hand before the target goes on.
 fn gate(run: &Run<'_>, id: TargetId) -> Option<Todo> {
-    let state = run.recovery.states.get(&id)?;
+    let state = run.recovery.states.state(id)?;
     state.current().filter(|step| step.verb == Verb::Gate && state.hold().is_some())?;
     let who = state.plan.setting("on_premises").unwrap_or("a person");
     let why = format!("{id} waits for what {who} does by hand for {}", state.plan.name);
@@ -179,8 +179,8 @@ fn gate(run: &Run<'_>, id: TargetId) -> Option<Todo> {
 
 /// What the target's kind says that a person does; it holds no secret.
 fn by_hand(run: &Run<'_>, id: TargetId) -> Vec<String> {
-    let Some(state) = run.recovery.states.get(&id) else { return Vec::new() };
-    registry::kind(&state.plan.kind).map_or_else(Vec::new, |kind| kind.by_hand(state, &run.plan.header))
+    let Some(state) = run.recovery.states.state(id) else { return Vec::new() };
+    registry::kind(&state.plan.kind).map_or_else(Vec::new, |kind| kind.by_hand(&state, &run.plan.header))
 }
 
 /// Somebody has to keep the run going, now or when the first wait ends.

@@ -7,6 +7,7 @@ use crate::cli::Session;
 use crate::cli::error::Failure;
 use crate::cli::standing::{Tally, when};
 use crate::domain::id::TargetId;
+use crate::domain::plan::PackedPlan;
 use crate::domain::plan::PlannedTarget;
 use crate::domain::step::Phase;
 use crate::domain::text::count;
@@ -59,7 +60,7 @@ struct TallyObject<'a> {
     tally: Tally,
 }
 
-fn object<'a>(head: &'a RunHead, plan: &'a crate::domain::plan::Plan) -> RunObject<'a> {
+fn object<'a>(head: &'a RunHead, plan: &'a PackedPlan) -> RunObject<'a> {
     let RunHead { state, paused, aborted, finished, last, mirror } = head;
     RunObject {
         run: state.id.as_str(),
@@ -115,22 +116,22 @@ fn handed_in(session: &mut Session, home: &Home) {
 /// One run: header, targets, counts, and what to do.
 pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) {
     let now = session.env.clock.now();
-    session.out.object("status", &object(run.head, run.plan));
+    session.out.object("status", &object(run.head, &run.plan));
     if !session.out.is_json() {
         header(session, run, now);
     }
     for target in run.plan.changes() {
-        if let Some(state) = run.recovery.states.get(&target.id) {
-            let standing = Standing::of(state, now);
+        if let Some(state) = run.recovery.states.state(target.id) {
+            let standing = Standing::of(&state, now);
             let done = (state.steps_done(), state.past_no_return());
-            show_target(session, run, target, done, standing, now);
+            show_target(session, run, &target, done, standing, now);
         }
     }
     for e in run.plan.exceptions() {
         let out = &mut session.out;
         out.line(&format!("  {:<4} {:<24} left alone: {}", e.id, e.name, e.refusal.reason.code()));
     }
-    let tally = Tally::of(run.recovery.states.values(), now);
+    let tally = Tally::of(&run.recovery.states, now);
     let excepted = run.plan.header.counts.excepted;
     let targets = count(tally.targets, "target", "targets");
     session.out.line(&format!("\n{targets}: {}; {excepted} left alone.", tally.say()));
@@ -183,7 +184,7 @@ fn header(session: &mut Session, run: &Run<'_>, now: Timestamp) {
         let said = match state.phases.get(&phase) {
             // Each target has a release of its own; which ones wait is told with them.
             Some(_) if phase == Phase::Retire && separately => {
-                let released = run.recovery.states.values().filter(|s| s.open_until(phase).is_some());
+                let released = run.recovery.states.all().filter(|(_, s)| s.open_until(phase).is_some());
                 format!("released for {}", count(released.count(), "target", "targets"))
             }
             Some(until) if *until > now => format!("open until {}", when(*until, now)),

@@ -13,7 +13,7 @@ use crate::connector::parts::{
     APP_TOKEN_LIFE, client, holder, holder_of, is_personal, look_for_version, minted, old, place, restore,
     store_changed, unexpected,
 };
-use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, tried_for_long, until_spread};
+use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, spreads_until, tried_for_long};
 use crate::connector::registry::World;
 use crate::connector::sign_in::Presented;
 use crate::connector::store::{Label, VaultStores};
@@ -25,6 +25,7 @@ use crate::domain::plan::PlannedTarget;
 use crate::domain::secret::Secret;
 use crate::domain::step::{Effect, Keeper, Proof, Step, Verb};
 use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
 use crate::wire::budget::Permit;
 use async_trait::async_trait;
 use base64::Engine;
@@ -160,18 +161,28 @@ impl AppCertificateEffects {
         leaked.any(|c| c.public_key.as_deref() == Some(public.as_str())).then_some((value, key))
     }
 
-    async fn prove(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Effect, Trouble> {
-        let credential = old(call)?;
-        let holder = holder_of(&call.state.plan, &credential.object)?;
+    /// The old key of this credential, if it can be had.
+    async fn witness_of(
+        &self,
+        call: &Call<'_>,
+        hand: &mut Hand,
+        gone: &CredentialRef,
+    ) -> Option<CertificateKey> {
         if hand.witness.is_none()
             && let Some(published) = call.state.published()
         {
             hand.witness = self.witness(call, &published.place).await.map(|(value, _)| value);
         }
-        let witness = hand.witness.as_ref().and_then(|value| CertificateKey::from_pem(value).ok());
-        let witness = witness.filter(|key| speaks_for(&call.state.plan, key, &credential));
-        if witness.is_none() {
-            until_spread(self.azure.env().clock, call, &credential).await;
+        let witness = CertificateKey::from_pem(hand.witness.as_ref()?).ok();
+        witness.filter(|key| speaks_for(&call.state.plan, key, gone))
+    }
+
+    async fn prove(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Effect, Trouble> {
+        let credential = old(call)?;
+        let holder = holder_of(&call.state.plan, &credential.object)?;
+        let witness = self.witness_of(call, hand, &credential).await;
+        if witness.is_none() && spreads_until(self.azure.env().clock, call, &credential).is_some() {
+            return Err(fault(FaultClass::NotYet, "still_spreading").into());
         }
         let list = List::read(&self.apps, &holder, AS_PROOF).await?;
         if list.find(&credential).is_some() {
@@ -179,7 +190,6 @@ impl AppCertificateEffects {
         }
         self.others_are_there(call, &list)?;
         let (mut proof, mut times) = (Proof::Absent, AS_PROOF.times);
-        let witness = hand.witness.as_ref().and_then(|value| CertificateKey::from_pem(value).ok());
         if let Some(key) = witness {
             times = sign_in::refused(&self.azure, &client(call)?, &Presented::Key(&key)).await?;
             proof = match call.state.old_was_accepted() {
@@ -271,6 +281,16 @@ impl Effects for AppCertificateEffects {
             seen.store = Some(self.stores.seen(place).await?);
         }
         Ok(seen)
+    }
+
+    /// Without the old key, reads prove its death once its removal has spread.
+    async fn not_before(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Option<Timestamp>, Fault> {
+        if call.step.verb != Verb::Prove {
+            return Ok(None);
+        }
+        let credential = old(call)?;
+        let Some(spread) = spreads_until(self.azure.env().clock, call, &credential) else { return Ok(None) };
+        Ok(self.witness_of(call, hand, &credential).await.is_none().then_some(spread))
     }
 
     async fn perform(&self, call: &Call<'_>, hand: &mut Hand, warrant: Warrant) -> Result<Effect, Trouble> {

@@ -13,6 +13,7 @@ use crate::domain::event::{Drift, Fault, FaultClass, Happened, Sighting};
 use crate::domain::observation::{ObjectRole, Observation};
 use crate::domain::plan::PlannedTarget;
 use crate::domain::step::{Effect, Proof, Step, Verb};
+use crate::domain::time::Timestamp;
 use crate::wire::budget::Permit;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use std::time::Duration;
 /// An owner, or whoever runs the application, may switch it on again as soon as it is missed: it
 /// is watched for ten minutes (our choice; replicas lag by less).
 const WATCH: Agreement = Agreement { times: 11, apart: Duration::from_secs(60) };
+const ONCE: Agreement = Agreement { times: 1, apart: Duration::ZERO };
 
 /// Meets Entra.
 pub struct AppDisableEffects {
@@ -67,12 +69,30 @@ impl AppDisableEffects {
         if off { Ok(wanted.times) } else { Err(fault(FaultClass::NotYet, "still_on")) }
     }
 
+    /// Looks once a minute whether it is still off, for as long as that is worth watching. Nothing is
+    /// decided here: if it is on, [`Self::watch`] finds out.
+    async fn watched_until(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Option<Timestamp>, Fault> {
+        let is_off = |seen: Result<u16, Fault>| match seen {
+            Ok(_) => Ok(true),
+            Err(fault) if fault.class == FaultClass::NotYet => Ok(false),
+            Err(fault) => Err(fault),
+        };
+        // One read that shows it on may be of a replica that lags.
+        let at_a_glance = hand.watched > 0 && is_off(self.all_off(call, ONCE).await)?;
+        if !at_a_glance && !is_off(self.all_off(call, AS_PROOF).await)? {
+            return Ok(None);
+        }
+        hand.watched += 1;
+        let clock = self.azure.env().clock;
+        Ok((hand.watched < WATCH.times).then(|| clock.now().after(clock.as_lag(WATCH.apart))))
+    }
+
     /// First it has to be seen off at all; on again after that is somebody's decision.
-    async fn watch(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
-        self.all_off(call, AS_PROOF).await?;
-        match self.all_off(call, WATCH).await {
-            Ok(times) => Ok(Effect::Watched { times }),
-            Err(fault) if fault.class == FaultClass::NotYet => {
+    async fn watch(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Effect, Trouble> {
+        let seen_off = std::mem::take(&mut hand.watched);
+        match self.all_off(call, AS_PROOF).await {
+            Ok(times) => Ok(Effect::Watched { times: seen_off + times }),
+            Err(fault) if fault.class == FaultClass::NotYet && seen_off > 0 => {
                 Err(Trouble::Drift { change: Drift::StateChanged, object: call.step.object.clone() })
             }
             Err(fault) => Err(fault.into()),
@@ -97,11 +117,18 @@ impl Effects for AppDisableEffects {
         observe_app(&self.apps, sight, Wish::default()).await
     }
 
-    async fn perform(&self, call: &Call<'_>, _: &mut Hand, warrant: Warrant) -> Result<Effect, Trouble> {
+    async fn not_before(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Option<Timestamp>, Fault> {
+        match call.step.verb {
+            Verb::Watch => self.watched_until(call, hand).await,
+            _ => Ok(None),
+        }
+    }
+
+    async fn perform(&self, call: &Call<'_>, hand: &mut Hand, warrant: Warrant) -> Result<Effect, Trouble> {
         match (call.step.verb, warrant) {
             (Verb::Snapshot, _) => self.snapshot(call).await,
             (Verb::Switch, Warrant::Write(_)) => self.switch(call).await,
-            (Verb::Watch, _) => self.watch(call).await,
+            (Verb::Watch, _) => self.watch(call, hand).await,
             (Verb::Prove, _) => self.prove(call).await,
             _ => Err(fault(FaultClass::Refused, "not_a_step_of_this_kind").into()),
         }

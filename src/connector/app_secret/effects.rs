@@ -13,7 +13,7 @@ use crate::connector::parts::{
     APP_TOKEN_LIFE, client, holder, holder_of, is_personal, look_for_version, minted, old, place, restore,
     store_changed, unexpected,
 };
-use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, Agreement, agree, tried_for_long, until_spread};
+use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, Agreement, agree, spreads_until, tried_for_long};
 use crate::connector::registry::World;
 use crate::connector::sign_in::Presented;
 use crate::connector::store::{Label, VaultStores};
@@ -26,6 +26,7 @@ use crate::domain::plan::PlannedTarget;
 use crate::domain::secret::Secret;
 use crate::domain::step::{Effect, Keeper, Proof, Step, Verb};
 use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
 use crate::wire::budget::Permit;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -191,16 +192,26 @@ impl AppSecretEffects {
         .await
     }
 
-    async fn prove(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Effect, Trouble> {
-        let credential = old(call)?;
+    /// The old value of this credential, if it can be had.
+    async fn witness_of<'a>(
+        &self,
+        call: &Call<'_>,
+        hand: &'a mut Hand,
+        gone: &CredentialRef,
+    ) -> Option<&'a Secret> {
         if hand.witness.is_none()
             && let Some(published) = call.state.published()
         {
             hand.witness = self.witness(call, &published.place).await;
         }
-        let witness = hand.witness.as_ref().filter(|old| speaks_for(&call.state.plan, old, &credential));
-        if witness.is_none() {
-            until_spread(self.azure.env().clock, call, &credential).await;
+        hand.witness.as_ref().filter(|old| speaks_for(&call.state.plan, old, gone))
+    }
+
+    async fn prove(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Effect, Trouble> {
+        let credential = old(call)?;
+        let witness = self.witness_of(call, hand, &credential).await;
+        if witness.is_none() && spreads_until(self.azure.env().clock, call, &credential).is_some() {
+            return Err(fault(FaultClass::NotYet, "still_spreading").into());
         }
         if self.is_listed(&call.state.plan, &credential, AS_PROOF).await? {
             return Err(fault(FaultClass::NotYet, "still_listed").into());
@@ -279,6 +290,16 @@ impl Effects for AppSecretEffects {
             seen.store = Some(self.stores.seen(place).await?);
         }
         Ok(seen)
+    }
+
+    /// Without the old value, reads prove its death once its removal has spread.
+    async fn not_before(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Option<Timestamp>, Fault> {
+        if call.step.verb != Verb::Prove {
+            return Ok(None);
+        }
+        let credential = old(call)?;
+        let Some(spread) = spreads_until(self.azure.env().clock, call, &credential) else { return Ok(None) };
+        Ok(self.witness_of(call, hand, &credential).await.is_none().then_some(spread))
     }
 
     async fn perform(&self, call: &Call<'_>, hand: &mut Hand, warrant: Warrant) -> Result<Effect, Trouble> {

@@ -4,13 +4,17 @@
 //! header holds the RFC 6962 root of the target lines, so that one line can be shown alone.
 
 use super::{PLAN_VERSION, Plan, PlanHeader, Planned};
-use crate::domain::id::Digest;
+use crate::domain::id::{Digest, TargetId};
 use crate::domain::merkle::{Frontier, leaf};
 use crate::domain::text::Text;
 use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest as _, Sha256};
 
 /// No plan is larger: 100,000 targets of 4 KiB each.
 pub const MAX_BYTES: u64 = 400 << 20;
+
+/// No line is longer: a target may have a thousand certificates.
+pub const LINE_BYTES_MAX: usize = 16 << 20;
 
 /// Why bytes are not a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +25,8 @@ pub enum PlanError {
     Line { line: usize, why: Text<300> },
     #[error("line {line}: the file ends in the middle of it: it was cut short, or is still being written")]
     Torn { line: usize },
+    #[error("line {line} has more than {LINE_BYTES_MAX} bytes")]
+    Long { line: usize },
     #[error("the header says version {0}; this reissue reads version {PLAN_VERSION}")]
     Version(u32),
     #[error("the target lines are not those that the header was made for (root differs)")]
@@ -58,34 +64,88 @@ pub fn write(plan: &Plan) -> Result<Vec<u8>, PlanError> {
 
 /// Reads a plan, checks that each line is canonical, and that header and targets belong together.
 pub fn read(bytes: &[u8]) -> Result<(Plan, Digest), PlanError> {
-    let torn = || match bytes.len() {
-        0 => PlanError::Empty,
-        _ => PlanError::Torn { line: bytes.iter().filter(|b| **b == b'\n').count() + 1 },
-    };
-    let text = bytes.strip_suffix(b"\n").ok_or_else(torn)?;
-    let mut lines = text.split(|b| *b == b'\n').enumerate().map(|(i, l)| (i + 1, l));
-    let (_, first) = lines.next().ok_or(PlanError::Empty)?;
-    let header: PlanHeader = parse(1, first)?;
-    if header.version != PLAN_VERSION {
-        return Err(PlanError::Version(header.version));
+    let mut targets = Vec::new();
+    let mut walk = Walk::new(|_, planned| targets.push(planned));
+    walk.piece(bytes)?;
+    let (header, digest) = walk.end()?;
+    Ok((Plan { header, targets }, digest))
+}
+
+/// Reads a plan piece by piece, with the same checks: each target is handed out with its line. What was
+/// handed out counts for nothing if the whole is refused in the end.
+pub struct Walk<F> {
+    each: F,
+    hash: Sha256,
+    header: Option<PlanHeader>,
+    tree: Frontier,
+    last: Option<TargetId>,
+    /// Lines so far, and the beginning of the next.
+    lines: usize,
+    begun: Vec<u8>,
+}
+
+impl<F: FnMut(&[u8], Planned)> Walk<F> {
+    pub fn new(each: F) -> Self {
+        let (hash, tree) = (Sha256::new(), Frontier::default());
+        Self { each, hash, header: None, tree, last: None, lines: 0, begun: Vec::new() }
     }
-    let mut tree = Frontier::default();
-    let mut targets: Vec<Planned> = Vec::new();
-    for (line, bytes) in lines {
-        let target: Planned = parse(line, bytes)?;
-        if targets.last().is_some_and(|last| last.id() >= target.id()) {
-            return Err(PlanError::Order { line, id: target.id().to_string() });
+
+    /// Takes the next piece, of any length.
+    pub fn piece(&mut self, mut bytes: &[u8]) -> Result<(), PlanError> {
+        self.hash.update(bytes);
+        while let Some(end) = bytes.iter().position(|b| *b == b'\n') {
+            let mut begun = std::mem::take(&mut self.begun);
+            match begun.is_empty() {
+                true => self.line(&bytes[..end])?,
+                false => {
+                    begun.extend_from_slice(&bytes[..end]);
+                    self.line(&begun)?;
+                }
+            }
+            bytes = &bytes[end + 1..];
         }
-        tree.push(leaf(bytes));
-        targets.push(target);
+        if self.begun.len() + bytes.len() > LINE_BYTES_MAX {
+            return Err(PlanError::Long { line: self.lines + 1 });
+        }
+        self.begun.extend_from_slice(bytes);
+        Ok(())
     }
-    if usize::try_from(header.counts.targets) != Ok(targets.len()) {
-        return Err(PlanError::Count { header: header.counts.targets, found: targets.len() });
+
+    fn line(&mut self, bytes: &[u8]) -> Result<(), PlanError> {
+        self.lines += 1;
+        if self.header.is_none() {
+            let header: PlanHeader = parse(1, bytes)?;
+            if header.version != PLAN_VERSION {
+                return Err(PlanError::Version(header.version));
+            }
+            self.header = Some(header);
+            return Ok(());
+        }
+        let planned: Planned = parse(self.lines, bytes)?;
+        if self.last.is_some_and(|last| last >= planned.id()) {
+            return Err(PlanError::Order { line: self.lines, id: planned.id().to_string() });
+        }
+        self.last = Some(planned.id());
+        self.tree.push(leaf(bytes));
+        (self.each)(bytes, planned);
+        Ok(())
     }
-    if tree.root() != header.root.0 {
-        return Err(PlanError::Root);
+
+    /// The header and the digest of all bytes.
+    pub fn end(self) -> Result<(PlanHeader, Digest), PlanError> {
+        if !self.begun.is_empty() {
+            return Err(PlanError::Torn { line: self.lines + 1 });
+        }
+        let header = self.header.ok_or(PlanError::Empty)?;
+        let found = self.lines - 1;
+        if usize::try_from(header.counts.targets) != Ok(found) {
+            return Err(PlanError::Count { header: header.counts.targets, found });
+        }
+        if self.tree.root() != header.root.0 {
+            return Err(PlanError::Root);
+        }
+        Ok((header, Digest(self.hash.finalize().into())))
     }
-    Ok((Plan { header, targets }, Digest::of(bytes)))
 }
 
 fn parse<T: DeserializeOwned + Serialize>(line: usize, bytes: &[u8]) -> Result<T, PlanError> {

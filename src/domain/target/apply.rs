@@ -7,12 +7,6 @@ use crate::domain::event::{
 
 type Applied = Result<(), &'static str>;
 
-impl Course {
-    fn doubt(&mut self) {
-        self.doubted_at = self.last_at;
-    }
-}
-
 impl TargetState {
     /// Folds one event, recorded at `at`, into the state. Events of other targets must not be
     /// given; events of the whole run must be.
@@ -21,7 +15,7 @@ impl TargetState {
     }
 
     fn fold(&mut self, event: &Event, at: Timestamp) -> Applied {
-        if let Stage::Ended(_) = self.stage {
+        if let Stage::Ended(_) = self.so_far.stage {
             return if is_of_target(event) { Err("the target has ended") } else { Ok(()) };
         }
         match event {
@@ -35,7 +29,7 @@ impl TargetState {
             Event::ConsumerConfirmed(e) => self.confirmed(e, at),
             Event::DriftSeen(e) => {
                 if e.stops {
-                    self.drift = Some(Cause::Drift { change: e.change });
+                    self.so_far.drift = Some(Cause::Drift { change: e.change });
                 }
                 Ok(())
             }
@@ -56,29 +50,29 @@ impl TargetState {
         match event {
             Event::PhaseOpened(e) => self.phase_opened(e),
             Event::ApprovalRecorded(e) if e.decision == Decision::Reject => {
-                self.phases.clear();
+                self.so_far.phases.clear();
             }
-            Event::RosterChanged(_) => self.phases.clear(),
+            Event::RosterChanged(_) => self.so_far.phases.clear(),
             Event::LaneTaken(e) => self.lane_taken(e.epoch),
-            Event::RunPaused(_) => self.paused = true,
-            Event::RunContinued(_) => self.paused = false,
-            Event::RunAborted(_) => self.aborted = true,
+            Event::RunPaused(_) => self.so_far.paused = true,
+            Event::RunContinued(_) => self.so_far.paused = false,
+            Event::RunAborted(_) => self.so_far.aborted = true,
             _ => {}
         }
     }
 
     fn start(&mut self) -> Applied {
-        if self.stage != Stage::Waiting {
+        if self.so_far.stage != Stage::Waiting {
             return Err("the target has started before");
         }
-        self.stage = Stage::Running;
+        self.so_far.stage = Stage::Running;
         Ok(())
     }
 
     /// A new owner: what an older one had begun is in doubt, if it writes, or begins again.
     fn lane_taken(&mut self, epoch: u32) {
-        self.epoch = epoch;
-        for (step, state) in self.plan.steps.iter().zip(&mut self.steps) {
+        self.so_far.epoch = epoch;
+        for (step, state) in self.plan.steps.iter().zip(&mut self.so_far.steps) {
             if state.forward.status == Status::Intended {
                 if step.verb.writes() {
                     state.forward.doubt();
@@ -96,7 +90,7 @@ impl TargetState {
     }
 
     fn intent(&mut self, e: &StepIntent, at: Timestamp) -> Applied {
-        if self.stage != Stage::Running {
+        if self.so_far.stage != Stage::Running {
             return Err("the target is not running");
         }
         let step = self.step(e.step).ok_or("the plan has no such step")?.clone();
@@ -108,7 +102,7 @@ impl TargetState {
         } else {
             self.may_do(&step)?
         }
-        let state = &mut self.steps[usize::from(e.step) - 1];
+        let state = &mut self.so_far.steps[usize::from(e.step) - 1];
         let course = if e.undo { &mut state.undo } else { &mut state.forward };
         if e.attempt != course.attempts + 1 {
             return Err("attempts are counted one by one");
@@ -122,7 +116,7 @@ impl TargetState {
 
     /// The rules of promise 1, independent of the plan's own order.
     fn may_do(&self, step: &Step) -> Applied {
-        if self.unwinding.is_some() {
+        if self.so_far.unwinding.is_some() {
             return Err("the target is unwinding");
         }
         if self.plan.steps.iter().any(|s| s.no < step.no && !self.is_done(s.no))
@@ -133,21 +127,21 @@ impl TargetState {
         if self.is_done(step.no) {
             return Err("the step is done");
         }
-        if step.verb.writes() && !self.phases.contains_key(&step.phase) {
+        if step.verb.writes() && !self.so_far.phases.contains_key(&step.phase) {
             return Err("its phase is not open");
         }
         if step.verb.retires() && self.licence(step).is_none() {
             return Err("nothing may be retired before recheck and hold");
         }
-        if step.verb == Verb::Publish && self.minted.is_none() {
+        if step.verb == Verb::Publish && self.so_far.minted.is_none() {
             return Err("nothing was minted");
         }
         Ok(())
     }
 
     fn may_undo(&self, step: &Step) -> Applied {
-        let discards_lost = step.verb == Verb::Mint && !self.lost.is_empty();
-        if self.unwinding.is_none() && !discards_lost {
+        let discards_lost = step.verb == Verb::Mint && !self.so_far.lost.is_empty();
+        if self.so_far.unwinding.is_none() && !discards_lost {
             return Err("the target is not unwinding");
         }
         if !step.verb.can_be_undone() { Err("the step has no undo") } else { Ok(()) }
@@ -155,7 +149,7 @@ impl TargetState {
 
     fn course_mut(&mut self, no: StepNo, undo: bool) -> Result<&mut Course, &'static str> {
         let index = usize::from(no).checked_sub(1).ok_or("steps are counted from 1")?;
-        let state = self.steps.get_mut(index).ok_or("the plan has no such step")?;
+        let state = self.so_far.steps.get_mut(index).ok_or("the plan has no such step")?;
         Ok(if undo { &mut state.undo } else { &mut state.forward })
     }
 
@@ -166,7 +160,7 @@ impl TargetState {
         if !is_hold && (course.status != Status::Intended || course.attempts != e.attempt) {
             return Err("there is no such attempt under way");
         }
-        if is_hold && self.hold.is_none() {
+        if is_hold && self.so_far.hold.is_none() {
             return Err("the hold was not opened");
         }
         self.finish(e.step, e.undo, &e.effect, at)
@@ -184,27 +178,31 @@ impl TargetState {
         }
         match effect {
             Effect::Minted { credential, keeper, .. } => {
-                let minted =
-                    Minted { credential: credential.clone(), keeper: *keeper, step: no, epoch: self.epoch };
-                self.minted = Some(minted);
+                let minted = Minted {
+                    credential: credential.clone(),
+                    keeper: *keeper,
+                    step: no,
+                    epoch: self.so_far.epoch,
+                };
+                self.so_far.minted = Some(minted);
             }
             Effect::Attached { credential, .. } => {
-                if let Some(minted) = &mut self.minted {
+                if let Some(minted) = &mut self.so_far.minted {
                     minted.credential = credential.clone();
                 }
             }
-            Effect::Rechecked { old_accepted, .. } => self.old_accepted = *old_accepted,
+            Effect::Rechecked { old_accepted, .. } => self.so_far.old_accepted = *old_accepted,
             Effect::Rejected { code } => {
-                self.rejected.insert(no, code.clone());
+                self.so_far.rejected.insert(no, code.clone());
             }
             Effect::Published { place, previous, version } => {
-                self.published = Some(Published {
+                self.so_far.published = Some(Published {
                     place: place.clone(),
                     previous: previous.clone(),
                     version: version.clone(),
                     restored_at: None,
                 });
-                self.lost.iter_mut().for_each(|l| l.after_publish = false);
+                self.so_far.lost.iter_mut().for_each(|l| l.after_publish = false);
             }
             _ => {}
         }
@@ -215,23 +213,23 @@ impl TargetState {
     fn undone(&mut self, no: StepNo, effect: &Effect, at: Timestamp) -> Applied {
         let discarded_lost = match effect {
             Effect::Discarded { credential } => {
-                let before = self.lost.len();
-                self.lost.retain(|l| l.credential != *credential);
-                before != self.lost.len()
+                let before = self.so_far.lost.len();
+                self.so_far.lost.retain(|l| l.credential != *credential);
+                before != self.so_far.lost.len()
             }
             _ => false,
         };
-        if let (Effect::Restored { .. }, Some(published)) = (effect, &mut self.published) {
+        if let (Effect::Restored { .. }, Some(published)) = (effect, &mut self.so_far.published) {
             published.restored_at = Some(at);
         }
         let index = usize::from(no) - 1;
-        self.steps[index].undo.status = Status::Idle;
+        self.so_far.steps[index].undo.status = Status::Idle;
         // The next one to be undone here is another credential, whose patience begins anew.
-        self.steps[index].undo.first_at = None;
+        self.so_far.steps[index].undo.first_at = None;
         if !discarded_lost {
-            self.steps[index].forward.status = Status::Idle;
+            self.so_far.steps[index].forward.status = Status::Idle;
             if matches!(effect, Effect::Discarded { .. }) {
-                self.minted = None;
+                self.so_far.minted = None;
             }
         }
         Ok(())
@@ -264,7 +262,7 @@ impl TargetState {
                 course.status = Status::Idle;
                 let verb = self.step(e.step).map(|s| s.verb);
                 // What the store keeps under the run's own name is still there to be published.
-                let was_in_memory = self.minted.as_ref().is_some_and(|m| m.keeper == Keeper::Memory);
+                let was_in_memory = self.so_far.minted.as_ref().is_some_and(|m| m.keeper == Keeper::Memory);
                 let lost = was_in_memory && (!self.value_in_memory() || bent::is(Bend::DiscardPublished));
                 if verb == Some(Verb::Publish) && !e.undo && lost {
                     self.lose_minted(!bent::is(Bend::DiscardPublished));
@@ -276,18 +274,22 @@ impl TargetState {
                     return Err("only a mint leaves an orphan");
                 }
                 self.course_mut(e.step, false)?.status = Status::Idle;
-                self.lost.push(Lost { credential: credential.clone(), step: e.step, after_publish: false });
+                self.so_far.lost.push(Lost {
+                    credential: credential.clone(),
+                    step: e.step,
+                    after_publish: false,
+                });
                 Ok(())
             }
         }
     }
 
     fn value_lost(&mut self, credential: &CredentialRef) -> Applied {
-        match &self.minted {
+        match &self.so_far.minted {
             Some(m) if m.credential == *credential && m.keeper == Keeper::Memory => {}
             _ => return Err("that value is not held in memory"),
         }
-        if self.published.is_some() {
+        if self.so_far.published.is_some() {
             return Err("the value was published");
         }
         self.lose_minted(false);
@@ -296,23 +298,23 @@ impl TargetState {
 
     /// The minted value is gone: mint, verify and publish begin again.
     fn lose_minted(&mut self, after_publish: bool) {
-        let Some(minted) = self.minted.take() else { return };
+        let Some(minted) = self.so_far.minted.take() else { return };
         for verb in [Verb::Mint, Verb::Attach, Verb::Verify, Verb::Publish] {
-            for (step, state) in self.plan.steps.iter().zip(&mut self.steps) {
+            for (step, state) in self.plan.steps.iter().zip(&mut self.so_far.steps) {
                 if step.verb == verb && step.no >= minted.step {
                     state.forward.status = Status::Idle;
                     state.forward.first_at = None;
                 }
             }
         }
-        self.lost.push(Lost { credential: minted.credential, step: minted.step, after_publish });
+        self.so_far.lost.push(Lost { credential: minted.credential, step: minted.step, after_publish });
     }
 
     fn hold_opened(&mut self, e: &crate::domain::event::HoldOpened, at: Timestamp) -> Applied {
-        if !self.step(e.step).is_some_and(|s| s.verb.waits()) || self.hold.is_some() {
+        if !self.step(e.step).is_some_and(|s| s.verb.waits()) || self.so_far.hold.is_some() {
             return Err("there is no hold to open");
         }
-        self.hold = Some(HoldState {
+        self.so_far.hold = Some(HoldState {
             opened_at: at,
             until: e.until,
             missing: e.confirm.iter().cloned().collect(),
@@ -322,12 +324,12 @@ impl TargetState {
     }
 
     fn confirmed(&mut self, e: &ConsumerConfirmed, at: Timestamp) -> Applied {
-        let hold = self.hold.as_mut().ok_or("no hold is open")?;
+        let hold = self.so_far.hold.as_mut().ok_or("no hold is open")?;
         hold.missing.remove(&e.consumer);
         let ConsumerConfirmed { by, consumer, how, unlisted } = e.clone();
         hold.confirmed.insert(consumer.clone(), Confirmation { at, by, consumer, how, unlisted });
         // Who released the target had not seen this.
-        self.phases.remove(&Phase::Retire);
+        self.so_far.phases.remove(&Phase::Retire);
         Ok(())
     }
 
@@ -335,47 +337,47 @@ impl TargetState {
         if self.past_no_return() {
             return Err("something was done that no undo takes back");
         }
-        if !matches!(self.stage, Stage::Running | Stage::Waiting) {
+        if !matches!(self.so_far.stage, Stage::Running | Stage::Waiting) {
             return Err("the target is not running");
         }
-        self.unwinding = Some(cause.clone());
+        self.so_far.unwinding = Some(cause.clone());
         Ok(())
     }
 
     fn stick(&mut self, cause: &Cause, step: StepNo) -> Applied {
-        if self.stage != Stage::Running {
+        if self.so_far.stage != Stage::Running {
             return Err("the target is not running");
         }
-        self.stage = Stage::Stuck { cause: cause.clone(), step };
+        self.so_far.stage = Stage::Stuck { cause: cause.clone(), step };
         Ok(())
     }
 
     fn resolve(&mut self, how: Resolution) -> Applied {
-        if !matches!(self.stage, Stage::Stuck { .. }) {
+        if !matches!(self.so_far.stage, Stage::Stuck { .. }) {
             return Err("the target is not stuck");
         }
-        self.stage = Stage::Resolved(how);
+        self.so_far.stage = Stage::Resolved(how);
         Ok(())
     }
 
     fn all_done(&self) -> bool {
-        self.lost.is_empty() && self.plan.steps.iter().all(|s| self.is_done(s.no))
+        self.so_far.lost.is_empty() && self.plan.steps.iter().all(|s| self.is_done(s.no))
     }
 
     fn end(&mut self, ending: Ending) -> Applied {
         let fits = match ending {
-            Ending::Abandoned => self.stage == Stage::Resolved(Resolution::Abandoned),
-            Ending::Undone => self.unwinding.is_some() && self.unresolved() == 0,
+            Ending::Abandoned => self.so_far.stage == Stage::Resolved(Resolution::Abandoned),
+            Ending::Undone => self.so_far.unwinding.is_some() && self.unresolved() == 0,
             Ending::Done | Ending::DoneNotEvicted => {
-                self.stage == Stage::Resolved(Resolution::Done)
-                    || (self.all_done() && self.rejected.is_empty())
+                self.so_far.stage == Stage::Resolved(Resolution::Done)
+                    || (self.all_done() && self.so_far.rejected.is_empty())
             }
-            Ending::Partial => self.all_done() && !self.rejected.is_empty(),
+            Ending::Partial => self.all_done() && !self.so_far.rejected.is_empty(),
         };
         if !fits {
             return Err("the steps do not lead to that ending");
         }
-        self.stage = Stage::Ended(ending);
+        self.so_far.stage = Stage::Ended(ending);
         Ok(())
     }
 }

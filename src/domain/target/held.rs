@@ -9,14 +9,14 @@ impl TargetState {
     /// The evidence of its hold; none before the hold is over and the new credential was checked
     /// again.
     pub fn held(&self) -> Option<Held> {
-        let hold = self.hold.as_ref()?;
+        let hold = self.so_far.hold.as_ref()?;
         let ended = self.done_at(self.find(Verb::Hold)?)?;
         let rechecked = self.done_at(self.find(Verb::Recheck)?)?;
         Some(Held {
             confirmed: hold.confirmed.values().cloned().collect(),
             ended,
             how: if hold.until.is_some() { Release::Time } else { Release::Confirmed },
-            old_accepted: self.old_accepted,
+            old_accepted: self.so_far.old_accepted,
             opened: hold.opened_at,
             rechecked,
             target: self.plan.id,
@@ -25,7 +25,7 @@ impl TargetState {
 
     /// The same, if the next step is one that people approve with this evidence.
     pub fn awaits_release(&self) -> Option<Held> {
-        let runs = self.stage == Stage::Running && self.unwinding.is_none();
+        let runs = self.so_far.stage == Stage::Running && self.so_far.unwinding.is_none();
         let is_next = runs && self.current().is_some_and(|step| step.phase == Phase::Retire);
         self.held().filter(|_| is_next)
     }
@@ -33,13 +33,13 @@ impl TargetState {
     /// The retire phase opens for the targets that are listed, whose evidence people have seen.
     pub(super) fn phase_opened(&mut self, e: &PhaseOpened) {
         if e.phase == Phase::Start || (self.held().is_some() && e.targets.contains(&self.plan.id)) {
-            self.phases.insert(e.phase, e.expires);
+            self.so_far.phases.insert(e.phase, e.expires);
         }
     }
 
     /// Until when a phase is open for this target.
     pub fn open_until(&self, phase: Phase) -> Option<Timestamp> {
-        self.phases.get(&phase).copied()
+        self.so_far.phases.get(&phase).copied()
     }
 }
 

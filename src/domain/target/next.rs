@@ -57,7 +57,7 @@ pub enum Pause {
 impl TargetState {
     /// Decides. Pure and total; depends on nothing but the recorded events and `now`.
     pub fn next(&self, now: Timestamp) -> Next {
-        match &self.stage {
+        match &self.so_far.stage {
             Stage::Ended(_) | Stage::Stuck { .. } => return Next::Over,
             Stage::Resolved(Resolution::Done) => return self.ended(self.done_ending()),
             Stage::Resolved(Resolution::Abandoned) => return self.ended(Ending::Abandoned),
@@ -69,13 +69,13 @@ impl TargetState {
         if let Some(next) = self.turn_back() {
             return next;
         }
-        if self.unwinding.is_some() {
+        if self.so_far.unwinding.is_some() {
             return self.backward(now);
         }
         if let Some(next) = self.lost_value() {
             return next;
         }
-        if let Some(next) = self.discard(now, self.published.is_some()) {
+        if let Some(next) = self.discard(now, self.so_far.published.is_some()) {
             return next;
         }
         self.forward(now)
@@ -86,14 +86,14 @@ impl TargetState {
     }
 
     fn done_ending(&self) -> Ending {
-        if self.stage == Stage::Running && !self.rejected.is_empty() {
+        if self.so_far.stage == Stage::Running && !self.so_far.rejected.is_empty() {
             return Ending::Partial;
         }
         if self.plan.other_ways_in().next().is_some() { Ending::DoneNotEvicted } else { Ending::Done }
     }
 
     fn in_doubt(&self) -> Option<Next> {
-        let steps = self.plan.steps.iter().zip(&self.steps);
+        let steps = self.plan.steps.iter().zip(&self.so_far.steps);
         for (step, state) in steps {
             for (course, undo) in [(&state.forward, false), (&state.undo, true)] {
                 // An intent without outcome is in doubt too: whoever asks does not know it.
@@ -110,15 +110,16 @@ impl TargetState {
     /// no return.
     fn turn_back(&self) -> Option<Next> {
         let current = self.current().map_or(1, |s| s.no);
-        if self.unwinding.is_none() {
-            let failed = self.steps.iter().zip(&self.plan.steps).find_map(|(s, p)| match &s.forward.status {
-                Status::Failed(code) => Some((p, code)),
-                _ => None,
-            });
+        if self.so_far.unwinding.is_none() {
+            let failed =
+                self.so_far.steps.iter().zip(&self.plan.steps).find_map(|(s, p)| match &s.forward.status {
+                    Status::Failed(code) => Some((p, code)),
+                    _ => None,
+                });
             let cause = match failed {
                 Some((step, _)) if step.verb == Verb::Prove => Cause::StillAlive,
                 Some((_, code)) => Cause::Fault { code: code.clone() },
-                None => match (&self.drift, self.every_switch_is_refused(), self.aborted) {
+                None => match (&self.so_far.drift, self.every_switch_is_refused(), self.so_far.aborted) {
                     (Some(drift), ..) => drift.clone(),
                     (None, Some(refused), _) => refused,
                     (None, None, true) if self.has_writes_left() || !self.past_no_return() => Cause::Aborted,
@@ -126,14 +127,14 @@ impl TargetState {
                 },
             };
             let to_stuck = self.past_no_return()
-                || (self.published.is_some() && self.drift.is_some())
+                || (self.so_far.published.is_some() && self.so_far.drift.is_some())
                 || self.list_is_damaged();
             return Some(Next::Record(match to_stuck {
                 true => TargetStuck { cause, step: current }.into(),
                 false => TargetUnwinding { cause }.into(),
             }));
         }
-        let undo_failed = self.steps.iter().position(|s| matches!(s.undo.status, Status::Failed(_)));
+        let undo_failed = self.so_far.steps.iter().position(|s| matches!(s.undo.status, Status::Failed(_)));
         undo_failed.map(|i| self.no_way_back(self.plan.steps[i].no))
     }
 
@@ -142,12 +143,12 @@ impl TargetState {
     fn list_is_damaged(&self) -> bool {
         let gone = Cause::Drift { change: Drift::CredentialGone };
         let replaced = self.course_of(Verb::Attach) || self.course_of(Verb::Detach);
-        self.plan.protocol == Protocol::ReplaceList && replaced && self.drift.as_ref() == Some(&gone)
+        self.plan.protocol == Protocol::ReplaceList && replaced && self.so_far.drift.as_ref() == Some(&gone)
     }
 
     /// The cloud refuses everything that was to be switched.
     fn every_switch_is_refused(&self) -> Option<Cause> {
-        let code = self.rejected.values().next()?.clone();
+        let code = self.so_far.rejected.values().next()?.clone();
         let mut switches = self.plan.steps.iter().filter(|s| s.verb == Verb::Switch);
         switches.all(|s| self.is_rejected(s.no)).then_some(Cause::Fault { code })
     }
@@ -162,8 +163,10 @@ impl TargetState {
 
     /// A value that an older owner held in memory is gone.
     fn lost_value(&self) -> Option<Next> {
-        let minted = self.minted.as_ref()?;
-        let lost = minted.keeper == Keeper::Memory && minted.epoch < self.epoch && self.published.is_none();
+        let minted = self.so_far.minted.as_ref()?;
+        let lost = minted.keeper == Keeper::Memory
+            && minted.epoch < self.so_far.epoch
+            && self.so_far.published.is_none();
         lost.then(|| {
             let event = ValueLost { credential: minted.credential.clone(), step: minted.step };
             Next::Record(event.into())
@@ -172,7 +175,7 @@ impl TargetState {
 
     /// The next credential of ours to remove because nobody has its value.
     fn discard(&self, now: Timestamp, published: bool) -> Option<Next> {
-        let lost = self.lost.iter().find(|l| published || !l.after_publish)?;
+        let lost = self.so_far.lost.iter().find(|l| published || !l.after_publish)?;
         let course = &self.course(lost.step)?.undo;
         Some(match course.status {
             Status::RetryAt(when) if when > now => Next::Wait(Pause::Until { holding: false, when }),
@@ -187,14 +190,14 @@ impl TargetState {
 
     fn forward(&self, now: Timestamp) -> Next {
         let Some(step) = self.current() else { return self.ended(self.done_ending()) };
-        if self.paused && !self.value_in_memory() {
+        if self.so_far.paused && !self.value_in_memory() {
             return Next::Wait(Pause::Paused);
         }
         let is_open = |expires: &Timestamp| *expires > now || bent::is(Bend::QuorumOnce);
-        if step.verb.writes() && !self.phases.get(&step.phase).is_some_and(is_open) {
+        if step.verb.writes() && !self.so_far.phases.get(&step.phase).is_some_and(is_open) {
             return Next::Wait(Pause::Approval(step.phase));
         }
-        if self.stage == Stage::Waiting {
+        if self.so_far.stage == Stage::Waiting {
             return Next::Record(self.started());
         }
         if step.verb.waits() {
@@ -218,7 +221,7 @@ impl TargetState {
 
     fn holding(&self, step: &Step, now: Timestamp) -> Next {
         let planned = &self.plan.hold;
-        let Some(hold) = &self.hold else {
+        let Some(hold) = &self.so_far.hold else {
             let until = planned.time_s.map(|s| now.after(Duration::from_secs(s)));
             let event = HoldOpened { confirm: planned.confirmed_by.clone(), step: step.no, until };
             return Next::Record(event.into());
@@ -257,7 +260,8 @@ impl TargetState {
         else {
             return self.ended(Ending::Undone);
         };
-        if step.verb == Verb::Publish && self.published.as_ref().is_some_and(|p| p.previous.is_none()) {
+        if step.verb == Verb::Publish && self.so_far.published.as_ref().is_some_and(|p| p.previous.is_none())
+        {
             return self.no_way_back(step.no);
         }
         if let Some(when) = self.restored_hold().filter(|when| *when > now) {
@@ -273,7 +277,7 @@ impl TargetState {
     /// After the previous value was restored, consumers get as long to return to it as they had
     /// to leave it, and at least the default.
     fn restored_hold(&self) -> Option<Timestamp> {
-        let restored = self.published.as_ref()?.restored_at?;
+        let restored = self.so_far.published.as_ref()?.restored_at?;
         let seconds = self.plan.hold.time_s.unwrap_or(crate::domain::plan::DEFAULT_HOLD_S);
         Some(restored.after(Duration::from_secs(seconds)))
     }

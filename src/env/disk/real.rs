@@ -99,18 +99,28 @@ fn read_all(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, DiskError> {
 }
 
 /// Writes a temporary file beside `path`, synced, and returns its name.
-fn write_beside(path: &Path, bytes: &[u8]) -> Result<std::path::PathBuf, DiskError> {
+fn write_beside(path: &Path, bytes: &mut dyn Read) -> Result<std::path::PathBuf, DiskError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".tmp-{}", std::process::id()));
     let temporary = path.with_file_name(name);
-    let write = || -> std::io::Result<()> {
+    let mut write = || -> std::io::Result<()> {
         let mut f =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        f.write_all(bytes)?;
+        std::io::copy(bytes, &mut f)?;
         f.sync_all()
     };
     write().map_err(|e| DiskError::new("cannot write", path, &e))?;
     Ok(temporary)
+}
+
+/// Makes the file of what is read, durable; an existing one stays.
+fn make(path: &Path, bytes: &mut dyn Read) -> Result<(), DiskError> {
+    let temporary = write_beside(path, bytes)?;
+    // A hard link fails if the name is taken; a rename would replace it.
+    let linked = std::fs::hard_link(&temporary, path);
+    let removed = std::fs::remove_file(&temporary);
+    linked.and(removed).map_err(|e| DiskError::new("cannot make", path, &e))?;
+    sync_folder(path)
 }
 
 impl Disk for RealDisk {
@@ -123,18 +133,17 @@ impl Disk for RealDisk {
     }
 
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
-        let temporary = write_beside(path, bytes)?;
+        let temporary = write_beside(path, &mut &*bytes)?;
         std::fs::rename(&temporary, path).map_err(|e| DiskError::new("cannot rename to", path, &e))?;
         sync_folder(path)
     }
 
     fn write_new(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
-        let temporary = write_beside(path, bytes)?;
-        // A hard link fails if the name is taken; a rename would replace it.
-        let linked = std::fs::hard_link(&temporary, path);
-        let removed = std::fs::remove_file(&temporary);
-        linked.and(removed).map_err(|e| DiskError::new("cannot make", path, &e))?;
-        sync_folder(path)
+        make(path, &mut &*bytes)
+    }
+
+    fn copy_new(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        make(to, &mut open_regular(from)?)
     }
 
     fn open_append(&self, path: &Path) -> Result<Box<dyn Appender>, DiskError> {

@@ -16,19 +16,18 @@ use crate::domain::event::{
 };
 use crate::domain::evidence::Held;
 use crate::domain::id::{Digest, TargetId};
-use crate::domain::plan::{PlannedTarget, file};
+use crate::domain::plan::PackedPlan;
 use crate::domain::step::Phase;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A plan, as far as judging needs it.
 #[derive(Clone)]
 pub(super) struct Basis {
     pub(super) facts: PlanFacts,
-    pub(super) targets: Arc<Vec<Arc<PlannedTarget>>>,
-    pub(super) excepted: Arc<BTreeSet<TargetId>>,
+    pub(super) plan: Arc<PackedPlan>,
 }
 
 /// The approvals so far.
@@ -98,7 +97,7 @@ impl Approvals {
     }
 
     fn read(&self, bench: &Bench<'_>, plan: &Digest) -> Result<Basis, String> {
-        let bytes = bench.objects.get(plan, file::MAX_BYTES).map_err(|e| e.to_string())?;
+        let plan = Arc::new(bench.objects.plan(plan).map_err(|e| e.to_string())?);
         let (Some(opened), Some(rosters)) = (&self.here, &self.rosters) else {
             return Err("the roster is missing or cannot be read".into());
         };
@@ -108,10 +107,8 @@ impl Approvals {
             rosters: rosters.clone(),
             tenant: opened.tenant.clone(),
         };
-        let ReadPlan { plan, facts, .. } = ReadPlan::new(&bytes, here).map_err(|e| e.to_string())?;
-        let targets = plan.changes().map(|t| Arc::new(t.clone())).collect();
-        let excepted = plan.exceptions().map(|e| e.id).collect();
-        Ok(Basis { facts, targets: Arc::new(targets), excepted: Arc::new(excepted) })
+        let ReadPlan { plan, facts, .. } = ReadPlan::of(plan, here).map_err(|e| e.to_string())?;
+        Ok(Basis { facts, plan })
     }
 
     /// Judges one recorded decision.

@@ -12,9 +12,8 @@ use crate::domain::event::{
 };
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::run::RunState;
-use crate::domain::target::TargetState;
+use crate::domain::states::{Brief, States};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Between the clearance and its intent lies the drift check, which asks the network.
@@ -24,10 +23,10 @@ const CLEARANCE_AGE_MAX: Duration = Duration::from_secs(300);
 #[derive(Default)]
 struct Run {
     events: u64,
-    excepted: Arc<BTreeSet<TargetId>>,
     facts: Option<PlanFacts>,
     state: Option<RunState>,
-    targets: BTreeMap<TargetId, TargetState>,
+    /// None: its plan cannot be read.
+    targets: Option<States>,
     /// Targets whose history does not hold; one finding each.
     broken: BTreeSet<TargetId>,
 }
@@ -83,7 +82,7 @@ impl Runs {
             Event::PhaseOpened(opened) => {
                 run.fold(bench, place, line);
                 if let Some(facts) = &run.facts {
-                    let held = |id| run.targets.get(&id)?.held();
+                    let held = |id| run.targets.as_ref()?.state(id)?.held();
                     self.approvals.phase(bench, place, facts, (opened, line.time), held);
                 }
             }
@@ -104,9 +103,7 @@ impl Runs {
             state.roster_changed();
             let basis = self.approvals.basis(bench, place, &state.started.plan);
             run.facts = basis.map(|b| b.facts);
-            for id in run.targets.keys().copied().collect::<Vec<_>>() {
-                run.fold_target(bench, place, line, id);
-            }
+            run.fold_all(line);
         }
     }
 
@@ -139,19 +136,18 @@ impl Runs {
         }
         run.state = Some(RunState::new(id.clone(), started.clone(), line.time));
         let Some(basis) = self.approvals.basis(bench, place, &started.plan) else { return };
-        let Basis { facts, targets, excepted } = basis;
+        let Basis { facts, plan } = basis;
         if facts.playbook != started.playbook {
             let what = "the run names another playbook than its plan was made from";
             bench.found.tampered(Check::Runs, Some(place), what, NOT_OURS);
         }
-        run.targets = targets.iter().map(|t| (t.id, TargetState::new(t.clone()))).collect();
-        (run.facts, run.excepted) = (Some(facts), excepted);
+        (run.facts, run.targets) = (Some(facts), Some(States::fresh(plan)));
     }
 
     /// What is still open when the log ends.
     pub(super) fn end(&self, bench: &mut Bench<'_>) {
         for (id, run) in &self.open {
-            let unresolved: u32 = run.targets.values().map(TargetState::unresolved).sum();
+            let unresolved = run.unresolved();
             let what = format!("the run {id} is not finished");
             bench.found.add(Check::Runs, Severity::Incomplete, None, &what, UNFINISHED);
             if unresolved > 0 {
@@ -181,26 +177,23 @@ impl Run {
             self.released(bench, place, line, id, intent);
         }
         match line.target {
-            None => {
-                for id in self.targets.keys().copied().collect::<Vec<_>>() {
-                    self.fold_target(bench, place, line, id);
-                }
-            }
+            None => self.fold_all(line),
             Some(id) => self.fold_target(bench, place, line, id),
         }
     }
 
-    fn fold_target(&mut self, bench: &mut Bench<'_>, place: Place, line: &Line, id: TargetId) {
-        if self.broken.contains(&id) {
-            return;
+    fn fold_all(&mut self, line: &Line) {
+        if let Some(targets) = &mut self.targets {
+            targets.apply_to_all(&line.event, line.time);
         }
-        let why = match self.targets.get_mut(&id) {
-            Some(target) => match target.apply(&line.event, line.time) {
-                Ok(()) => return,
-                Err(illegal) => format!("target {id}: {illegal}"),
-            },
-            None if self.facts.is_none() => return,
-            None if self.excepted.contains(&id) && matches!(line.event, Event::TargetExcepted(_)) => return,
+    }
+
+    fn fold_target(&mut self, bench: &mut Bench<'_>, place: Place, line: &Line, id: TargetId) {
+        let Some(targets) = self.targets.as_mut().filter(|_| !self.broken.contains(&id)) else { return };
+        let why = match targets.apply(id, &line.event, line.time) {
+            Some(Ok(())) => return,
+            Some(Err(illegal)) => format!("target {id}: {illegal}"),
+            None if targets.leaves_alone(id) && matches!(line.event, Event::TargetExcepted(_)) => return,
             None => format!(
                 "{} is about target {id}, for which the approved plan has no steps",
                 line.event.name()
@@ -208,6 +201,11 @@ impl Run {
         };
         self.broken.insert(id);
         bench.found.tampered(Check::Runs, Some(place), &why, NOT_OURS);
+    }
+
+    fn unresolved(&self) -> u32 {
+        let targets = self.targets.iter().flat_map(States::briefs);
+        targets.map(|(_, brief)| u32::from(brief.unresolved)).sum()
     }
 
     /// Whether a phase was open for what this intent announces. An undo needs none.
@@ -219,9 +217,10 @@ impl Run {
         id: TargetId,
         intent: &StepIntent,
     ) {
-        let step = self.targets.get(&id).and_then(|t| t.step(intent.step));
+        let Some(state) = self.targets.as_mut().and_then(|targets| targets.get(id)) else { return };
+        let step = state.step(intent.step);
         let Some(step) = step.filter(|s| s.verb.writes() && !intent.undo) else { return };
-        let until = self.targets.get(&id).and_then(|t| t.open_until(step.phase));
+        let until = state.open_until(step.phase);
         let what = match until {
             Some(until) if line.time < until.after(CLEARANCE_AGE_MAX) => return,
             Some(until) => format!(
@@ -257,8 +256,9 @@ impl Run {
             );
             bench.found.tampered(Check::Checkpoints, Some(place), &what, CHANGED);
         }
-        let ended = |e: Ending| self.targets.values().filter(|t| t.ending() == Some(e)).count() as u64;
-        let unresolved: u32 = self.targets.values().map(TargetState::unresolved).sum();
+        let briefs: Vec<(TargetId, Brief)> = self.targets.iter().flat_map(States::briefs).collect();
+        let ended = |e: Ending| briefs.iter().filter(|(_, b)| b.ending == Some(e)).count() as u64;
+        let unresolved: u32 = briefs.iter().map(|(_, b)| u32::from(b.unresolved)).sum();
         let mut counts = vec![("events", finished.events, self.events)];
         if self.facts.is_some() && self.broken.is_empty() {
             let done = ended(Ending::Done) + ended(Ending::DoneNotEvicted);
@@ -276,8 +276,7 @@ impl Run {
             let what = format!("run.finished counts {said} {name}, the log holds {found}");
             bench.found.tampered(Check::Runs, Some(place), &what, CHANGED);
         }
-        for (id, _) in self.targets.iter().filter(|(id, t)| t.ending().is_none() && !self.broken.contains(id))
-        {
+        for (id, _) in briefs.iter().filter(|(id, b)| b.ending.is_none() && !self.broken.contains(id)) {
             let what = format!("the run is finished although target {id} has not ended");
             bench.found.tampered(Check::Runs, Some(place), &what, NOT_OURS);
         }

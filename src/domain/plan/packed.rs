@@ -1,0 +1,175 @@
+//! A plan that takes little room: the header as it is, every target line packed.
+//!
+//! A line of 2.3 KiB is 12 KiB in memory when it is read, and about 300 bytes here: lines are much alike,
+//! so each is packed (LZ4 blocks) with the first as its dictionary. A run reads its plan once, a line at a
+//! time, and unpacks a target while it works on it.
+
+use super::file::{self, PlanError};
+use super::{Excepted, PlanHeader, Planned, PlannedTarget};
+use crate::domain::id::{Digest, TargetId};
+use crate::domain::step::Verb;
+use crate::domain::text::Text;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// A whole plan, packed.
+pub struct PackedPlan {
+    pub header: PlanHeader,
+    digest: Digest,
+    /// The dictionary.
+    like: Vec<u8>,
+    lines: Vec<PackedLine>,
+    kin: BTreeMap<Text<128>, Vec<TargetId>>,
+    contain_only: bool,
+    stores: BTreeSet<Text<64>>,
+}
+
+struct PackedLine {
+    id: TargetId,
+    part: Part,
+    bytes: Box<[u8]>,
+}
+
+/// What a target's part in the run is, as far as its beginning goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// It is left alone.
+    Excepted,
+    /// It stops the leaked value at once: it begins first.
+    AtOnce,
+    Usual,
+    /// It begins when everything else is over.
+    Last,
+}
+
+impl Part {
+    fn of(planned: &Planned) -> Self {
+        match planned {
+            Planned::Excepted(_) => Part::Excepted,
+            Planned::Change(t) if t.last => Part::Last,
+            Planned::Change(t) => match t.steps.first().map(|s| s.verb) {
+                Some(Verb::Block | Verb::Snapshot) => Part::AtOnce,
+                _ => Part::Usual,
+            },
+        }
+    }
+}
+
+/// Packs `bytes`, which are like `dictionary`.
+pub(in crate::domain) fn pack(bytes: &[u8], dictionary: &[u8]) -> Box<[u8]> {
+    lz4_flex::block::compress_prepend_size_with_dict(bytes, dictionary).into_boxed_slice()
+}
+
+/// The bytes again; none if they were packed with another dictionary.
+pub(in crate::domain) fn unpack(packed: &[u8], dictionary: &[u8]) -> Option<Vec<u8>> {
+    lz4_flex::block::decompress_size_prepended_with_dict(packed, dictionary).ok()
+}
+
+impl PackedPlan {
+    /// Reads a plan, checking what [`file::read`] checks.
+    pub fn read(bytes: &[u8]) -> Result<Self, PlanError> {
+        Self::read_pieces(|take| take(bytes))
+    }
+
+    /// Reads a plan that comes in pieces: `pieces` hands them out, one after the other.
+    pub fn read_pieces<E: From<PlanError>>(
+        pieces: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), PlanError>) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let (mut like, mut lines, mut contain_only) = (Vec::new(), Vec::new(), true);
+        let mut stores = BTreeSet::new();
+        let mut kin: BTreeMap<Text<128>, Vec<TargetId>> = BTreeMap::new();
+        let mut walk = file::Walk::new(|bytes: &[u8], planned: Planned| {
+            if like.is_empty() {
+                like = bytes.to_vec();
+            }
+            if let Planned::Change(target) = &planned {
+                contain_only &= target.contain;
+                let places = target.steps.iter().filter_map(|s| s.place.as_ref());
+                stores.extend(places.map(|place| place.store.clone()));
+                kin.entry(target.subject.clone()).or_default().push(target.id);
+            }
+            let (id, part) = (planned.id(), Part::of(&planned));
+            lines.push(PackedLine { id, part, bytes: pack(bytes, &like) });
+        });
+        pieces(&mut |bytes| walk.piece(bytes))?;
+        let (header, digest) = walk.end()?;
+        kin.retain(|_, ids| ids.len() > 1);
+        lines.shrink_to_fit();
+        Ok(Self { header, digest, like, lines, kin, contain_only, stores })
+    }
+
+    /// SHA-256 of the file's exact bytes.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+    /// Whether nothing but contained targets changes.
+    pub fn contain_only(&self) -> bool {
+        self.contain_only
+    }
+    /// The stores that values go to.
+    pub fn stores(&self) -> &BTreeSet<Text<64>> {
+        &self.stores
+    }
+    /// The targets about one subject, where there are several.
+    pub fn kin(&self, subject: &Text<128>) -> &[TargetId] {
+        self.kin.get(subject).map_or(&[], Vec::as_slice)
+    }
+    /// Every target with its part, in the order of the file.
+    pub fn parts(&self) -> impl Iterator<Item = (TargetId, Part)> {
+        self.lines.iter().map(|line| (line.id, line.part))
+    }
+    /// One target's part.
+    pub fn part(&self, id: TargetId) -> Option<Part> {
+        Some(self.lines[self.at(id)?].part)
+    }
+    fn at(&self, id: TargetId) -> Option<usize> {
+        self.lines.binary_search_by_key(&id, |line| line.id).ok()
+    }
+    /// How many targets change.
+    pub fn changing(&self) -> usize {
+        self.lines.iter().filter(|line| line.part != Part::Excepted).count()
+    }
+
+    /// A target's line, as it stands in the file.
+    pub(in crate::domain) fn line(&self, id: TargetId) -> Option<Vec<u8>> {
+        unpack(&self.lines[self.at(id)?].bytes, &self.like)
+    }
+    /// A target that changes; none if there is no such.
+    pub fn target(&self, id: TargetId) -> Option<PlannedTarget> {
+        target_of(&self.line(id)?)
+    }
+    fn all(&self) -> impl Iterator<Item = Planned> {
+        let read = |line: &PackedLine| serde_json::from_slice(&unpack(&line.bytes, &self.like)?).ok();
+        self.lines.iter().filter_map(read)
+    }
+    /// Every target that changes, unpacked one by one.
+    pub fn changes(&self) -> impl Iterator<Item = PlannedTarget> {
+        self.all().filter_map(|planned| match planned {
+            Planned::Change(target) => Some(*target),
+            Planned::Excepted(_) => None,
+        })
+    }
+    /// Every target that is left alone.
+    pub fn exceptions(&self) -> impl Iterator<Item = Excepted> {
+        let left = self.lines.iter().filter(|line| line.part == Part::Excepted);
+        left.filter_map(|line| match serde_json::from_slice(&unpack(&line.bytes, &self.like)?) {
+            Ok(Planned::Excepted(excepted)) => Some(excepted),
+            _ => None,
+        })
+    }
+}
+
+/// The target of a line.
+pub(in crate::domain) fn target_of(line: &[u8]) -> Option<PlannedTarget> {
+    match serde_json::from_slice(line) {
+        Ok(Planned::Change(target)) => Some(*target),
+        _ => None,
+    }
+}
+
+impl fmt::Debug for PackedPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { header: _, digest, like: _, lines, kin: _, contain_only: _, stores: _ } = self;
+        write!(f, "PackedPlan {{ {digest}, {} lines }}", lines.len())
+    }
+}
