@@ -7,11 +7,15 @@
 //!
 //! Two bounds stand beside each makespan, which counts from the first target's start to the end of the run:
 //!
-//! * `quota`: what is written, by the documented long-run rate of the scarcest bucket. Nobody who stays
-//!   within the quota in every window can be faster by more than one window's burst.
-//! * `bound`: that, and what no order of work can hide: the pilots, who go alone; what the next ones read
+//! * `quota` = the longest, over all buckets, of *drawn* × *window* ÷ *documented amount*. *Drawn* is what the
+//!   plan's own steps cannot do without: one directory write for each mint, retire, reset, revoke and switch,
+//!   one of the vault's creations for each value that is published, one key for each certificate that is made,
+//!   and two readings of a list for each change of it, fifteen to a request. Nobody who stays within the
+//!   quota in every window can be faster by more than one window's burst.
+//! * `bound` = `quota` + what no order of work can hide: the pilots, who go alone; what the next ones read
 //!   before they write; and the chain of the last target from its last write to its proof. These are taken
-//!   from a run of the pilots alone.
+//!   from a run of the pilots alone, so that they hold our own waiting too (proofs that need ten minutes
+//!   by their nature): where work of the pilots overlaps with the rest, a run is shorter than its bound.
 
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
