@@ -15,6 +15,8 @@ mod drill_view;
 pub mod error;
 pub mod exit;
 mod explain;
+mod fleet;
+mod forecast;
 mod ground;
 mod handover;
 pub mod human;
@@ -118,7 +120,7 @@ commands! {
     Drill drill
     /// Serve a lab tenant on this machine, for rehearsals with every command
     Lab lab
-    /// Print the JSON Schema of playbooks, for editors
+    /// Print the JSON Schema of playbooks, or of fleet files, for editors
     Schema schema
     /// Tell more about an error code
     Explain explain

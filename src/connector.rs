@@ -16,6 +16,8 @@ mod entra;
 pub mod lease;
 pub mod observe;
 mod parts;
+mod plan_reads;
+mod powers;
 mod reads;
 pub mod recover;
 pub mod reel;

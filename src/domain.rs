@@ -9,6 +9,7 @@ pub mod credential;
 pub mod drift;
 pub mod event;
 pub mod evidence;
+pub mod fleet;
 pub mod id;
 pub mod kind;
 pub mod lease;

@@ -7,6 +7,7 @@
 
 mod countersigner;
 mod evidence;
+pub mod fleet;
 mod guard;
 pub mod handover;
 pub mod mirror;
@@ -109,7 +110,7 @@ pub async fn make_plan(
         switched_off,
         can_adopt: azure.can_adopt(),
     };
-    let draft = plan(playbook, &observed, &registry::kind, &context);
+    let draft = plan(playbook, observed, &registry::kind, &context);
     let header = PlanHeader {
         approval: playbook.approval.clone(),
         author: order.author,
@@ -223,7 +224,8 @@ pub async fn apply_guarded(
     let opened = async {
         guard.attach(&journal, &order, mirrored).await?;
         let countersigning = guard.countersign(&journal).await?;
-        let (approved, board) = open::open_run(env, read, recovery, &journal, &inbox, &order).await?;
+        let (approved, board) =
+            open::open_run(env, read, recovery, &journal, &inbox, &order, azure.budget().pace()).await?;
         let held = guard::claim(lease.as_ref(), &board).await?;
         Ok((approved, board, held, countersigning))
     };

@@ -7,6 +7,8 @@
 mod debug;
 #[path = "canary/desk.rs"]
 mod desk;
+#[path = "canary/fleet.rs"]
+mod fleet;
 #[path = "canary/scan.rs"]
 mod scan;
 #[path = "support/team.rs"]
@@ -48,6 +50,7 @@ fn no_secret_escapes() {
     anchored(&mut desk);
     commands_about_nothing(&mut desk);
     a_lab(&mut desk);
+    fleet::a_fleet(&mut desk);
     what_the_run_made(&mut desk);
     let missed: Vec<_> = desk::all_commands().difference(&desk.exercised).cloned().collect();
     assert!(missed.is_empty(), "not exercised, so not scanned: {missed:?}");

@@ -36,7 +36,10 @@ fn playbooks() -> Vec<PathBuf> {
 
 #[test]
 fn every_case_prints_what_it_printed() {
-    trycmd::TestCases::new().case("tests/cases/check/*.trycmd").case("tests/cases/commands/*.trycmd");
+    trycmd::TestCases::new()
+        .case("tests/cases/check/*.trycmd")
+        .case("tests/cases/commands/*.trycmd")
+        .case("tests/cases/fleet/*.trycmd");
 }
 
 #[test]

@@ -223,6 +223,46 @@ fn the_guide_and_the_schema_know_the_same_keys() {
     assert!(lines <= 90, "one page, not {lines} lines");
 }
 
+/// The fleet file's schema and its reader agree too.
+#[test]
+fn the_fleet_schema_and_its_reader_agree() {
+    let schema = reissue::domain::fleet::schema();
+    assert!(jsonschema::meta::is_valid(&schema), "the schema itself is not valid");
+    let validator = jsonschema::draft202012::new(&schema).expect("the schema compiles");
+    let takes = |d: &Value| reissue::domain::fleet::check_bytes(format!("{d:#}").as_bytes()).is_ok();
+    let id = "8a1d0000-0000-4000-8000-000000000001";
+    let sound = json!({
+        "reissue_fleet": 1,
+        "tenants": [
+            { "name": "a", "home": "a", "playbook": "a.yaml", "as": "azure_cli", "pace": 50 },
+            { "name": "b", "home": "b", "playbook": "b.yaml", "as": { "client_id": id, "certificate": "b.pem" } },
+            { "name": "c", "home": "c", "playbook": "c.yaml", "as": { "client_id": id, "secret_file": "c" },
+              "mirror": "vault:kv/x", "countersign": "vault:kv/k", "plan": "c.jsonl" },
+            { "name": "d", "home": "d", "playbook": "d.yaml", "lab": "lab" },
+        ]
+    });
+    assert!(validator.is_valid(&sound) && takes(&sound));
+    for (pointer, value) in [
+        ("/reissue_fleet", json!(2)),
+        ("/tenants", json!([])),
+        ("/tenants/0/as", json!("azure-cli")),
+        ("/tenants/0/pace", json!(0)),
+        ("/tenants/0/name", json!("a b")),
+        ("/tenants/0/colour", json!("blue")),
+        ("/tenants/1/as", json!({ "client_id": id })),
+        ("/tenants/1/as/client_id", json!("me")),
+        ("/tenants/2/as/certificate", json!("c.pem")),
+        ("/tenants/2/mirror", json!("")),
+        ("/tenants/3", json!({ "name": "d", "home": "d", "playbook": "d.yaml" })),
+        ("/tenants/3/playbook", json!(["d.yaml"])),
+    ] {
+        let mut document = sound.clone();
+        put(&mut document, pointer, value);
+        assert!(!validator.is_valid(&document), "the schema takes {pointer}");
+        assert!(!takes(&document), "the reader takes {pointer}");
+    }
+}
+
 /// YAML as plain values, read by the product's own parser settings but without its types.
 mod yaml {
     use granit_parser::{Event, Parser, ScalarStyle};

@@ -40,7 +40,7 @@ fn a_run_shows_a_bar_and_with_json_only_objects() {
     team.approve("ben", "start");
     let apply = "apply plan.jsonl --operator op --lab lab --patience 1s";
     let shown = on_a_terminal(&team, apply, true);
-    assert!(shown.contains("] 0/1 ") && shown.contains("1 at verify"), "{shown:?}");
+    assert!(shown.contains("] 0/1 ") && shown.contains("1 waiting for propagation (verify)"), "{shown:?}");
     assert!(!shown.contains("\x1b[3"), "a bar without colours: {shown:?}");
     let json = "apply --resume --json --operator op --lab lab --patience 1s";
     let shown = on_a_terminal(&team, json, false);

@@ -11,6 +11,7 @@ use reissue::domain::approval::card::{Authority, is_cms};
 use reissue::domain::approval::show::show;
 use reissue::domain::approval::{Roster, SignedApproval, Statement};
 use reissue::domain::event::Line;
+use reissue::domain::fleet;
 use reissue::domain::id::Digest;
 use reissue::domain::plan::file::{self, PlanError};
 use reissue::domain::plan::{Plan, PlanHeader, Planned};
@@ -27,9 +28,10 @@ use std::path::Path;
 pub type Judge = fn(&[u8]);
 
 /// Every judge.
-pub const ALL: [(&str, Judge); 8] = [
+pub const ALL: [(&str, Judge); 9] = [
     ("anchor", anchor),
     ("checkpoint_note", checkpoint_note),
+    ("fleet", fleet),
     ("log_line", log_line),
     ("plan", plan),
     ("playbook", playbook),
@@ -57,6 +59,19 @@ pub fn playbook(bytes: &[u8]) {
         Ok(valid) => {
             assert_eq!(valid.digest, Digest::of(bytes));
             assert!(!valid.targets.is_empty());
+        }
+        Err(diagnostics) => well_told(&diagnostics),
+    }
+}
+
+pub fn fleet(bytes: &[u8]) {
+    match fleet::check_bytes(bytes) {
+        Ok(fleet) => {
+            assert!(!fleet.tenants.is_empty());
+            let names: BTreeSet<&str> = fleet.tenants.iter().map(|t| t.name.as_str()).collect();
+            assert_eq!(names.len(), fleet.tenants.len());
+            names.iter().for_each(|name| printable(name));
+            assert!(fleet.tenants.iter().all(|t| t.acts.is_some() || t.lab.is_some()));
         }
         Err(diagnostics) => well_told(&diagnostics),
     }

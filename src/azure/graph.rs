@@ -15,6 +15,7 @@ pub mod pages;
 pub mod policies;
 pub mod service_principals;
 pub mod users;
+pub mod ways;
 
 pub use http::Graph;
 

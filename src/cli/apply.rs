@@ -1,10 +1,13 @@
-//! `reissue apply PLAN`: carries out exactly that plan, if enough people have approved it.
+//! `reissue apply PLAN`: carries out exactly that plan, if enough people have approved it. With `--fleet`, those of
+//! many tenants.
 
 mod failed;
+mod fleet;
 mod view;
 
 use super::codes;
 use super::error::Failure;
+use super::fleet::Ended;
 use super::progress::Progress;
 use super::status::{self, Known};
 use super::world::{ActingArguments, HomeArguments, process, runtime};
@@ -19,15 +22,18 @@ use crate::trail::{Home, Objects};
 use crate::wire::budget::Start;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
+pub(super) use view::interrupts;
 use view::{Seen, View};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The plan; with `--resume` it is taken from the log
-    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    #[arg(required_unless_present_any = ["resume", "fleet"], conflicts_with = "resume")]
     plan: Option<PathBuf>,
-    /// Go on with a run that was interrupted or is holding: its id, or `latest`
+    /// Go on with a run that was interrupted or is holding: its id, or `latest`; with `--fleet`, do what is
+    /// left to do in each tenant
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest")]
     resume: Option<String>,
     /// Who runs this
@@ -44,6 +50,14 @@ pub(super) struct Arguments {
     /// `vault:HOST/KEY/VERSION`; a vault that does not answer later holds nothing up
     #[arg(long, value_name = "KEY")]
     countersign: Option<String>,
+    /// Apply the plans of many tenants, side by side: a fleet file, which says what the other options say here
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "plan", "mirror", "countersign", "how", "client_id", "secret_fd", "secret_file", "certificate", "lab", "pace",
+    ])]
+    fleet: Option<PathBuf>,
+    /// Of the fleet, this tenant only; again for more
+    #[arg(long, value_name = "NAME", requires = "fleet")]
+    only: Vec<String>,
     #[command(flatten)]
     home: HomeArguments,
     #[command(flatten)]
@@ -51,64 +65,80 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
+    if arguments.fleet.is_some() {
+        return fleet::run(&arguments, session);
+    }
+    Ok(runtime()?.block_on(carry_out(&arguments, session, None))?.exit)
+}
+
+/// Applies the plan of one tenant, or goes on with its run. Without `interrupts` it hears each Ctrl-C itself.
+async fn carry_out(
+    arguments: &Arguments,
+    session: &mut Session,
+    interrupts: Option<UnboundedReceiver<()>>,
+) -> Result<Ended, Failure> {
     let usage = |what: String| Failure::new(codes::ARGUMENT, what, "see `reissue apply --help`");
     let patience = parse_span(&arguments.patience).map_err(|e| usage(format!("--patience: {e}")))?;
     let operator = Text::new(arguments.operator.as_str()).map_err(|e| usage(format!("--operator: {e}")))?;
     let home = arguments.home.open(session)?;
-    let plan = plan_in_hand(&arguments, session, &home)?;
+    let plan = plan_in_hand(arguments, session, &home)?;
     let read = Arc::clone(plan.plan());
     let resume = arguments.resume.is_some();
     let start = if resume { Start::Empty } else { Start::Full };
     let azure = arguments.acting.session(session, read.header.cloud, &home.install.tenant, start)?;
-    let mut guard = guard(&arguments, session, &azure)?;
-    guard.countersigner = countersigner(&arguments, session, &azure)?;
+    let mut guard = guard(arguments, session, &azure)?;
+    guard.countersigner = countersigner(arguments, session, &azure).await?;
     #[cfg(feature = "leak")]
     super::leak::through(session, &home)?;
     #[cfg(feature = "leak")]
     let operator = super::leak::name(operator);
     let (leave, stop) = watch::channel(false);
     let env = arguments.acting.in_time(&session.env)?;
-    let progress = Progress::new(&env, &home, &read, &session.out);
+    let progress = Progress::new(&env, &home, &read, azure.budget(), &session.out);
     let order = ApplyOrder { plan, operator, process: process(), resume, patience: Some(patience), stop };
-    let out = &mut session.out;
-    let result = runtime()?.block_on(async {
-        let (to_view, from_run) = tokio::sync::oneshot::channel();
-        let apply = pipeline::apply_guarded(&env, &home, &azure, order, guard, |journal| {
-            let _ = to_view.send(journal.subscribe());
-        });
-        let mut apply = std::pin::pin!(apply);
-        let view = View { out, progress, interrupts: view::interrupts(), stop: leave };
-        let mut view = std::pin::pin!(view.show(from_run));
-        tokio::select! {
-            biased;
-            result = &mut apply => {
-                // What was recorded last is still in the channel.
-                view.await;
-                Ok(result)
-            }
-            seen = &mut view => match seen {
-                Seen::Everything => Ok(apply.await),
-                seen => Err(seen),
-            },
-        }
+    let (to_view, from_run) = tokio::sync::oneshot::channel();
+    let apply = pipeline::apply_guarded(&env, &home, &azure, order, guard, |journal| {
+        let _ = to_view.send(journal.subscribe());
     });
-    let result = match result {
+    let interrupts = interrupts.unwrap_or_else(view::interrupts);
+    let view = View { out: &mut session.out, progress, interrupts, stop: leave };
+    let result = match watched(apply, view.show(from_run)).await {
         Ok(result) => result,
         Err(seen) => return Ok(stopped(session, &seen)),
     };
-    let failed = |e| session.line.explain(failed::failed(&arguments, &home, &e));
+    let failed = |e| session.line.explain(failed::failed(arguments, &home, &e));
     let (run, outcome) = result.map_err(failed)?;
     session.out.line(&format!("Run {run}."));
     run_view::outcome(&mut session.out, &outcome);
-    if outcome.left != Left::Finished || outcome.stuck > 0 {
-        let known = Known {
-            operator: Some(arguments.operator.clone()),
-            plan: arguments.plan.as_ref().map(|p| p.display().to_string()),
-            acting: Some(arguments.acting.words()),
-        };
-        status::next_of(session, &home, &run, &known)?;
+    let exit = run_view::exit_code(&outcome);
+    let ended = Ended::new(exit, format!("{run}: {}", run_view::short(&outcome)));
+    if outcome.left == Left::Finished && outcome.stuck == 0 {
+        return Ok(ended);
     }
-    Ok(run_view::exit_code(&outcome))
+    let known = Known {
+        operator: Some(arguments.operator.clone()),
+        plan: arguments.plan.as_ref().map(|p| p.display().to_string()),
+        acting: Some(arguments.acting.words()),
+    };
+    let next = status::next_of(session, &home, &run, &known)?;
+    Ok(Ended { next, ..ended })
+}
+
+/// The run and its view, until one of them is over.
+async fn watched<T>(apply: impl Future<Output = T>, view: impl Future<Output = Seen>) -> Result<T, Seen> {
+    let (mut apply, mut view) = (std::pin::pin!(apply), std::pin::pin!(view));
+    tokio::select! {
+        biased;
+        result = &mut apply => {
+            // What was recorded last is still in the channel.
+            view.await;
+            Ok(result)
+        }
+        seen = &mut view => match seen {
+            Seen::Everything => Ok(apply.await),
+            seen => Err(seen),
+        },
+    }
 }
 
 /// The lease always; the mirror if one is named.
@@ -120,7 +150,7 @@ fn guard(arguments: &Arguments, session: &Session, azure: &Azure) -> Result<Guar
 
 /// The key in a vault that signs checkpoints too, if one is named. Its public half is printed: who verifies
 /// gives it, and not the log's own word.
-fn countersigner(
+async fn countersigner(
     arguments: &Arguments,
     session: &mut Session,
     azure: &Azure,
@@ -135,7 +165,7 @@ fn countersigner(
         [host, name, version] => (host, name, Some(version)),
         _ => return Err(wrong(format!("{place:?} is not a key in a vault"))),
     };
-    let found = runtime()?.block_on(VaultKey::find(azure, host, name, version));
+    let found = VaultKey::find(azure, host, name, version).await;
     let key = found.map_err(|e| session.line.explain(wrong(e.to_string())))?;
     session.out.object("countersign_key", &serde_json::json!({ "vkey": key.key().to_string() }));
     session.out.line(&format!("Checkpoints are countersigned by {}", key.key()));
@@ -146,12 +176,13 @@ fn countersigner(
 }
 
 /// After an interrupt that did not wait.
-fn stopped(session: &mut Session, seen: &Seen) -> ExitCode {
-    session.out.line(match seen {
+fn stopped(session: &mut Session, seen: &Seen) -> Ended {
+    let said = match seen {
         Seen::NothingBegun => "Stopped before anything was begun. Nothing was changed.",
         _ => "Stopped at once. What was under way is in doubt; `reissue apply --resume` looks for it.",
-    });
-    ExitCode::Interrupted
+    };
+    session.out.line(said);
+    Ended::new(ExitCode::Interrupted, said)
 }
 
 fn plan_in_hand(arguments: &Arguments, session: &Session, home: &Home) -> Result<PlanInHand, Failure> {

@@ -134,6 +134,10 @@ codes! { GENERAL:
     NOT_CHANGED "RI036" Approval "The roster was not changed"
         "A roster is changed by the one in force: its `quorum_at_least` and `roles_at_least`, and always two people where \
          there are two, sign the new file with `reissue roster sign`; `reissue roster adopt` records it. Nothing was changed."
+    FLEET "RI037" Error "The fleet file has mistakes"
+        "A fleet file says for each tenant what one would give on the command line. Every mistake is listed with its own \
+         code, place and hint. Two rows for one tenant, one home or one plan file are refused. Nothing is done for any \
+         tenant while the file has a mistake."
 }
 
 /// All entries, in the order of their codes.

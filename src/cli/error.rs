@@ -44,13 +44,21 @@ impl Failure {
     }
     /// A playbook with mistakes.
     pub fn unsound(file: &Path, findings: Diagnostics) -> Self {
-        let count = findings.found().len();
-        let what = format!("{count} mistake{} in the playbook", if count == 1 { "" } else { "s" });
+        let what = format!("{} in the playbook", mistakes(&findings));
         let next = "correct the file and run `reissue check` again";
-        let mut failure = Self::new(super::codes::UNSOUND, what, next).at(file);
-        failure.findings = Some(Box::new(findings));
-        failure
+        Self { findings: Some(Box::new(findings)), ..Self::new(super::codes::UNSOUND, what, next).at(file) }
     }
+    /// A fleet file with mistakes.
+    pub fn unsound_fleet(file: &Path, findings: Diagnostics) -> Self {
+        let what = format!("{} in the fleet file", mistakes(&findings));
+        let next =
+            "correct the file and run the command again; `reissue schema --fleet` describes it for editors";
+        Self { findings: Some(Box::new(findings)), ..Self::new(super::codes::FLEET, what, next).at(file) }
+    }
+}
+
+fn mistakes(findings: &Diagnostics) -> String {
+    crate::domain::text::count(findings.found().len(), "mistake", "mistakes")
 }
 
 /// More findings than this are counted, not shown.

@@ -67,6 +67,26 @@ impl ExitCode {
         }
     }
 
+    /// The graver of two, for what consists of several: first what needs a person in the tenant, then what was
+    /// not done, then what waits, then what is well.
+    pub fn graver(self, other: Self) -> Self {
+        let rank = |code: Self| Self::GRAVEST_FIRST.iter().position(|c| *c == code).unwrap_or(2);
+        if rank(other) < rank(self) { other } else { self }
+    }
+    const GRAVEST_FIRST: [Self; 11] = [
+        Self::Stuck,
+        Self::FailedUndone,
+        Self::Error,
+        Self::Usage,
+        Self::Guardrail,
+        Self::PlanStale,
+        Self::Approval,
+        Self::Interrupted,
+        Self::Holding,
+        Self::ChangesPresent,
+        Self::Done,
+    ];
+
     /// What a success becomes when its output did not arrive.
     pub fn without_output(self) -> Self {
         match self {
@@ -80,5 +100,22 @@ impl ExitCode {
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
         Self::from(code.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ExitCode;
+
+    #[test]
+    fn the_gravest_counts_whatever_the_order() {
+        let all = ExitCode::GRAVEST_FIRST;
+        for (n, a) in all.into_iter().enumerate() {
+            for b in &all[n..] {
+                assert_eq!((a.graver(*b), b.graver(a)), (a, a));
+            }
+        }
+        let numbers: Vec<u8> = all.iter().map(|c| c.number()).collect();
+        assert_eq!(numbers, [7, 6, 1, 64, 3, 5, 4, 130, 9, 2, 0]);
     }
 }

@@ -3,8 +3,11 @@
 //! In human mode lines go to stdout and failures to stderr, with colours only on a terminal and
 //! without `NO_COLOR` (no-color.org). In JSON mode objects go to stdout, and lines nowhere.
 
+mod named;
+
 use super::ExitCode;
 use super::json;
+use named::Named;
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,17 +37,21 @@ impl Style {
     }
 }
 
-type Stderr = Arc<Mutex<Box<dyn Write + Send>>>;
+type Shared = Arc<Mutex<Box<dyn Write + Send>>>;
 
-fn locked(stderr: &Stderr) -> MutexGuard<'_, Box<dyn Write + Send>> {
-    stderr.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked(stream: &Shared) -> MutexGuard<'_, Box<dyn Write + Send>> {
+    stream.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn shared(stream: impl Write + Send + 'static) -> Shared {
+    Arc::new(Mutex::new(Box::new(stream)))
 }
 
 /// A second pen for stderr: for what happens below a command, while the command holds the output.
 #[derive(Clone)]
 pub struct Notices {
     /// None: nothing is told, as with `--json`.
-    stderr: Option<Stderr>,
+    stderr: Option<Shared>,
     live: bool,
 }
 
@@ -60,8 +67,8 @@ impl Notices {
 
 /// Standard output and standard error of one command.
 pub struct Output {
-    stdout: Box<dyn Write + Send>,
-    stderr: Stderr,
+    stdout: Shared,
+    stderr: Shared,
     pub stdout_style: Style,
     pub stderr_style: Style,
     json: bool,
@@ -75,16 +82,36 @@ impl Output {
         Self {
             stdout_style: Style::of(stdout.is_terminal()),
             stderr_style: Style::of(stderr.is_terminal()),
-            stdout: Box::new(stdout),
-            stderr: Arc::new(Mutex::new(Box::new(stderr))),
+            stdout: shared(stdout),
+            stderr: shared(stderr),
             json,
             broken: false,
         }
     }
     /// Into two buffers, plain.
     pub fn to(stdout: Box<dyn Write + Send>, stderr: Box<dyn Write + Send>, json: bool) -> Self {
-        let stderr = Arc::new(Mutex::new(stderr));
+        let (stdout, stderr) = (shared(stdout), shared(stderr));
         Self { stdout, stderr, stdout_style: Style::PLAIN, stderr_style: Style::PLAIN, json, broken: false }
+    }
+    /// A second pen for the same streams, for what goes on beside this one.
+    pub(super) fn again(&self) -> Self {
+        Self { stdout: self.stdout.clone(), stderr: self.stderr.clone(), ..*self }
+    }
+    /// The pen of one tenant of many: what it writes arrives here, line by line, each with `before` in front.
+    /// For people, `lines` says whether its stdout is told too.
+    pub(super) fn of_one(&self, before: &str, lines: bool, failures: bool) -> Self {
+        let pen = |to: &Shared, told: bool| match told {
+            true => shared(Named::new(to.clone(), before, self.json)),
+            false => shared(std::io::sink()),
+        };
+        Self {
+            stdout: pen(&self.stdout, lines || self.json),
+            stderr: pen(&self.stderr, failures),
+            stdout_style: Style::PLAIN,
+            stderr_style: Style::PLAIN,
+            json: self.json,
+            broken: false,
+        }
     }
     pub fn is_json(&self) -> bool {
         self.json
@@ -108,7 +135,7 @@ impl Output {
     }
     /// What a command was asked to print, whatever the mode: a schema, completions.
     pub fn raw(&mut self, text: &str) {
-        let written = self.stdout.write_all(text.as_bytes());
+        let written = locked(&self.stdout).write_all(text.as_bytes());
         self.note(written);
     }
     /// An object for programs on stdout.
@@ -130,7 +157,7 @@ impl Output {
     }
     /// Makes what was printed visible now: for commands that stay.
     pub fn flush(&mut self) {
-        let flushed = self.stdout.flush();
+        let flushed = locked(&self.stdout).flush();
         self.note(flushed);
     }
     fn note(&mut self, written: std::io::Result<()>) {
@@ -141,7 +168,7 @@ impl Output {
     }
     /// Flushes, and turns a success whose output was lost into an error.
     pub fn finish(&mut self, ended: ExitCode) -> ExitCode {
-        let flushed = self.stdout.flush().and(locked(&self.stderr).flush());
+        let flushed = locked(&self.stdout).flush().and(locked(&self.stderr).flush());
         self.note(flushed);
         if self.broken { ended.without_output() } else { ended }
     }

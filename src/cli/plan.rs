@@ -1,13 +1,15 @@
-//! `reissue plan FILE`: the dry run. Reads the tenant, writes one file here and nothing there.
+//! `reissue plan FILE`: the dry run. Reads the tenant, writes one file here and nothing there. With
+//! `--fleet`, for many tenants.
 
 use super::codes;
 use super::error::Failure;
+use super::fleet::{Ended, Rows};
 use super::ground::{disk_failure, home_failure};
 use super::world::{ActingArguments, HomeArguments, runtime};
-use super::{ExitCode, Session, plan_view};
+use super::{ExitCode, Session, plan_view, status};
 use crate::domain::id::Digest;
 use crate::domain::plan::make::Known;
-use crate::domain::plan::{Plan, Planned, file};
+use crate::domain::plan::{Plan, file};
 use crate::domain::text::{Text, count};
 use crate::pipeline::{self, PlanFailure, PlanOrder, make_plan};
 use crate::trail::{Home, known};
@@ -18,7 +20,8 @@ use std::path::{Path, PathBuf};
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The playbook
-    file: PathBuf,
+    #[arg(required_unless_present = "fleet")]
+    file: Option<PathBuf>,
     /// Where the plan goes: a new file, readable by you alone
     #[arg(long, value_name = "FILE", default_value = "plan.jsonl")]
     out: PathBuf,
@@ -28,9 +31,27 @@ pub(super) struct Arguments {
     /// Exit with 2 if the plan has changes
     #[arg(long)]
     detailed_exitcode: bool,
+    /// Plan for many tenants, side by side: a fleet file, which says what the other options say here
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "file", "out", "how", "client_id", "secret_fd", "secret_file", "certificate", "lab", "pace",
+    ])]
+    fleet: Option<PathBuf>,
+    /// Of the fleet, this tenant only; again for more
+    #[arg(long, value_name = "NAME", requires = "fleet")]
+    only: Vec<String>,
     #[command(flatten)]
     home: HomeArguments,
     #[command(flatten)]
+    acting: ActingArguments,
+}
+
+/// What is planned where: the command line for one tenant.
+pub(super) struct One {
+    file: PathBuf,
+    out: PathBuf,
+    author: String,
+    detailed_exitcode: bool,
+    home: HomeArguments,
     acting: ActingArguments,
 }
 
@@ -43,6 +64,38 @@ struct PlanObject<'a> {
 }
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
+    let Arguments { file, out, author, detailed_exitcode, fleet, only, home, acting } = arguments;
+    if let Some(fleet) = fleet {
+        let rows = Rows::read(&fleet, &only, &home, session)?;
+        return rows.side_by_side("plan", false, session, |tenant, mut session, mut interrupts| {
+            let one = One {
+                file: tenant.playbook.clone(),
+                out: tenant.plan.clone(),
+                author: author.clone(),
+                detailed_exitcode,
+                home: HomeArguments::of_tenant(tenant),
+                acting: ActingArguments::of_tenant(tenant),
+            };
+            async move {
+                // It only reads, so that it can be left at any time.
+                let ended = tokio::select! {
+                    biased;
+                    ended = carry_out(&one, &mut session) => ended,
+                    Some(()) = interrupts.recv() => {
+                        Ok(Ended::new(ExitCode::Interrupted, "stopped; no plan was written, nothing was changed"))
+                    }
+                };
+                Ended::of(ended, &mut session)
+            }
+        });
+    }
+    let file = file.unwrap_or_default();
+    let one = One { file, out, author, detailed_exitcode, home, acting };
+    Ok(runtime()?.block_on(carry_out(&one, session))?.exit)
+}
+
+/// Makes the plan of one tenant.
+async fn carry_out(arguments: &One, session: &mut Session) -> Result<Ended, Failure> {
     let playbook = super::check::load(&arguments.file, session)?;
     let author = Text::new(arguments.author.as_str())
         .map_err(|e| Failure::new(codes::ARGUMENT, format!("the author's name: {e}"), "give a plain name"))?;
@@ -51,41 +104,51 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         return Err(Failure::new(codes::ARGUMENT, "the author has no name", next));
     }
     let home = arguments.home.open(session)?;
-    belongs(&home, &playbook, &arguments)?;
+    belongs(&home, &playbook, arguments)?;
     free_place(&arguments.out, session)?;
     let azure = arguments.acting.session(session, playbook.tenant.cloud, &playbook.tenant.id, Start::Full)?;
     let order = PlanOrder { author, environment: arguments.acting.environment(), known: known(&home)? };
-    let plan = runtime()?.block_on(make_plan(&session.env, &azure, &playbook, order));
-    let plan = plan.map_err(|e| session.line.explain(no_plan(&arguments, &e)))?;
-    let bytes = file::write(&plan).map_err(|e| no_plan(&arguments, &e.into()))?;
+    let plan = make_plan(&session.env, &azure, &playbook, order).await;
+    let plan = plan.map_err(|e| session.line.explain(no_plan(arguments, &e)))?;
+    let bytes = file::write(&plan).map_err(|e| no_plan(arguments, &e.into()))?;
     let digest = Digest::of(&bytes);
     show(session, &plan, &digest);
-    if let Some(broken) = plan.header.guardrails.iter().find(|u| !u.is_kept()) {
-        let what = format!(
-            "guardrail broken: {} at most {}, the plan makes {} of {}",
-            broken.action, broken.limit, broken.used, broken.allowed
-        );
-        let next = "plan fewer targets, or change the limit in the playbook so that approvers see it";
-        return Err(
-            Failure::new(codes::GUARDRAIL, what, next).state("no plan was written, nothing was changed")
-        );
-    }
+    keeps_guardrails(&plan)?;
     let written = session.env.disk.write_new(&arguments.out, &bytes);
     written.map_err(|e| disk_failure(&arguments.out, &e, &e))?;
-    let object = PlanObject {
-        digest: &digest,
-        file: arguments.out.display().to_string(),
-        counts: &plan.header.counts,
+    Ok(told(arguments, session, &plan, &digest))
+}
+
+fn keeps_guardrails(plan: &Plan) -> Result<(), Failure> {
+    let Some(broken) = plan.header.guardrails.iter().find(|u| !u.is_kept()) else { return Ok(()) };
+    let what = format!(
+        "guardrail broken: {} at most {}, the plan makes {} of {}",
+        broken.action, broken.limit, broken.used, broken.allowed
+    );
+    let next = "plan fewer targets, or change the limit in the playbook so that approvers see it";
+    Err(Failure::new(codes::GUARDRAIL, what, next).state("no plan was written, nothing was changed"))
+}
+
+/// The last lines: where it is, and who has to sign.
+fn told(arguments: &One, session: &mut Session, plan: &Plan, digest: &Digest) -> Ended {
+    let counts = &plan.header.counts;
+    let file = arguments.out.display().to_string();
+    session.out.object("plan", &PlanObject { digest, file: file.clone(), counts });
+    let people = count(plan.header.approval.quorum, "person runs", "people run");
+    session
+        .out
+        .line(&format!("Written to {file}. Nothing was changed. Next: {people} `reissue approve {file}`."));
+    let changes = plan.changes().count();
+    let exit = match changes > 0 && arguments.detailed_exitcode {
+        true => ExitCode::ChangesPresent,
+        false => ExitCode::Done,
     };
-    session.out.object("plan", &object);
-    session.out.line(&format!(
-        "Written to {}. Nothing was changed. Next: {} `reissue approve {}`.",
-        object.file,
-        count(plan.header.approval.quorum, "person runs", "people run"),
-        object.file
-    ));
-    let changes = plan.targets.iter().any(|t| matches!(t, Planned::Change(_)));
-    Ok(if changes && arguments.detailed_exitcode { ExitCode::ChangesPresent } else { ExitCode::Done })
+    let excepted = counts.excepted;
+    let said = format!("{} to change, {excepted} left alone: {file}", count(changes, "target", "targets"));
+    let at = status::at_home(&arguments.home.home);
+    let approve = format!("reissue approve {} --by NAME --key FILE{at}", status::quote(&file));
+    let next = if changes > 0 { vec![approve] } else { Vec::new() };
+    Ended { next, ..Ended::new(exit, said) }
 }
 
 /// Asked before the tenant is read, which takes its time.
@@ -117,7 +180,7 @@ fn show(session: &mut Session, plan: &Plan, digest: &Digest) {
 fn belongs(
     home: &Home,
     playbook: &crate::domain::playbook::ValidPlaybook,
-    arguments: &Arguments,
+    arguments: &One,
 ) -> Result<(), Failure> {
     let install = &home.install;
     if install.tenant != playbook.tenant.id {
@@ -157,7 +220,7 @@ fn known(home: &Home) -> Result<Known, Failure> {
     Ok(Known { approvers: roster.people().iter().map(|p| p.name.clone()).collect(), ..log })
 }
 
-fn no_plan(arguments: &Arguments, e: &PlanFailure) -> Failure {
+fn no_plan(arguments: &One, e: &PlanFailure) -> Failure {
     let next = match e {
         PlanFailure::SignIn(_) => "check the identity with `reissue doctor`",
         PlanFailure::Observe(_) => "`reissue doctor` says what this identity reaches",

@@ -2,11 +2,14 @@
 //!
 //! Each function takes its struct apart completely, so that a field nobody shows does not compile.
 
+use super::forecast;
 use crate::domain::approval::Seats;
 use crate::domain::id::Digest;
 use crate::domain::observation::{CredentialSeen, ObjectSeen, Observation, StoreSeen, WayIn};
 use crate::domain::plan::cost::Cost;
+use crate::domain::plan::estimate;
 use crate::domain::plan::guardrail::Use;
+use crate::domain::plan::risk::Start;
 use crate::domain::plan::{
     Counts, Excepted, Identity, Plan, PlanHeader, Planned, PlannedHold, PlannedTarget,
 };
@@ -30,7 +33,7 @@ pub(crate) fn render(plan: &Plan, digest: &Digest) -> String {
             Planned::Excepted(excepted) => exception(&mut out, excepted),
         }
     }
-    foot(&mut out, header, digest);
+    foot(&mut out, plan, digest);
     out
 }
 
@@ -46,7 +49,7 @@ pub(crate) fn short(plan: &Plan, digest: &Digest) -> String {
             exception(&mut out, excepted);
         }
     }
-    foot(&mut out, header, digest);
+    foot(&mut out, plan, digest);
     out
 }
 
@@ -140,8 +143,9 @@ fn change(out: &mut String, target: &PlannedTarget) {
         observation,
         protocol: _,
         retire,
-        retired_elsewhere,
+        retired_elsewhere: _,
         settings,
+        start,
         steps,
         subject,
         warnings,
@@ -159,6 +163,11 @@ fn change(out: &mut String, target: &PlannedTarget) {
     if *last {
         let _ = writeln!(out, "      last: it begins when everything else is over");
     }
+    let Start { place, risk, why } = start;
+    if *place > 0 {
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        let _ = writeln!(out, "      begins as number {place}: {risk}{why}");
+    }
     seen(out, observation, target);
     let mut shown = false;
     for step in steps {
@@ -167,6 +176,15 @@ fn change(out: &mut String, target: &PlannedTarget) {
         }
         step_line(out, step, hold, *lifetime_s);
     }
+    around(out, target, consumers);
+    for warning in warnings {
+        let _ = writeln!(out, "      warning: {warning}");
+    }
+    debug_assert!(retire.len() <= observation.credentials.len());
+}
+
+/// Who uses it, and which other ways in there are.
+fn around(out: &mut String, target: &PlannedTarget, consumers: &[Consumer]) {
     for Consumer { name, refresh } in consumers {
         let how = match refresh {
             Refresh::Every(span) => format!("reads the store every {}", show_span(*span)),
@@ -175,16 +193,12 @@ fn change(out: &mut String, target: &PlannedTarget) {
         };
         let _ = writeln!(out, "      consumer {name}: {how}");
     }
-    for credential in retired_elsewhere {
+    for credential in &target.retired_elsewhere {
         let _ = writeln!(out, "      {credential} there goes with another target of this plan");
     }
     for WayIn { id, name, object, what } in target.other_ways_in() {
         let _ = writeln!(out, "      also a way in, not touched: {what} \"{name}\" ({id}) on {object}");
     }
-    for warning in warnings {
-        let _ = writeln!(out, "      warning: {warning}");
-    }
-    debug_assert!(retire.len() <= observation.credentials.len());
 }
 
 fn seen(out: &mut String, observation: &Observation, target: &PlannedTarget) {
@@ -257,7 +271,8 @@ fn exception(out: &mut String, excepted: &Excepted) {
     let _ = writeln!(out, "      {}", refusal.reason.next());
 }
 
-fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
+fn foot(out: &mut String, plan: &Plan, digest: &Digest) {
+    let header = &plan.header;
     let Counts {
         attach,
         block,
@@ -272,7 +287,7 @@ fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
         switch,
         targets,
     } = header.counts;
-    let Cost { directory_writes, seconds_at_least, vault_writes } = header.cost;
+    let Cost { directory_writes, seconds_at_least: _, vault_writes } = header.cost;
     let ApprovalPolicy { quorum, roles, valid_for, retire_separately } = &header.approval;
     let _ = writeln!(
         out,
@@ -281,13 +296,17 @@ fn foot(out: &mut String, header: &PlanHeader, digest: &Digest) {
         count(targets, "target", "targets")
     );
     let _ = writeln!(out, "      {}, {irreversible} of them irreversible.", count(steps, "step", "steps"));
+    let estimate = estimate::of_plan(&plan.targets, estimate::PACE_DEFAULT);
     let _ = writeln!(
         out,
-        "      {}, {}; at least {}.",
+        "      {}, {}; {}",
         count(directory_writes, "directory write", "directory writes"),
         count(vault_writes, "vault write", "vault writes"),
-        seconds(seconds_at_least)
+        forecast::of_plan(&estimate)
     );
+    if let Some(order) = forecast::order(plan) {
+        let _ = writeln!(out, "      first {order}");
+    }
     for Use { action, allowed, limit, of, used } in &header.guardrails {
         let kept = if used <= allowed { "kept" } else { "BROKEN" };
         let _ = writeln!(

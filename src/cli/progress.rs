@@ -1,6 +1,7 @@
 //! Progress of a run: a bar on a terminal, a plain line after a while of silence elsewhere,
 //! nothing at all with `--json`. Both say what the log says, folded as `status` folds it.
 
+use super::forecast;
 use super::human::Output;
 use super::standing::{Standing, Tally};
 use crate::domain::event::Line;
@@ -9,7 +10,9 @@ use crate::domain::plan::PackedPlan;
 use crate::engine::recovery::Recovery;
 use crate::env::Env;
 use crate::trail::{Home, Reader};
+use crate::wire::budget::Budget;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,11 +28,17 @@ pub(super) struct Progress {
     /// The first line of the log that was not folded yet.
     next: u64,
     bar: Option<ProgressBar>,
+    /// The run's own budget, which knows what is waited for.
+    budget: Option<Budget>,
+    /// When the bar was drawn last, and how often it is at most: counting targets takes a while where there
+    /// are many.
+    drawn: Cell<Option<Duration>>,
+    draw_every: Duration,
 }
 
 impl Progress {
     /// Folds what the log holds already.
-    pub(super) fn new(env: &Env, home: &Home, plan: &Arc<PackedPlan>, out: &Output) -> Self {
+    pub(super) fn new(env: &Env, home: &Home, plan: &Arc<PackedPlan>, budget: &Budget, out: &Output) -> Self {
         let mut recovery = Recovery::new(plan);
         let mut next = 0;
         for read in Reader::open(env.disk.as_ref(), &home.log()).into_iter().flatten().flatten() {
@@ -37,7 +46,15 @@ impl Progress {
             next = read.line.seq + 1;
         }
         let target = (out.is_live() && !out.is_json()).then(ProgressDrawTarget::stderr);
-        Self { recovery, env: env.clone(), next, bar: target.map(|target| bar(plan, target)) }
+        Self {
+            recovery,
+            env: env.clone(),
+            next,
+            bar: target.map(|target| bar(plan, target)),
+            budget: Some(budget.clone()),
+            drawn: Cell::new(None),
+            draw_every: TICK / 4,
+        }
     }
 
     /// Takes in one line and lets `show` print it above the bar.
@@ -50,7 +67,11 @@ impl Progress {
             Some(bar) => bar.suspend(show),
             None => show(),
         }
-        self.draw();
+        let now = self.env.clock.elapsed();
+        if self.drawn.get().is_none_or(|at| now >= at + self.draw_every) {
+            self.drawn.set(Some(now));
+            self.draw();
+        }
     }
 
     /// Targets that go on although the run was asked to leave: their values are nowhere else.
@@ -76,13 +97,27 @@ impl Progress {
             return self.draw();
         }
         if self.recovery.run.is_some() {
-            let now = self.env.clock.now();
-            out.notice(&format!("{}  still going: {}\n", now.short(), self.tally().say()));
+            out.notice(&self.heartbeat());
         }
+    }
+
+    /// What is said after a silence where there is no bar.
+    fn heartbeat(&self) -> String {
+        let forecast = self.forecast().map(|f| format!("; {f}")).unwrap_or_default();
+        format!("{}  still going: {}{forecast}\n", self.env.clock.now().short(), self.tally().say())
     }
 
     fn tally(&self) -> Tally {
         Tally::of(&self.recovery.states, self.env.clock.now())
+    }
+
+    /// When it will be over, and what holds it back.
+    fn forecast(&self) -> Option<String> {
+        let (now, budget) = (self.env.clock.now(), self.budget.as_ref());
+        let recorded = self.recovery.run.as_ref().and_then(|run| run.pace);
+        let pace = budget.map(Budget::pace).or(recorded).unwrap_or(Budget::PACE_DEFAULT);
+        let estimate = forecast::left(&self.recovery.states, pace, budget, now)?;
+        Some(forecast::of_run(&estimate, budget.and_then(Budget::held_back).as_ref(), now))
     }
 
     fn draw(&self) {
@@ -90,6 +125,7 @@ impl Progress {
             let tally = self.tally();
             bar.set_position(u64::from(tally.over()));
             bar.set_message(tally.say());
+            bar.set_prefix(self.forecast().unwrap_or_default());
         }
     }
 }
@@ -105,7 +141,7 @@ impl Drop for Progress {
 /// Without colours: what matters are the words.
 fn bar(plan: &PackedPlan, target: ProgressDrawTarget) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(plan.changing() as u64), target);
-    let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len}  {elapsed}  {wide_msg}");
+    let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len}  {elapsed}  {wide_msg}\n{prefix}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
     bar
 }
@@ -113,10 +149,14 @@ fn bar(plan: &PackedPlan, target: ProgressDrawTarget) -> ProgressBar {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::azure::Azure;
+    use crate::azure::quota::Operation;
+    use crate::domain::event::Event;
     use crate::domain::id::Digest;
     use crate::domain::plan::{Plan, file};
     use crate::drill::{self, Audience};
     use crate::env::Clock;
+    use crate::wire::budget::Start;
     use indicatif::InMemoryTerm;
     use std::sync::OnceLock;
 
@@ -159,7 +199,8 @@ pub(super) mod tests {
         /// Of a run that is about to begin, at a time, perhaps with a bar.
         pub(crate) fn at(at: &Line, plan: &Arc<PackedPlan>, bar: Option<ProgressBar>) -> Self {
             let env = Env::simulated(Clock::starting_at(at.time), 1);
-            Self { recovery: Recovery::new(plan), env, next: 0, bar }
+            let (drawn, draw_every) = (Cell::new(None), Duration::ZERO);
+            Self { recovery: Recovery::new(plan), env, next: 0, bar, budget: None, drawn, draw_every }
         }
     }
 
@@ -196,13 +237,37 @@ pub(super) mod tests {
             ["target.started", "\"minted\"", "\"published\"", "hold.opened", "\"retired\"", "target.ended"];
         let all: Vec<String> = stages.iter().map(|s| format!("{s}: {}", shown(kept, s))).collect();
         insta::assert_snapshot!(all.join("\n"), @r#"
-        target.started: [                        ] 0/1  1 at mint
-        "minted": [                        ] 0/1  1 at verify
-        "published": [                        ] 0/1  1 at hold
+        target.started: [                        ] 0/1  1 in flight (mint)
+        finish about 2026-01-06 05:03:13Z, in 1d 2h; limited by: no quota, changes have to spread
+        "minted": [                        ] 0/1  1 waiting for propagation (verify)
+        finish about 2026-01-06 05:03:10Z, in 1d 2h; limited by: no quota, changes have to spread
+        "published": [                        ] 0/1  1 in flight (hold)
+        finish about 2026-01-06 05:03:09Z, in 1d 2h; limited by: no quota, changes have to spread
         hold.opened: [                        ] 0/1  1 holding until 2026-01-06 05:00:54Z
-        "retired": [                        ] 0/1  1 at prove
+        finish about 2026-01-06 05:03:09Z, in 1d 2h; limited by: no quota, changes have to spread
+        "retired": [                        ] 0/1  1 waiting for propagation (prove)
+        finish about 2026-01-06 05:03:07Z, in 1m 40s; limited by: no quota, changes have to spread
         target.ended: [========================] 1/1  1 done
         "#);
+    }
+
+    /// The same words without a bar; and the bucket by name where the run's own budget says who waits for it.
+    #[tokio::test(start_paused = true)]
+    async fn a_heartbeat_names_what_holds_the_run_back() {
+        let kept = a_drill();
+        let planned = kept.plan.as_ref().unwrap();
+        let end = kept.lines.iter().position(|l| matches!(l.event, Event::TargetStarted(_))).unwrap();
+        let mut progress = Progress::at(&kept.lines[end], planned, None);
+        kept.lines[..=end].iter().for_each(|line| progress.line(line, || {}));
+        insta::assert_snapshot!(progress.heartbeat(), @"2026-01-05 03:00:01Z  still going: 1 in flight (mint); finish about 2026-01-06 05:03:13Z, in 1d 2h; limited by: no quota, changes have to spread");
+        let budget = Azure::budget_for(&progress.env, 70, Start::Empty);
+        progress.budget = Some(budget.clone());
+        let draws = crate::azure::quota::draws(Operation::WriteObject).0;
+        let looks = async {
+            progress.env.clock.sleep(Duration::from_millis(10)).await;
+            insta::assert_snapshot!(progress.heartbeat(), @"2026-01-05 03:00:01Z  still going: 1 in flight (mint); finish about 2026-01-06 05:03:13Z, in 1d 2h; limited by: directory writes, 14.0/s of 20.0/s, 1 waiting");
+        };
+        tokio::join!(budget.permit(&draws), looks);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use super::ExitCode;
 use super::human::Output;
-use crate::domain::event::{Cause, Decision, Event, Happened, Line, Sighting, StepLooked};
+use crate::domain::event::{Cause, Decision, Event, Happened, Line, RunFinished, Sighting, StepLooked};
 use crate::domain::id::few;
 use crate::domain::retry::CUT_SHORT;
 use crate::domain::step::{Effect, Release};
@@ -243,4 +243,38 @@ pub(crate) fn exit_code(outcome: &Outcome) -> ExitCode {
         Left::Approval(_) => ExitCode::Approval,
         Left::Interrupted => ExitCode::Interrupted,
     }
+}
+
+/// The same of a run that is over, by what its last event says.
+pub(crate) fn exit_code_of(finished: &RunFinished) -> ExitCode {
+    match finished {
+        RunFinished { stuck: 1.., .. } | RunFinished { partial: 1.., .. } => ExitCode::Stuck,
+        RunFinished { undone: 1.., .. } => ExitCode::FailedUndone,
+        _ => ExitCode::Done,
+    }
+}
+
+/// How a run ended, in one line.
+pub(crate) fn short(outcome: &Outcome) -> String {
+    let Outcome { left, done, not_evicted, partial, undone, stale: _, abandoned, stuck, excepted } = outcome;
+    let counts = [
+        (done, "done"),
+        (not_evicted, "rotated, not evicted"),
+        (partial, "done in part"),
+        (undone, "undone"),
+        (abandoned, "abandoned"),
+        (stuck, "stuck"),
+        (excepted, "left alone"),
+    ];
+    let counts = counts.iter().filter(|(n, what)| **n > 0 || *what == "done");
+    let mut said: Vec<String> = counts.map(|(n, what)| format!("{n} {what}")).collect();
+    match left {
+        Left::Finished => {}
+        Left::Holding { until: Some(until), .. } => said.push(format!("holding until {}", until.short())),
+        Left::Holding { until: None, .. } => said.push("waiting for consumers".into()),
+        Left::Approval(phase) => said.push(format!("the {phase} phase needs approvals")),
+        Left::Paused => said.push("paused".into()),
+        Left::Interrupted => said.push("interrupted at a safe place".into()),
+    }
+    said.join(", ")
 }

@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub(crate) enum Standing {
+    /// Its turn has not come.
+    NotBegun,
     /// A step is due or under way.
     Working {
         verb: &'static str,
@@ -68,6 +70,7 @@ impl Standing {
             Next::Wait(Pause::Confirmation { missing }) => Standing::AwaitingConfirmation { missing },
             Next::Wait(Pause::Approval(phase)) => Standing::AwaitingApproval { phase },
             Next::Wait(Pause::Paused) => Standing::Paused,
+            Next::Record(_) if !state.is_started() => Standing::NotBegun,
             Next::Record(_) | Next::Over => {
                 Standing::Working { verb, undo: state.is_unwinding(), in_doubt: false }
             }
@@ -77,6 +80,7 @@ impl Standing {
     /// For people.
     pub(crate) fn say(&self, now: Timestamp) -> String {
         match self {
+            Standing::NotBegun => "not begun".into(),
             Standing::Working { verb, in_doubt: true, .. } => {
                 format!("{verb} is in doubt: it may have happened, and will be looked for")
             }
@@ -118,6 +122,12 @@ pub(crate) fn ending_words(ending: Ending) -> &'static str {
     }
 }
 
+/// Whether a verb waits until something has spread, rather than writes.
+fn spreads(verb: &str) -> bool {
+    use crate::domain::step::Verb;
+    [Verb::Prove, Verb::Recheck, Verb::Snapshot, Verb::Verify, Verb::Watch].iter().any(|v| v.name() == verb)
+}
+
 /// All targets of a run, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Tally {
@@ -135,6 +145,11 @@ pub(crate) struct Tally {
     /// Waiting for an approval, a confirmation, or the end of a pause.
     pub(crate) waiting_for_people: u32,
     pub(crate) retrying: u32,
+    /// At a step that writes.
+    pub(crate) in_flight: u32,
+    /// At a step that waits until what was written has spread.
+    pub(crate) propagating: u32,
+    pub(crate) not_begun: u32,
     /// How many are at each verb.
     pub(crate) at: BTreeMap<&'static str, u32>,
 }
@@ -163,7 +178,12 @@ impl Tally {
                 self.waiting_for_people += 1
             }
             Standing::Retrying { .. } => self.retrying += 1,
-            Standing::Working { verb, .. } => *self.at.entry(verb).or_default() += 1,
+            Standing::NotBegun => self.not_begun += 1,
+            Standing::Working { verb, .. } => {
+                *self.at.entry(verb).or_default() += 1;
+                let counter = if spreads(verb) { &mut self.propagating } else { &mut self.in_flight };
+                *counter += 1;
+            }
         }
     }
 
@@ -172,7 +192,16 @@ impl Tally {
         self.done + self.not_evicted + self.partial + self.undone + self.abandoned
     }
 
-    /// One line: `1 done, 3 at verify, 1 holding until …`.
+    /// How many at each verb of a sort: `mint`, or `1 mint, 2 publish`.
+    fn verbs(&self, spreading: bool) -> String {
+        let of: Vec<_> = self.at.iter().filter(|(verb, _)| spreads(verb) == spreading).collect();
+        match of.as_slice() {
+            [(verb, _)] => (**verb).to_owned(),
+            many => many.iter().map(|(verb, n)| format!("{n} {verb}")).collect::<Vec<_>>().join(", "),
+        }
+    }
+
+    /// One line: `1 done, 2 in flight (mint), 3 waiting for propagation (verify), 1 holding until …`.
     pub(crate) fn say(&self) -> String {
         let Tally { targets: _, done, not_evicted, partial, undone, abandoned, stuck, holding, .. } = self;
         let mut parts = Vec::new();
@@ -186,12 +215,14 @@ impl Tally {
         part(*partial, "done in PART");
         part(*undone, "undone");
         part(*abandoned, "abandoned");
-        self.at.iter().for_each(|(verb, n)| part(*n, &format!("at {verb}")));
+        part(self.in_flight, &format!("in flight ({})", self.verbs(false)));
+        part(self.propagating, &format!("waiting for propagation ({})", self.verbs(true)));
         part(self.retrying, "trying again");
         let until = self.holding_until.map(|u| format!("holding until {}", u.short())).unwrap_or_default();
         part(*holding, &until);
         part(self.waiting_for_people, "waiting for people");
         part(*stuck, "STUCK");
+        part(self.not_begun, "not begun");
         if parts.is_empty() { "no targets".into() } else { parts.join(", ") }
     }
 }

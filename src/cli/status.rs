@@ -1,29 +1,38 @@
 //! `reissue status [RUN]`: how runs stand and what a person has to do next. Read from the log
-//! alone, without its lock: it works while `apply` is on in another process.
+//! alone, without its lock: it works while `apply` is on in another process. With `--fleet`, of many tenants.
 
 mod fold;
 mod next;
 mod view;
 
 use super::error::Failure;
+use super::fleet::{Ended, Rows};
 use super::standing::Standing;
 use super::world::HomeArguments;
 use super::{ExitCode, Session};
-use crate::domain::id::{RunId, TargetId, few};
+use crate::domain::event::RunFinished;
+use crate::domain::id::{Digest, RunId, TargetId, few};
 use crate::domain::plan::PackedPlan;
 use crate::domain::target::TargetState;
 use crate::domain::time::Timestamp;
 use crate::engine::recovery::Recovery;
 use crate::trail::{Home, Objects};
 use fold::{Overview, RunHead, Writer};
-pub(super) use next::Known;
+pub(super) use next::{Known, at_home, quote};
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The run, or `latest`; without it, all runs are listed, and the open one (else the last) is shown
     run: Option<String>,
+    /// How many tenants stand: a fleet file
+    #[arg(long, value_name = "FILE", conflicts_with = "run")]
+    fleet: Option<PathBuf>,
+    /// Of the fleet, this tenant only; again for more
+    #[arg(long, value_name = "NAME", requires = "fleet")]
+    only: Vec<String>,
     #[command(flatten)]
     home: HomeArguments,
 }
@@ -45,9 +54,28 @@ impl Run<'_> {
 }
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
-    let home = arguments.home.open(session)?;
+    if let Some(fleet) = &arguments.fleet {
+        let rows = Rows::read(fleet, &arguments.only, &arguments.home, session)?;
+        return rows.side_by_side("status", false, session, |tenant, mut session, _| {
+            let home = HomeArguments::of_tenant(tenant);
+            let planned = session.env.disk.exists(&tenant.plan).then(|| tenant.plan.clone());
+            async move {
+                let ended =
+                    tell(&home, None, &mut session).map(|ended| match (ended.said.is_empty(), planned) {
+                        (true, planned) => not_begun(&home, planned),
+                        _ => ended,
+                    });
+                Ended::of(ended, &mut session)
+            }
+        });
+    }
+    Ok(tell(&arguments.home, arguments.run.as_deref(), session)?.exit)
+}
+
+/// How the runs of one installation stand; nothing is said of one without a run.
+fn tell(home: &HomeArguments, wanted: Option<&str>, session: &mut Session) -> Result<Ended, Failure> {
+    let home = home.open(session)?;
     let all = fold::overview(&home)?;
-    let wanted = arguments.run.as_deref();
     let shown = match wanted {
         Some(wanted) => Some(fold::wanted(&home, &all, wanted)?),
         None => {
@@ -55,10 +83,27 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             all.runs.iter().rev().find(|r| r.finished.is_none()).or(all.runs.last())
         }
     };
-    if let Some(head) = shown {
-        one(session, &home, &all, head)?;
+    match shown {
+        Some(head) => with_targets(session, &home, &all, head, |session, run| view::run(session, &home, run)),
+        None => Ok(Ended::new(ExitCode::Done, "")),
     }
-    Ok(ExitCode::Done)
+}
+
+/// A tenant of a fleet without a run.
+fn not_begun(home: &HomeArguments, planned: Option<PathBuf>) -> Ended {
+    let Some(plan) = planned else { return Ended::new(ExitCode::Done, "no run, no plan yet") };
+    let at = at_home(&home.home);
+    let approve = format!("reissue approve {} --by NAME --key FILE{at}", quote(&plan.display().to_string()));
+    Ended { next: vec![approve], ..Ended::new(ExitCode::Done, "planned, not begun") }
+}
+
+/// The last run of an installation, and how it ended if it did.
+pub(super) fn last_run(home: &Home) -> Result<Option<(RunId, Digest, Option<RunFinished>)>, Failure> {
+    let all = fold::overview(home)?;
+    Ok(all.runs.into_iter().last().map(|head| {
+        let finished = head.finished.map(|(finished, _)| finished);
+        (head.state.id, head.state.started.plan, finished)
+    }))
 }
 
 /// One target of a run as the log has it now, for commands that speak about it.
@@ -81,29 +126,29 @@ pub(super) fn target_of(
 }
 
 /// What a person has to do next about a run that `apply` has just left.
-pub(super) fn next_of(session: &mut Session, home: &Home, run: &RunId, known: &Known) -> Result<(), Failure> {
+pub(super) fn next_of(
+    session: &mut Session,
+    home: &Home,
+    run: &RunId,
+    known: &Known,
+) -> Result<Vec<String>, Failure> {
     let all = fold::overview(home)?;
     let head = fold::wanted(home, &all, run.as_str())?;
     with_targets(session, home, &all, head, |session, run| view::next(session, home, run, known))
 }
 
-fn one(session: &mut Session, home: &Home, all: &Overview, head: &RunHead) -> Result<(), Failure> {
-    with_targets(session, home, all, head, |session, run| view::run(session, home, run))
-}
-
-fn with_targets(
+fn with_targets<T>(
     session: &mut Session,
     home: &Home,
     all: &Overview,
     head: &RunHead,
-    tell: impl FnOnce(&mut Session, &Run<'_>),
-) -> Result<(), Failure> {
+    tell: impl FnOnce(&mut Session, &Run<'_>) -> T,
+) -> Result<T, Failure> {
     let plan = fold::plan(session, home, head)?;
     let recovery = fold::recovery(home, &plan)?;
     let digest = head.state.started.plan;
     let plan_file = Objects::new(session.env.disk.clone(), &home.log()).path(&digest);
     let plan_file = plan_file.to_string_lossy().into_owned();
     let run = Run { head, plan, plan_file, recovery, writer: all.writer.as_ref() };
-    tell(session, &run);
-    Ok(())
+    Ok(tell(session, &run))
 }

@@ -1,5 +1,6 @@
 //! What several commands need: an installation, a session with the tenant, a runtime.
 
+mod fleet;
 mod secret;
 
 use super::Session;
@@ -26,11 +27,14 @@ use std::path::{Path, PathBuf};
 
 const KEY_BYTES_MAX: u64 = 64 << 10;
 
+const HOME: &str = ".reissue";
+const HOME_VARIABLE: &str = "REISSUE_HOME";
+
 /// Which installation.
 #[derive(clap::Args)]
 pub(crate) struct HomeArguments {
     /// The installation's folder, made by `reissue init`
-    #[arg(long, value_name = "DIR", default_value = ".reissue", env = "REISSUE_HOME")]
+    #[arg(long, value_name = "DIR", default_value = HOME, env = HOME_VARIABLE)]
     pub(crate) home: PathBuf,
 }
 

@@ -5,6 +5,7 @@
 //! their lists, 999 to a page, take seconds. So whoever is about to look at many says so first.
 
 use super::app_keys::AppKeys;
+use super::plan_reads::lists_are_shorter;
 use crate::azure::Azure;
 use crate::azure::fault::ApiError;
 use crate::azure::graph::applications::Application;
@@ -15,11 +16,6 @@ use crate::domain::id::ClientId;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Entries of one page of a list, at most (Microsoft Graph, `$top`).
-const PAGE: u64 = 999;
-/// Fewer are read one by one.
-const FEW: usize = 20;
 
 /// The two objects of an application in a tenant; either may be missing.
 #[derive(Clone, Default)]
@@ -67,15 +63,23 @@ impl AppReads {
     pub(super) async fn prepare(&self, subjects: &[&str]) {
         let wanted: BTreeSet<ClientId> = subjects.iter().filter_map(|s| s.parse().ok()).collect();
         let graph = self.azure.graph();
-        let Some(applications) = (wanted.len() > FEW).then_some(graph.count_applications()) else { return };
-        // There are more service principals than applications: Microsoft's own, and other tenants'.
-        let Ok(pages) = applications.await.map(|n| 2 * (n / PAGE + 1) + 1) else { return };
-        if pages >= 2 * wanted.len() as u64 {
+        if !lists_are_shorter(wanted.len(), 0) {
             return;
         }
+        if let Ok(all) = graph.count_applications().await {
+            self.pass(&wanted, all).await;
+        }
+    }
+
+    /// The same where it is known how many applications there are.
+    pub(super) async fn pass(&self, wanted: &BTreeSet<ClientId>, all: u64) {
+        if !lists_are_shorter(wanted.len(), all) {
+            return;
+        }
+        let graph = self.azure.graph();
         let found = futures::try_join!(
-            pass(graph.applications(), &wanted, |a: &Application| a.app_id.clone()),
-            pass(graph.service_principals(), &wanted, |p: &ServicePrincipal| p.app_id.clone()),
+            pass(graph.applications(), wanted, |a: &Application| a.app_id.clone()),
+            pass(graph.service_principals(), wanted, |p: &ServicePrincipal| p.app_id.clone()),
         );
         let Ok((applications, mut principals)) = found else { return };
         // Who is not in both lists is looked for itself: a page may have been behind.

@@ -2,6 +2,7 @@
 //! other way in.
 
 use super::app_reads::{AppReads, Certificates, Pair};
+use super::plan_reads::{PlanReads, Side};
 use super::{Depth, Sight};
 use crate::azure::Azure;
 use crate::azure::fault::ApiError;
@@ -45,7 +46,12 @@ pub(super) struct Wish {
 }
 
 /// Reads an application by its client id.
-pub(super) async fn observe_app(apps: &AppReads, sight: Sight<'_>, wish: Wish) -> Result<Observation, Fault> {
+pub(super) async fn observe_app(
+    apps: &AppReads,
+    plans: &PlanReads,
+    sight: Sight<'_>,
+    wish: Wish,
+) -> Result<Observation, Fault> {
     let id: ClientId = sight.subject.parse().map_err(|_| fault(FaultClass::Refused, "not_a_client_id"))?;
     let certificates = match sight.depth {
         Depth::Plan if wish.certificates => Certificates::Whole,
@@ -61,7 +67,6 @@ pub(super) async fn observe_app(apps: &AppReads, sight: Sight<'_>, wish: Wish) -
     let without_certificates = certificates == Certificates::Left;
     let mut seen = Observation { without_certificates, ..Observation::default() };
     let with_keys = certificates == Certificates::Whole;
-    let azure = apps.azure();
     if let Some(application) = &application {
         add_application(&mut seen, application, with_keys);
     }
@@ -72,9 +77,10 @@ pub(super) async fn observe_app(apps: &AppReads, sight: Sight<'_>, wish: Wish) -
         return Err(fault(FaultClass::Refused, "Request_ResourceNotFound"));
     }
     if sight.depth == Depth::Plan {
-        add_ways_in(azure, &mut seen, application.as_ref(), principal.as_ref()).await.map_err(Fault::from)?;
+        let around = add_ways_in(plans, &mut seen, application.as_ref(), principal.as_ref());
+        around.await.map_err(Fault::from)?;
         if let Some(application) = application.filter(|_| !wish.restrictions.is_empty()) {
-            add_policy(azure, &mut seen, &application, wish.restrictions).await?;
+            add_policy(plans, &mut seen, &application, wish.restrictions).await?;
         }
     }
     seen.credentials.sort_by(|a, b| a.credential.cmp(&b.credential));
@@ -84,12 +90,12 @@ pub(super) async fn observe_app(apps: &AppReads, sight: Sight<'_>, wish: Wish) -
 
 /// The restrictions in force that concern the kind, as `type` or `type=seconds` words.
 async fn add_policy(
-    azure: &Azure,
+    plans: &PlanReads,
     seen: &mut Observation,
     application: &Application,
     wanted: &[&str],
 ) -> Result<(), Fault> {
-    let all = azure.graph().app_restrictions(&application.id, application.created).await?;
+    let all = plans.restrictions(application).await?;
     let concerns = all.iter().filter(|r| wanted.contains(&r.restriction.as_str()));
     let words: Vec<String> = concerns
         .map(|r| match r.max_lifetime {
@@ -170,22 +176,23 @@ pub(super) fn reference(holder: &ObjectId, form: Form, key_id: &str) -> Credenti
     CredentialRef { form, id: Text::lossy(key_id), object: object(holder) }
 }
 
+/// Who and what else acts as it, and what it may do.
 async fn add_ways_in(
-    azure: &Azure,
+    plans: &PlanReads,
     seen: &mut Observation,
     application: Option<&Application>,
     principal: Option<&ServicePrincipal>,
 ) -> Result<(), ApiError> {
-    let graph = azure.graph();
     if let Some(application) = application {
-        let owners = graph.application_owners(&application.id).await?;
-        let federated = graph.federated_credentials(&application.id).await?;
+        let owners = plans.owners(Side::Application, &application.id).await?;
+        let federated = plans.federated(Side::Application, &application.id).await?;
         note_ways(seen, &application.id, &owners, &federated);
     }
     if let Some(principal) = principal {
-        let owners = graph.service_principal_owners(&principal.id).await?;
-        let federated = graph.service_principal_federated_credentials(&principal.id).await?;
+        let owners = plans.owners(Side::ServicePrincipal, &principal.id).await?;
+        let federated = plans.federated(Side::ServicePrincipal, &principal.id).await?;
         note_ways(seen, &principal.id, &owners, &federated);
+        plans.powers(&principal.id).await?.note(seen);
     }
     Ok(())
 }

@@ -43,7 +43,9 @@ pub async fn observe(
     }
     let population = again_if_cut(registry, || registry.population()).await;
     let population = population.map_err(|f| ObserveError::Directory { code: f.code })?;
-    registry.prepare(&playbook.targets.iter().map(subject).collect::<Vec<_>>()).await;
+    let subjects: Vec<&str> = playbook.targets.iter().map(subject).collect();
+    let places: Vec<Place> = playbook.targets.iter().filter_map(place).collect();
+    registry.prepare(&subjects, &places, population).await;
     let reads = playbook.targets.iter().cloned().map(|target| read(registry, target));
     let targets = futures::stream::iter(reads).buffered(AT_ONCE).collect().await;
     Ok(Observed { identity, population, targets, known })
@@ -57,8 +59,13 @@ fn subject(target: &Target) -> &str {
     }
 }
 
+/// Where the new value goes.
+fn place(target: &Target) -> Option<Place> {
+    target.publish.as_ref().map(|p| Place { name: p.name.clone(), store: p.store.clone() })
+}
+
 async fn read(registry: &Registry, target: Target) -> ObservedTarget {
-    let place = target.publish.as_ref().map(|p| Place { name: p.name.clone(), store: p.store.clone() });
+    let place = place(&target);
     let sight = Sight { subject: subject(&target), place: place.as_ref(), depth: Depth::Plan };
     let seen = match registry.effects_of(target.kind) {
         Some(effects) => {

@@ -5,10 +5,12 @@ use super::app_disable::{AppDisable, AppDisableEffects};
 use super::app_reads::AppReads;
 use super::app_secret::{AppSecret, AppSecretEffects};
 use super::enable::{AppEnable, EnableEffects, UserEnable};
+use super::plan_reads::{PlanReads, Wanted};
 use super::store::VaultStores;
 use super::user_password::{UserPassword, UserPasswordEffects};
 use super::{Effects, Stores};
 use crate::azure::Azure;
+use crate::domain::credential::Place;
 use crate::domain::event::Fault;
 use crate::domain::kind::Kind;
 use crate::domain::plan::guardrail::Population;
@@ -17,6 +19,9 @@ use crate::domain::playbook::syntax::KindSyntax;
 use crate::domain::text::Text;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Fewer places are read with their targets.
+const FEW: usize = 20;
 
 /// One kind: its pure half, syntax included, and how its effects are made.
 struct Row {
@@ -30,6 +35,7 @@ pub struct World {
     pub azure: Azure,
     pub stores: Arc<VaultStores>,
     pub(super) apps: Arc<AppReads>,
+    pub(super) plans: Arc<PlanReads>,
 }
 
 static ROWS: &[Row] = &[
@@ -61,7 +67,8 @@ impl Registry {
     pub fn new(azure: Azure, stores: &BTreeMap<Text<64>, Store>) -> Self {
         let stores = Arc::new(VaultStores::new(azure.clone(), stores.clone()));
         let apps = Arc::new(AppReads::new(azure.clone()));
-        let world = World { azure, stores, apps };
+        let plans = Arc::new(PlanReads::new(azure.clone()));
+        let world = World { azure, stores, apps, plans };
         let effects = ROWS.iter().map(|r| (r.kind.name().to_owned(), (r.effects)(&world))).collect();
         Self { world, effects }
     }
@@ -77,14 +84,22 @@ impl Registry {
     pub fn stores(&self) -> Arc<dyn Stores> {
         self.world.stores.clone()
     }
-    /// These are going to be observed in full.
-    pub(super) async fn prepare(&self, subjects: &[&str]) {
-        self.world.apps.prepare(subjects).await;
+    /// These are going to be planned: what lists and pages show of them is read, all lists at the same time.
+    pub(super) async fn prepare(&self, subjects: &[&str], places: &[Place], population: Population) {
+        let World { apps, plans, stores, .. } = &self.world;
+        let wanted = Wanted::of(subjects);
+        let whole = apps.pass(&wanted.apps, u64::from(population.applications));
+        let around = plans.prepare(&wanted, population);
+        futures::join!(whole, around, async {
+            if places.len() > FEW {
+                stores.prepare(places).await;
+            }
+        });
     }
-    /// How many applications and users the tenant has.
     pub(super) fn clock(&self) -> crate::env::Clock {
         self.world.azure.env().clock
     }
+    /// How many applications and users the tenant has.
     pub async fn population(&self) -> Result<Population, Fault> {
         super::entra::population(&self.world.azure).await
     }

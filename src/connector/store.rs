@@ -1,10 +1,10 @@
 //! Publishing to Key Vault: each version bears the run and the credential it belongs to, so that
 //! a lost answer is resolved by looking.
 
-use super::Stores;
 use super::entra::fault;
 use super::reads::{AS_PROOF, agree};
 use super::recover::Tagged;
+use super::{Depth, Stores};
 use crate::azure::Azure;
 use crate::azure::key_vault::secrets::{NewSecret, SecretVersion, StoredSecret};
 use crate::azure::key_vault::{Name, Vault};
@@ -18,7 +18,9 @@ use crate::domain::secret::Secret;
 use crate::domain::text::Text;
 use crate::wire::budget::{Permit, with_permit};
 use async_trait::async_trait;
+use futures::StreamExt;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const RUN_TAG: &str = "reissue-run";
 const CREDENTIAL_TAG: &str = "reissue-credential";
@@ -27,7 +29,12 @@ const CREDENTIAL_TAG: &str = "reissue-credential";
 pub struct VaultStores {
     azure: Azure,
     stores: BTreeMap<Text<64>, Store>,
+    /// What was read for a plan and nobody has asked for yet.
+    ahead: Mutex<BTreeMap<Place, StoreSeen>>,
 }
+
+/// Places that are read at the same time; the budget decides how fast.
+const AT_ONCE: usize = 64;
 
 /// What a version is published as.
 pub(super) struct Label<'a> {
@@ -39,7 +46,7 @@ pub(super) struct Label<'a> {
 
 impl VaultStores {
     pub(super) fn new(azure: Azure, stores: BTreeMap<Text<64>, Store>) -> Self {
-        Self { azure, stores }
+        Self { azure, stores, ahead: Mutex::default() }
     }
 
     pub(super) fn vault(&self, place: &Place) -> Result<(Vault, Name), Fault> {
@@ -63,6 +70,31 @@ impl VaultStores {
             }
             Err(e) if e.is_not_found() => Ok(Vec::new()),
             Err(e) => Err(e.into()),
+        }
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, BTreeMap<Place, StoreSeen>> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These are going to be planned: read while the directory's narrow quota is waited for. What goes wrong
+    /// here is met again, and told, by whoever reads one.
+    pub(super) async fn prepare(&self, places: &[Place]) {
+        let reads = places.iter().map(|place| async move { (place, self.seen(place).await) });
+        let mut reads = futures::stream::iter(reads.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
+        while let Some((place, seen)) = reads.next().await {
+            if let Ok(seen) = seen {
+                self.ahead().insert(place.clone(), seen);
+            }
+        }
+    }
+
+    /// What stands under a name; for a plan, as it was read a moment ago.
+    pub(super) async fn seen_at(&self, place: &Place, depth: Depth) -> Result<StoreSeen, Fault> {
+        let known = if depth == Depth::Plan { self.ahead().remove(place) } else { None };
+        match known {
+            Some(seen) => Ok(seen),
+            None => self.seen(place).await,
         }
     }
 

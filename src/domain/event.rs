@@ -44,8 +44,8 @@ macro_rules! events {
             pub fn code(&self) -> &'static str {
                 match self { $(Event::$variant(_) => $code,)* }
             }
-            fn to_raw(&self) -> serde_json::Result<Box<serde_json::value::RawValue>> {
-                match self { $(Event::$variant(e) => serde_json::value::to_raw_value(e),)* }
+            fn serialize_fields<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self { $(Event::$variant(e) => e.serialize(serializer),)* }
             }
             fn from_raw(name: &str, raw: &str) -> Result<Event, LineError> {
                 match name {
@@ -133,13 +133,21 @@ events! {
     "run.started" "RUN010I" RunStarted {
         identity: Text<128>,
         operator: Text<128>,
+        /// Percent of the documented quotas that this process uses.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pace: Option<u8>,
         plan: Digest,
         playbook: Digest,
         targets: u32,
     }
     /// The lease in the plan's first store is ours, until then unless it is renewed.
     "run.claimed" "RUN015I" RunClaimed { place: Place, until: Timestamp }
-    "run.resumed" "RUN020I" RunResumed { operator: Text<128>, process: Text<96> }
+    "run.resumed" "RUN020I" RunResumed {
+        operator: Text<128>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pace: Option<u8>,
+        process: Text<96>,
+    }
     /// A writer took the run. What was minted and not published before this is lost.
     "lane.taken" "RUN030I" LaneTaken { epoch: u32 }
     "run.paused" "RUN040W" RunPaused { by: Text<128>, reason: Text<256> }

@@ -4,7 +4,7 @@
 //! id* is wanted: the two look alike and Graph accepts both in different places.
 
 use super::text::Text;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
@@ -98,24 +98,38 @@ guid!(
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |n: u8| char::from(DIGITS[usize::from(n & 15)]);
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
+        text.push(digit(*byte));
     }
     text
 }
 
 /// SHA-256, shown as `sha256:<64 hex digits>`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
     pub fn of(bytes: &[u8]) -> Self {
         use sha2::Digest as _;
         Self(sha2::Sha256::digest(bytes).into())
+    }
+    /// From 64 lower-case hexadecimal digits.
+    pub fn from_hex(digits: &str) -> Option<Self> {
+        if digits.len() != 64 || !digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return None;
+        }
+        // Every line of a log names one: no way through text and back.
+        let value = |d: u8| if d < b'a' { d - b'0' } else { d - b'a' + 10 };
+        let mut out = [0; 32];
+        for (byte, pair) in out.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+            *byte = value(pair[0]) << 4 | value(pair[1]);
+        }
+        Some(Self(out))
     }
     /// The 64 hexadecimal digits, as `sha256sum` prints them.
     pub fn hex(&self) -> String {
@@ -126,18 +140,8 @@ impl Digest {
 impl FromStr for Digest {
     type Err = IdError;
     fn from_str(s: &str) -> Result<Self, IdError> {
-        let bad = || IdError::new("a digest (sha256: and 64 lower-case hex digits)", s);
-        let digits = s.strip_prefix("sha256:").ok_or_else(bad)?;
-        if digits.len() != 64 || !digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(bad());
-        }
-        // Every line of a log names one: no way through text and back.
-        let value = |d: u8| if d < b'a' { d - b'0' } else { d - b'a' + 10 };
-        let mut out = [0; 32];
-        for (byte, pair) in out.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-            *byte = value(pair[0]) << 4 | value(pair[1]);
-        }
-        Ok(Self(out))
+        let digits = s.strip_prefix("sha256:").and_then(Self::from_hex);
+        digits.ok_or_else(|| IdError::new("a digest (sha256: and 64 lower-case hex digits)", s))
     }
 }
 
@@ -147,9 +151,9 @@ impl TryFrom<String> for Digest {
         s.parse()
     }
 }
-impl From<Digest> for String {
-    fn from(d: Digest) -> String {
-        d.to_string()
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 impl fmt::Display for Digest {
@@ -164,8 +168,8 @@ impl fmt::Debug for Digest {
 }
 
 /// One run: a ULID, so that runs sort by the time they began.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct RunId(String);
 
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -192,7 +196,9 @@ impl FromStr for RunId {
     type Err = IdError;
     fn from_str(s: &str) -> Result<Self, IdError> {
         let up = s.to_ascii_uppercase();
-        if up.len() == 26 && up.bytes().all(|b| CROCKFORD.contains(&b)) {
+        let is_digit =
+            |b: u8| matches!(b, b'0'..=b'9' | b'A'..=b'Z') && !matches!(b, b'I' | b'L' | b'O' | b'U');
+        if up.len() == 26 && up.bytes().all(is_digit) {
             Ok(Self(up))
         } else {
             Err(IdError::new("a run id (26 letters and digits)", s))
@@ -205,9 +211,9 @@ impl TryFrom<String> for RunId {
         s.parse()
     }
 }
-impl From<RunId> for String {
-    fn from(id: RunId) -> String {
-        id.0
+impl Serialize for RunId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 impl fmt::Display for RunId {
@@ -222,8 +228,8 @@ impl fmt::Debug for RunId {
 }
 
 /// One target of a playbook, in its order there: `t1`, `t2`, …
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct TargetId(pub u32);
 
 /// The first targets of a list, for one line.
@@ -239,8 +245,9 @@ pub fn few(ids: &[TargetId]) -> String {
 impl FromStr for TargetId {
     type Err = IdError;
     fn from_str(s: &str) -> Result<Self, IdError> {
-        match s.strip_prefix('t').and_then(|n| n.parse::<u32>().ok()) {
-            Some(n) if n > 0 && format!("t{n}") == s => Ok(Self(n)),
+        let plain = |n: &&str| n.starts_with(|c: char| matches!(c, '1'..='9'));
+        match s.strip_prefix('t').filter(plain).and_then(|n| n.parse::<u32>().ok()) {
+            Some(n) => Ok(Self(n)),
             _ => Err(IdError::new("a target (t1, t2, …)", s)),
         }
     }
@@ -251,9 +258,9 @@ impl TryFrom<String> for TargetId {
         s.parse()
     }
 }
-impl From<TargetId> for String {
-    fn from(id: TargetId) -> String {
-        id.to_string()
+impl Serialize for TargetId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("t{}", self.0))
     }
 }
 impl fmt::Display for TargetId {

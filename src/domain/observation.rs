@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 /// What every run's mark begins with ([`RunId::mark`](super::id::RunId::mark)).
 pub const MARK: &str = "reissue-";
 
+/// In place of permissions that the acting identity may not read.
+pub const UNREAD: &str = "not permitted to read";
+
 /// Everything read about one target, from agreeing reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,6 +116,8 @@ pub enum Fact {
     Synced,
     /// The account in the directory that masters it: `DOMAIN\name`.
     OnPremisesAccount,
+    /// Application permissions of Microsoft Graph, the most dangerous first, comma separated.
+    Permissions,
     /// Directory roles, comma separated.
     Roles,
     /// `lastPasswordChangeDateTime`.
@@ -129,6 +134,7 @@ impl std::fmt::Display for Fact {
             Fact::OnPremisesAccount => "on-premises account",
             Fact::OwnerTenant => "owned by tenant",
             Fact::PasswordChanged => "password changed",
+            Fact::Permissions => "application permissions",
             Fact::Policy => "app management policy",
             Fact::PrincipalType => "service principal type",
             Fact::Roles => "directory roles",

@@ -4,11 +4,14 @@
 //! of the two. It is stored as `plan.jsonl` (see [`file`]); people sign the digest of those bytes.
 
 pub mod cost;
+pub mod estimate;
 pub mod file;
 pub mod guardrail;
+mod limit;
 pub mod make;
 pub mod packed;
 pub mod refusal;
+pub mod risk;
 pub mod warning;
 
 pub use packed::PackedPlan;
@@ -140,6 +143,9 @@ pub struct PlannedTarget {
     pub whole_list: bool,
     /// What the kind alone knows.
     pub settings: BTreeMap<Text<32>, Text<300>>,
+    /// When it is begun, and why then.
+    #[serde(default, skip_serializing_if = "risk::Start::is_unsaid")]
+    pub start: risk::Start,
     pub steps: Vec<Step>,
     pub warnings: Vec<Warning>,
     /// Client id or user principal name.

@@ -14,6 +14,8 @@ pub struct RunState {
     pub started: RunStarted,
     pub started_at: Timestamp,
     pub epoch: u32,
+    /// Percent of the documented quotas that the process uses which wrote last.
+    pub pace: Option<u8>,
     pub paused: bool,
     pub aborted: bool,
     pub finished: bool,
@@ -33,6 +35,7 @@ impl RunState {
     pub fn new(id: RunId, started: RunStarted, at: Timestamp) -> Self {
         Self {
             id,
+            pace: started.pace,
             started,
             started_at: at,
             epoch: 0,
@@ -57,6 +60,7 @@ impl RunState {
         self.events += 1;
         match event {
             Event::LaneTaken(e) => self.epoch = e.epoch,
+            Event::RunResumed(e) => self.pace = e.pace,
             Event::RunPaused(_) => self.paused = true,
             Event::RunContinued(_) => self.paused = false,
             Event::RunAborted(_) => self.aborted = true,

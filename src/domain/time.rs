@@ -1,16 +1,16 @@
 //! Points in time and spans, as people write them.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z, shown as RFC 3339 in UTC with
 /// three fraction digits, so that equal times have equal bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Timestamp(i64);
 
 /// Why a string is no time or no span.
@@ -46,6 +46,41 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+    /// `2026-11-23T07:00:09.123Z`. Every line of a log has one, so no general formatter.
+    fn written(self) -> [u8; 24] {
+        let t = self.date_time();
+        let mut out = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |at: usize, digits: usize, mut value: u32| {
+            for place in out[at..at + digits].iter_mut().rev() {
+                *place = b'0' + (value % 10) as u8;
+                value /= 10;
+            }
+        };
+        put(0, 4, t.year().unsigned_abs());
+        put(5, 2, u8::from(t.month()).into());
+        put(8, 2, t.day().into());
+        put(11, 2, t.hour().into());
+        put(14, 2, t.minute().into());
+        put(17, 2, t.second().into());
+        put(20, 3, t.millisecond().into());
+        out
+    }
+    /// Reads what [`Timestamp::written`] writes; none if it is anything else.
+    fn read(s: &str) -> Option<Self> {
+        let bytes: &[u8; 24] = s.as_bytes().try_into().ok()?;
+        let number = |at: usize, digits: usize| {
+            let add = |n: u32, b: &u8| b.is_ascii_digit().then(|| n * 10 + u32::from(b - b'0'));
+            bytes[at..at + digits].iter().try_fold(0, add)
+        };
+        let two = |at| u8::try_from(number(at, 2)?).ok();
+        let month = time::Month::try_from(two(5)?).ok()?;
+        let date = Date::from_calendar_date(i32::try_from(number(0, 4)?).ok()?, month, two(8)?).ok()?;
+        let milli = u16::try_from(number(20, 3)?).ok()?;
+        let time = Time::from_hms_milli(two(11)?, two(14)?, two(17)?, milli).ok()?;
+        let ms = PrimitiveDateTime::new(date, time).assume_utc().unix_timestamp_nanos() / 1_000_000;
+        let read = Self(i64::try_from(ms).ok().filter(|ms| (0..=Self::MAX_MS).contains(ms))?);
+        (read.written() == *bytes).then_some(read)
+    }
     fn date_time(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
@@ -60,6 +95,9 @@ impl Timestamp {
 impl FromStr for Timestamp {
     type Err = TimeError;
     fn from_str(s: &str) -> Result<Self, TimeError> {
+        if let Some(read) = Self::read(s) {
+            return Ok(read);
+        }
         let t = OffsetDateTime::parse(s, &Rfc3339).map_err(|_| TimeError::Time)?;
         let ms = i64::try_from(t.unix_timestamp_nanos() / 1_000_000).map_err(|_| TimeError::Time)?;
         if (0..=Self::MAX_MS).contains(&ms) { Ok(Self(ms)) } else { Err(TimeError::Time) }
@@ -71,24 +109,14 @@ impl TryFrom<String> for Timestamp {
         s.parse()
     }
 }
-impl From<Timestamp> for String {
-    fn from(t: Timestamp) -> String {
-        t.to_string()
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(std::str::from_utf8(&self.written()).unwrap_or_default())
     }
 }
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let t = self.date_time();
-        f.pad(&format!(
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-            t.year(),
-            u8::from(t.month()),
-            t.day(),
-            t.hour(),
-            t.minute(),
-            t.second(),
-            t.millisecond()
-        ))
+        f.pad(std::str::from_utf8(&self.written()).unwrap_or_default())
     }
 }
 impl fmt::Debug for Timestamp {

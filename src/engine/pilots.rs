@@ -10,7 +10,7 @@ use crate::domain::target::TargetState;
 use crate::domain::text::{Text, count};
 
 /// So many targets go up to their holds before the others begin.
-const PILOTS: usize = 3;
+const PILOTS: usize = crate::domain::plan::estimate::PILOTS;
 /// So many stuck targets pause a run whose playbook does not say.
 const STUCK_AT_MOST: u32 = 3;
 
@@ -29,12 +29,15 @@ impl Pilots {
     }
 }
 
-/// Those first that stop the leaked value at once, then as the playbook has them; and those that come
-/// last.
+/// As the plan has them; a plan that does not say: those first that stop the leaked value at once, then as the
+/// playbook has them. And those that come last.
 pub(super) fn in_order(shared: &Shared) -> (Vec<TargetId>, Vec<TargetId>) {
     let plan = shared.board.plan();
-    let having = |wanted: Part| plan.parts().filter(move |(_, part)| *part == wanted).map(|(id, _)| id);
-    (having(Part::AtOnce).chain(having(Part::Usual)).collect(), having(Part::Last).collect())
+    let mut order: Vec<_> = plan.places().filter(|(_, part, _)| *part != Part::Excepted).collect();
+    order.sort_by_key(|(id, part, place)| (*place, *part != Part::AtOnce, *id));
+    let (last, begins): (Vec<_>, Vec<_>) = order.into_iter().partition(|(_, part, _)| *part == Part::Last);
+    let ids = |of: Vec<(TargetId, Part, u32)>| of.into_iter().map(|(id, ..)| id).collect();
+    (ids(begins), ids(last))
 }
 
 /// Everything up to its hold is done, or all that it writes; or it waits for people.

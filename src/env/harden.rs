@@ -1,4 +1,5 @@
-//! Process hygiene, from the first line of `main`: no core dumps, no ptrace by the same user.
+//! What the system allows this process: no core dumps, no ptrace by the same user, from the first line of
+//! `main`; and as many open files as many tenants need.
 
 /// Core size limit 0 and, on Linux, not dumpable (which also shuts `/proc/PID/mem` to others of
 /// the same user). Failure is reported by `doctor`, never fatal.
@@ -22,4 +23,14 @@ pub fn core_dumps_are_off() -> bool {
     #[cfg(not(target_os = "linux"))]
     let hidden = true;
     limited && hidden
+}
+
+/// Raises the limit of open files as far as this user may; how many that is now, `None` if there is no limit.
+pub fn raise_open_files() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => maximum,
+        Err(_) => current,
+    }
 }

@@ -38,6 +38,7 @@ pub(super) async fn open_run(
     journal: &Journal,
     inbox: &Inbox,
     order: &ApplyOrder,
+    pace: u8,
 ) -> Result<Opened, ApplyFailure> {
     if let Some((line, why)) = recovery.illegal {
         return Err(ApplyFailure::Illegal { line, why: why.to_string() });
@@ -53,13 +54,14 @@ pub(super) async fn open_run(
             let recorded = recorded_approvals(&read, journal, &recovery.approvals);
             let resumed = crate::domain::event::RunResumed {
                 operator: order.operator.clone(),
+                pace: Some(pace),
                 process: order.process.clone(),
             };
             let board = Board::new(journal.clone(), env.clock, run, recovery.states);
             board.record_run(resumed.into()).await.map_err(not_begun)?;
             Ok((read.resume(recorded), board))
         }
-        (None, false) => begin(env, read, journal, inbox, order).await,
+        (None, false) => begin(env, read, journal, inbox, (order, pace)).await,
     }
 }
 
@@ -125,7 +127,7 @@ async fn begin(
     read: ReadPlan,
     journal: &Journal,
     inbox: &Inbox,
-    order: &ApplyOrder,
+    (order, pace): (&ApplyOrder, u8),
 ) -> Result<Opened, ApplyFailure> {
     let at = env.clock.now();
     let (notes, not_counted) = handed_in(&read, inbox, at)?;
@@ -149,6 +151,7 @@ async fn begin(
     let started = RunStarted {
         identity: header.identity.object.clone(),
         operator: order.operator.clone(),
+        pace: Some(pace),
         plan: approved.digest(),
         playbook: header.playbook,
         targets: header.counts.targets,

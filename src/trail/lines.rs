@@ -50,7 +50,7 @@ impl<R: BufRead> Lines<R> {
             if available.is_empty() {
                 break;
             }
-            let feed = available.iter().position(|b| *b == b'\n');
+            let feed = memchr::memchr(b'\n', available);
             let taken = feed.map_or(available.len(), |at| at + 1);
             let text = &available[..feed.unwrap_or(taken)];
             let room = (LINE_BYTES_MAX + 1).saturating_sub(self.buffer.len());

@@ -39,7 +39,8 @@ impl Bucket {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-    fn sort(&self) -> &str {
+    /// The part before the slash, which names the quota.
+    pub fn sort(&self) -> &str {
         self.0.split('/').next().unwrap_or(&self.0)
     }
 }
@@ -172,6 +173,18 @@ pub struct Gauge {
     pub paused_for: Duration,
 }
 
+/// What stops the first of those who wait.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldBack {
+    pub bucket: Bucket,
+    /// The rate that is used now: the share of the quota, less what the service's signals take off it.
+    pub per_second: f64,
+    pub documented_per_second: f64,
+    pub paused_for: Duration,
+    /// How many wait for anything.
+    pub waiting: usize,
+}
+
 impl Budget {
     /// The share of every quota that is used unless the operator says otherwise, in percent.
     pub const PACE_DEFAULT: u8 = 70;
@@ -258,6 +271,22 @@ impl Budget {
             }
         };
         state.buckets.iter_mut().map(show).collect()
+    }
+
+    /// What holds the front of the queue back; none if nobody waits.
+    pub fn held_back(&self) -> Option<HeldBack> {
+        let now = self.now();
+        let state = self.state();
+        let (bucket, waiting) = state.queue.held_back(&state.buckets, now)?;
+        let pace = state.buckets.get(&bucket)?;
+        let quota = self.0.quotas.get(bucket.sort()).copied().unwrap_or(UNDESCRIBED);
+        Some(HeldBack {
+            per_second: pace.rate(),
+            documented_per_second: f64::from(quota.amount) / quota.window.as_secs_f64().max(0.001),
+            paused_for: self.0.clock.as_lag(pace.pause_left(now)),
+            bucket,
+            waiting,
+        })
     }
 
     pub fn pace(&self) -> u8 {

@@ -110,6 +110,22 @@ impl Queue {
         Some(self.wait_of(i, number, buckets, now))
     }
 
+    /// The bucket that the first of all has to wait for longest, and how many wait.
+    pub(super) fn held_back(
+        &self,
+        buckets: &BTreeMap<Bucket, Pace>,
+        now: Duration,
+    ) -> Option<(Bucket, usize)> {
+        let first = self.lines.iter().min_by_key(|l| l.waiting.front().map(|w| w.number))?;
+        let number = first.waiting.front()?.number;
+        let waits = first.draws.iter().filter_map(|draw| {
+            let pace = buckets.get(&draw.bucket)?;
+            Some((time_until(pace, self.reserved(&draw.bucket, number), draw.amount, now), &draw.bucket))
+        });
+        let (_, bucket) = waits.max()?;
+        Some((bucket.clone(), self.lines.iter().map(|l| l.waiting.len()).sum()))
+    }
+
     fn wait_of(&self, line: usize, number: u64, buckets: &BTreeMap<Bucket, Pace>, now: Duration) -> Duration {
         let needs = self.lines[line].draws.iter().filter_map(|draw| {
             let pace = buckets.get(&draw.bucket)?;

@@ -208,6 +208,7 @@ impl Desk {
             "log.key",
             "wrong-secret",
             "own-secret",
+            "pasted-fleet.yaml",
         ];
         found.extend(scanner.files(self.team.folder.path(), &skip));
         found

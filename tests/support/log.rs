@@ -270,6 +270,7 @@ pub async fn tell(journal: &Journal, story: &Story) {
     let started = RunStarted {
         identity: Text::lossy("o"),
         operator: Text::lossy(story.operator),
+        pace: None,
         plan: Digest::of(&plan_with(story.about, &story.roles)),
         playbook: Digest::of(b"playbook"),
         targets: 1,

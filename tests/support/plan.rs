@@ -44,6 +44,7 @@ fn target(name: &str) -> PlannedTarget {
         retire: vec![],
         whole_list: false,
         settings: [].into(),
+        start: Default::default(),
         steps: steps.collect(),
         warnings: vec![],
         subject: Text::lossy("app"),

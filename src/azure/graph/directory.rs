@@ -47,6 +47,9 @@ impl Organization {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleAssignment {
+    /// Who holds it.
+    #[serde(default)]
+    pub principal_id: Option<ObjectId>,
     pub role_definition_id: ObjectId,
     #[serde(default)]
     directory_scope_id: Option<String>,
@@ -143,6 +146,18 @@ impl Graph {
             .with("$filter", format!("principalId eq {}", json::quote(principal.as_str())))
             .with("$expand", "roleDefinition");
         Pages::new(self, ask).all().await
+    }
+
+    /// The directory roles that everybody holds, directly and active.
+    pub fn all_role_assignments(&self) -> Pages<RoleAssignment> {
+        let ask = Ask::get("/roleManagement/directory/roleAssignments", Operation::ReadList);
+        Pages::new(self, ask.with("$expand", "roleDefinition"))
+    }
+
+    /// The roles that anybody could activate.
+    pub fn all_eligible_roles(&self) -> Pages<RoleAssignment> {
+        let ask = Ask::get("/roleManagement/directory/roleEligibilityScheduleInstances", Operation::ReadList);
+        Pages::new(self, ask.with("$expand", "roleDefinition"))
     }
 
     /// Names of the groups of a user that roles can be assigned to. Members of such a group may

@@ -14,6 +14,7 @@ use crate::domain::id::ObjectId;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// One restriction in force for an application.
@@ -34,6 +35,25 @@ struct TenantPolicy {
     application_restrictions: Option<Restrictions>,
     #[serde(default)]
     service_principal_restrictions: Option<Restrictions>,
+}
+
+/// What binds in the whole tenant, and who has a policy of its own.
+pub struct Policies {
+    tenant: TenantPolicy,
+    own: BTreeSet<ObjectId>,
+}
+
+impl Policies {
+    /// What binds an application; `None` if it has a policy of its own, which has to be read.
+    pub fn of_application(&self, id: &ObjectId, created: Option<Timestamp>) -> Option<Vec<Restriction>> {
+        let bound = self.tenant.application_restrictions.as_ref().filter(|_| self.tenant.is_enabled);
+        (!self.own.contains(id)).then(|| bound.map(|r| r.in_force(created)).unwrap_or_default())
+    }
+}
+
+#[derive(Deserialize)]
+struct Identified {
+    id: ObjectId,
 }
 
 #[derive(Deserialize)]
@@ -69,15 +89,15 @@ struct Entry {
 
 impl Restrictions {
     /// Those in force for an object that was created then. An unknown birthday counts as young.
-    fn in_force(self, created: Option<Timestamp>) -> Vec<Restriction> {
-        let applies = |e: &Entry| {
+    fn in_force(&self, created: Option<Timestamp>) -> Vec<Restriction> {
+        let applies = |e: &&Entry| {
             let on = e.state.as_deref() != Some("disabled");
             let after = e.restrict_for_apps_created_after_date_time;
             let old = created.zip(after).is_some_and(|(created, after)| created < after);
             on && !old
         };
-        let all = self.password_credentials.into_iter().chain(self.key_credentials);
-        let mut found: Vec<Restriction> = all.filter(applies).map(Entry::into_restriction).collect();
+        let all = self.password_credentials.iter().chain(&self.key_credentials);
+        let mut found: Vec<Restriction> = all.filter(applies).map(Entry::restriction).collect();
         found.sort();
         found.dedup();
         found
@@ -85,7 +105,7 @@ impl Restrictions {
 }
 
 impl Entry {
-    fn into_restriction(self) -> Restriction {
+    fn restriction(&self) -> Restriction {
         let restriction = Text::lossy(self.restriction_type.as_deref().unwrap_or("unknown"));
         let max_lifetime = self.max_lifetime.as_deref().map(|t| parse_duration(t).unwrap_or_default());
         Restriction { restriction, max_lifetime }
@@ -130,6 +150,22 @@ impl Graph {
         self.restrictions(path, created, |tenant| tenant.application_restrictions).await
     }
 
+    /// The tenant's policy, and who has one of its own: a few reads for any number of applications.
+    pub async fn policies(&self) -> Result<Policies, GraphError> {
+        let ask = Ask::get("/policies/appManagementPolicies", Operation::ReadList).with("$select", "id");
+        let mut own = BTreeSet::new();
+        for policy in Pages::<Identified>::new(self, ask).all().await? {
+            let path = format!("/policies/appManagementPolicies/{}/appliesTo", policy.id);
+            let ask = Ask::get(path, Operation::ReadList).with("$select", "id");
+            own.extend(Pages::<Identified>::new(self, ask).all().await?.into_iter().map(|o| o.id));
+        }
+        Ok(Policies { tenant: self.tenant_policy().await?, own })
+    }
+
+    async fn tenant_policy(&self) -> Result<TenantPolicy, GraphError> {
+        self.read(&Ask::get("/policies/defaultAppManagementPolicy", Operation::ReadObject)).await
+    }
+
     /// The same for a service principal.
     pub async fn service_principal_restrictions(
         &self,
@@ -150,8 +186,7 @@ impl Graph {
         if let Some(policy) = own.into_iter().find(|p| p.is_enabled) {
             return Ok(policy.restrictions.unwrap_or_default().in_force(created));
         }
-        let ask = Ask::get("/policies/defaultAppManagementPolicy", Operation::ReadObject);
-        let tenant: TenantPolicy = self.read(&ask).await?;
+        let tenant = self.tenant_policy().await?;
         if !tenant.is_enabled {
             return Ok(Vec::new());
         }

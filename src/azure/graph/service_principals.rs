@@ -68,6 +68,8 @@ impl ServicePrincipal {
 #[serde(rename_all = "camelCase")]
 pub struct AppRoleAssignment {
     pub app_role_id: ObjectId,
+    /// Who was granted it.
+    pub principal_id: ObjectId,
     pub resource_id: ObjectId,
     #[serde(default)]
     resource_display_name: Option<String>,
@@ -78,6 +80,35 @@ impl AppRoleAssignment {
         Text::lossy(self.resource_display_name.as_deref().unwrap_or(""))
     }
 }
+
+/// The application roles that Microsoft Graph offers: its permissions, by the ids that grants name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnRoles {
+    /// The object id of Graph's service principal here.
+    pub id: ObjectId,
+    #[serde(default, deserialize_with = "json::list")]
+    app_roles: Vec<AppRole>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct AppRole {
+    id: ObjectId,
+    #[serde(default)]
+    value: Option<String>,
+}
+
+impl OwnRoles {
+    /// The name of a permission; one without a name is told by its id.
+    pub fn name(&self, id: &ObjectId) -> String {
+        let role = self.app_roles.iter().find(|r| r.id == *id);
+        let name = role.and_then(|r| r.value.as_deref()).map(Text::<128>::lossy);
+        name.map_or_else(|| id.to_string(), |name| name.to_string())
+    }
+}
+
+/// The client id of Microsoft Graph, the same in every tenant and cloud.
+const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
 
 #[derive(Deserialize)]
 struct Expanded {
@@ -154,6 +185,18 @@ impl Graph {
             Err(e) if matches!(e.status, Some(400 | 404)) => Ok(Vec::new()),
             Err(e) => Err(e),
         }
+    }
+
+    /// The permissions that Graph itself offers.
+    pub async fn own_roles(&self) -> Result<OwnRoles, GraphError> {
+        let path = format!("/servicePrincipals(appId='{GRAPH_APP}')");
+        self.read(&Ask::get(path, Operation::ReadObject).with("$select", "id,appRoles")).await
+    }
+
+    /// Everybody who was granted an application role of this resource.
+    pub fn app_roles_assigned(&self, resource: &ObjectId) -> Pages<AppRoleAssignment> {
+        let path = format!("/servicePrincipals/{resource}/appRoleAssignedTo");
+        Pages::new(self, Ask::get(path, Operation::ReadList).with("$top", "999"))
     }
 
     pub async fn app_role_assignments(&self, id: &ObjectId) -> Result<Vec<AppRoleAssignment>, GraphError> {

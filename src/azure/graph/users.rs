@@ -102,6 +102,12 @@ impl Graph {
         Ok(Pages::new(self, ask).all().await?.into_iter().next())
     }
 
+    /// All users.
+    pub fn users(&self) -> Pages<User> {
+        let ask = Ask::get("/users", Operation::ReadList);
+        Pages::new(self, ask.with("$select", SELECT).with("$top", "999"))
+    }
+
     /// Sets a password that we chose. With `must_change` it is good for one sign-in only.
     pub async fn reset_password(
         &self,

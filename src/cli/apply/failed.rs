@@ -4,6 +4,7 @@ use super::Arguments;
 use crate::cli::codes::{self, ErrorCode};
 use crate::cli::error::Failure;
 use crate::cli::ground::{home_failure, log_failure};
+use crate::cli::status::at_home;
 use crate::connector::lease::LeaseError;
 use crate::domain::approved::NotApproved;
 use crate::engine::Halt;
@@ -48,7 +49,8 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
     let resume = "`reissue apply --resume`";
     let (code, next) = match e {
         F::NotApproved(NotApproved::Quorum(_)) | F::NotCounted { .. } => {
-            let how = format!("each of them runs `reissue approve {plan} --by NAME --key FILE`");
+            let at = at_home(home.root());
+            let how = format!("each of them runs `reissue approve {plan} --by NAME --key FILE{at}`");
             return (codes::NOT_APPROVED, format!("{how}, then apply again"));
         }
         F::Begun(run) => {

@@ -95,7 +95,7 @@ impl View<'_> {
 }
 
 /// Ctrl-C, or a polite request to end (SIGTERM), from now on. Call it inside the runtime.
-pub(super) fn interrupts() -> UnboundedReceiver<()> {
+pub(in crate::cli) fn interrupts() -> UnboundedReceiver<()> {
     let (to_view, interrupts) = unbounded_channel();
     for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
         tokio::spawn(forward(kind, to_view.clone()));

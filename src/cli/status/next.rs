@@ -86,7 +86,8 @@ struct Words {
     run: String,
 }
 
-fn at_home(home: &Path) -> String {
+/// The option that names this home, unless it is the usual one.
+pub(in crate::cli) fn at_home(home: &Path) -> String {
     match home.to_string_lossy().as_ref() {
         ".reissue" => String::new(),
         other => format!(" --home {}", quote(other)),
@@ -94,7 +95,7 @@ fn at_home(home: &Path) -> String {
 }
 
 /// As a shell takes it.
-fn quote(text: &str) -> String {
+pub(in crate::cli) fn quote(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
     match !text.is_empty() && text.chars().all(plain) {
         true => text.to_owned(),
@@ -193,8 +194,9 @@ fn resume(run: &Run<'_>, words: &Words, now: Timestamp) -> Option<Todo> {
         Standing::Holding { until } => Some(*until),
         _ => None,
     });
-    let can_go =
-        standings.iter().any(|(_, s)| matches!(s, Standing::Working { .. } | Standing::Retrying { .. }));
+    let can_go = standings
+        .iter()
+        .any(|(_, s)| matches!(s, Standing::NotBegun | Standing::Working { .. } | Standing::Retrying { .. }));
     let why = match (&run.writer, until.min()) {
         (Some(writer), _) => format!(
             "`reissue apply` opened the log at {} ({}) and has not closed it: it is at work, or it died. If it died",

@@ -3,12 +3,15 @@
 use super::fold::{self, Overview, RunHead};
 use super::next::{Known, todos};
 use super::{Run, Standing};
-use crate::cli::Session;
 use crate::cli::error::Failure;
+use crate::cli::fleet::Ended;
+use crate::cli::forecast;
 use crate::cli::standing::{Tally, when};
+use crate::cli::{ExitCode, Session};
 use crate::domain::id::TargetId;
 use crate::domain::plan::PackedPlan;
 use crate::domain::plan::PlannedTarget;
+use crate::domain::plan::estimate::PACE_DEFAULT;
 use crate::domain::step::Phase;
 use crate::domain::text::count;
 use crate::domain::time::Timestamp;
@@ -114,7 +117,7 @@ fn handed_in(session: &mut Session, home: &Home) {
 }
 
 /// One run: header, targets, counts, and what to do.
-pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) {
+pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) -> Ended {
     let now = session.env.clock.now();
     session.out.object("status", &object(run.head, &run.plan));
     if !session.out.is_json() {
@@ -135,13 +138,39 @@ pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) {
     let excepted = run.plan.header.counts.excepted;
     let targets = count(tally.targets, "target", "targets");
     session.out.line(&format!("\n{targets}: {}; {excepted} left alone.", tally.say()));
+    let said = format!("{} {}: {}", run.head.state.id, run.head.word(), tally.say());
+    forecast(session, run, now);
     session.out.object("status_tally", &TallyObject { run: run.head.state.id.as_str(), excepted, tally });
     handed_in(session, home);
-    next(session, home, run, &Known::default());
+    let next = next(session, home, run, &Known::default());
+    Ended { next, ..Ended::new(ExitCode::Done, said) }
+}
+
+/// When it will be over, from what is left, the documented quotas and the pace that the log says: what a
+/// service's throttling takes off that is known to the process at work alone.
+fn forecast(session: &mut Session, run: &Run<'_>, now: Timestamp) {
+    let pace = run.head.state.pace.unwrap_or(PACE_DEFAULT);
+    if run.head.finished.is_some() {
+        return;
+    }
+    let Some(left) = forecast::left(&run.recovery.states, pace, None, now) else { return };
+    let mut words = forecast::of_run(&left, None, now);
+    if run.writer.is_none() {
+        words = format!("if somebody carries it on now: {words}");
+    }
+    session.out.line(&format!("At pace {pace}, {words}."));
+    session.out.object(
+        "status_forecast",
+        &serde_json::json!({
+            "run": run.head.state.id.as_str(), "pace": pace, "seconds": left.seconds, "waits_for_people": left.people,
+            "finish": now.after(std::time::Duration::from_secs(left.seconds)), "limit": forecast::limit_object(&left.limit),
+        }),
+    );
 }
 
 /// What a person has to do next; for `apply`, which knows more of it, too.
-pub(super) fn next(session: &mut Session, home: &Home, run: &Run<'_>, known: &Known) {
+/// The command lines of the most urgent thing are returned.
+pub(super) fn next(session: &mut Session, home: &Home, run: &Run<'_>, known: &Known) -> Vec<String> {
     let todos = todos(run, home.root(), known, session.env.clock.now());
     if !todos.is_empty() {
         session.out.line("\nNext:");
@@ -151,6 +180,7 @@ pub(super) fn next(session: &mut Session, home: &Home, run: &Run<'_>, known: &Kn
         session.out.line(&format!("  {}:", todo.why));
         todo.commands.iter().for_each(|c| session.out.line(&format!("    {c}")));
     }
+    todos.into_iter().next().map(|todo| todo.commands).unwrap_or_default()
 }
 
 fn header(session: &mut Session, run: &Run<'_>, now: Timestamp) {

@@ -13,6 +13,7 @@ use crate::connector::parts::{
     APP_TOKEN_LIFE, client, holder, holder_of, is_personal, look_for_version, minted, old, place, restore,
     store_changed, unexpected,
 };
+use crate::connector::plan_reads::PlanReads;
 use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, spreads_until, tried_for_long};
 use crate::connector::registry::World;
 use crate::connector::sign_in::Presented;
@@ -37,13 +38,19 @@ const WISH: Wish = Wish { restrictions: &CERTIFICATE_RESTRICTIONS, certificates:
 /// Meets Entra and Key Vault.
 pub struct AppCertificateEffects {
     pub(super) apps: Arc<AppReads>,
+    plans: Arc<PlanReads>,
     pub(super) azure: Azure,
     pub(super) stores: Arc<VaultStores>,
 }
 
 impl AppCertificateEffects {
     pub(in crate::connector) fn new(world: &World) -> Self {
-        Self { apps: Arc::clone(&world.apps), azure: world.azure.clone(), stores: Arc::clone(&world.stores) }
+        Self {
+            apps: Arc::clone(&world.apps),
+            plans: Arc::clone(&world.plans),
+            azure: world.azure.clone(),
+            stores: Arc::clone(&world.stores),
+        }
     }
 
     pub(super) fn own(&self, call: &Call<'_>) -> Result<Own, Fault> {
@@ -276,9 +283,9 @@ impl Effects for AppCertificateEffects {
     }
 
     async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault> {
-        let mut seen = observe_app(&self.apps, sight, WISH).await?;
+        let mut seen = observe_app(&self.apps, &self.plans, sight, WISH).await?;
         if let Some(place) = sight.place {
-            seen.store = Some(self.stores.seen(place).await?);
+            seen.store = Some(self.stores.seen_at(place, sight.depth).await?);
         }
         Ok(seen)
     }

@@ -4,6 +4,7 @@ use crate::azure::Azure;
 use crate::connector::app_reads::AppReads;
 use crate::connector::entra::{Wish, fault, observe_app};
 use crate::connector::parts::APP_TOKEN_LIFE;
+use crate::connector::plan_reads::PlanReads;
 use crate::connector::reads::{AS_PROOF, Agreement, agree};
 use crate::connector::registry::World;
 use crate::connector::switch::{self, Switchable, switchable, switchable_of};
@@ -27,12 +28,13 @@ const ONCE: Agreement = Agreement { times: 1, apart: Duration::ZERO };
 /// Meets Entra.
 pub struct AppDisableEffects {
     apps: Arc<AppReads>,
+    plans: Arc<PlanReads>,
     azure: Azure,
 }
 
 impl AppDisableEffects {
     pub(in crate::connector) fn new(world: &World) -> Self {
-        Self { apps: Arc::clone(&world.apps), azure: world.azure.clone() }
+        Self { apps: Arc::clone(&world.apps), plans: Arc::clone(&world.plans), azure: world.azure.clone() }
     }
 
     async fn snapshot(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
@@ -114,7 +116,7 @@ fn is_refused(fault: &Fault) -> bool {
 #[async_trait]
 impl Effects for AppDisableEffects {
     async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault> {
-        observe_app(&self.apps, sight, Wish::default()).await
+        observe_app(&self.apps, &self.plans, sight, Wish::default()).await
     }
 
     async fn not_before(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Option<Timestamp>, Fault> {

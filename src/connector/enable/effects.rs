@@ -3,6 +3,7 @@
 use crate::azure::Azure;
 use crate::connector::app_reads::AppReads;
 use crate::connector::entra::{Wish, fault, observe_app};
+use crate::connector::plan_reads::PlanReads;
 use crate::connector::reads::{AS_PROOF, agree};
 use crate::connector::registry::World;
 use crate::connector::switch::{self, Switchable, switchable, switchable_of};
@@ -20,16 +21,27 @@ use std::sync::Arc;
 /// Meets Entra.
 pub struct EnableEffects {
     apps: Arc<AppReads>,
+    plans: Arc<PlanReads>,
     azure: Azure,
     users: bool,
 }
 
 impl EnableEffects {
     pub(in crate::connector) fn of_apps(world: &World) -> Self {
-        Self { apps: Arc::clone(&world.apps), azure: world.azure.clone(), users: false }
+        Self {
+            apps: Arc::clone(&world.apps),
+            plans: Arc::clone(&world.plans),
+            azure: world.azure.clone(),
+            users: false,
+        }
     }
     pub(in crate::connector) fn of_users(world: &World) -> Self {
-        Self { apps: Arc::clone(&world.apps), azure: world.azure.clone(), users: true }
+        Self {
+            apps: Arc::clone(&world.apps),
+            plans: Arc::clone(&world.plans),
+            azure: world.azure.clone(),
+            users: true,
+        }
     }
 
     async fn snapshot(&self, call: &Call<'_>) -> Result<Effect, Trouble> {
@@ -63,7 +75,7 @@ impl Effects for EnableEffects {
             let user = user.ok_or_else(|| fault(FaultClass::Refused, "Request_ResourceNotFound"))?;
             return Ok(seen_of(&user));
         }
-        let mut seen = observe_app(&self.apps, sight, Wish::default()).await?;
+        let mut seen = observe_app(&self.apps, &self.plans, sight, Wish::default()).await?;
         // Whoever could use it before can again: that is what enabling means, and the plan says so.
         seen.ways_in.clear();
         Ok(seen)

@@ -8,6 +8,7 @@ use crate::azure::graph::users::User;
 use crate::azure::quota::Operation;
 use crate::connector::entra::fault;
 use crate::connector::parts::{place, store_changed, unexpected};
+use crate::connector::plan_reads::PlanReads;
 use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, Agreement, agree};
 use crate::connector::registry::World;
 use crate::connector::store::{Label, VaultStores};
@@ -41,6 +42,7 @@ const SKEW: Duration = Duration::from_secs(60);
 /// Meets Entra and the store of the person who hands the password over.
 pub struct UserPasswordEffects {
     azure: Azure,
+    plans: Arc<PlanReads>,
     stores: Arc<VaultStores>,
 }
 
@@ -79,7 +81,11 @@ fn moved(call: &Call<'_>, verb: Verb, planned: Fact, stamp: Option<Timestamp>) -
 
 impl UserPasswordEffects {
     pub(in crate::connector) fn new(world: &World) -> Self {
-        Self { azure: world.azure.clone(), stores: Arc::clone(&world.stores) }
+        Self {
+            azure: world.azure.clone(),
+            plans: Arc::clone(&world.plans),
+            stores: Arc::clone(&world.stores),
+        }
     }
 
     async fn stamps(&self, call: &Call<'_>, wanted: Agreement) -> Result<Stamps, Fault> {
@@ -198,16 +204,9 @@ impl UserPasswordEffects {
     /// to (Microsoft Learn, "Privileged roles and permissions": all three protect a user).
     async fn roles(&self, id: &ObjectId) -> Result<String, Fault> {
         let graph = self.azure.graph();
-        let eligible = async {
-            match graph.eligible_roles(id).await {
-                // A tenant without the licence for it has nobody who is eligible.
-                Err(e) if e.code.contains("License") || e.code.contains("NonPremium") => Ok(Vec::new()),
-                other => other,
-            }
-        };
-        let (held, eligible, groups) =
-            futures::try_join!(graph.role_assignments(id), eligible, graph.role_groups_of_user(id))?;
-        let mut names: Vec<String> = held.iter().chain(&eligible).map(|r| r.name().to_string()).collect();
+        // No page lists the groups of many users without rights to groups: these are one read for each user.
+        let (mut names, groups) =
+            futures::try_join!(self.plans.roles_of_user(id), graph.role_groups_of_user(id))?;
         names.extend(groups.iter().map(|g| format!("role group {g}")));
         names.sort();
         names.dedup();
@@ -245,7 +244,12 @@ pub(in crate::connector) fn seen_of(user: &User) -> Observation {
 #[async_trait]
 impl Effects for UserPasswordEffects {
     async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault> {
-        let user = self.azure.graph().user_by_name(sight.subject).await?;
+        let user = match sight.depth {
+            Depth::Plan => self.plans.user(sight.subject).await?,
+            Depth::Drift | Depth::Aside | Depth::End => {
+                self.azure.graph().user_by_name(sight.subject).await?
+            }
+        };
         let user = user.ok_or_else(|| fault(FaultClass::Refused, "Request_ResourceNotFound"))?;
         let mut seen = seen_of(&user);
         if sight.depth == Depth::Plan {
@@ -255,7 +259,7 @@ impl Effects for UserPasswordEffects {
             }
         }
         if let Some(place) = sight.place {
-            seen.store = Some(self.stores.seen(place).await?);
+            seen.store = Some(self.stores.seen_at(place, sight.depth).await?);
         }
         Ok(seen)
     }

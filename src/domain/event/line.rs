@@ -1,10 +1,11 @@
 //! One line of the log: its canonical bytes, and reading them back.
 
 use super::Event;
-use crate::domain::id::{Digest, RunId, TargetId};
+use crate::domain::id::{Digest, RunId, TargetId, hex};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,22 +34,51 @@ pub enum LineError {
     NotCanonical,
 }
 
-/// A line as it stands in the file; the fields are in canonical order.
-#[derive(Serialize, Deserialize)]
+/// A line as it is read; `with` waits until the event's name is known.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawLine<'a> {
-    code: std::borrow::Cow<'a, str>,
-    event: std::borrow::Cow<'a, str>,
-    prev: std::borrow::Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    // Compared with the event's own when the line is written again.
+    #[serde(borrow, rename = "code")]
+    _code: Cow<'a, str>,
+    #[serde(borrow)]
+    event: Cow<'a, str>,
+    #[serde(borrow)]
+    prev: Cow<'a, str>,
+    #[serde(default)]
     run: Option<RunId>,
     seq: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     target: Option<TargetId>,
     time: Timestamp,
     v: u32,
     #[serde(borrow)]
-    with: std::borrow::Cow<'a, serde_json::value::RawValue>,
+    with: &'a serde_json::value::RawValue,
+}
+
+/// A line as it is written; the fields are in canonical order.
+#[derive(Serialize)]
+struct WrittenLine<'a> {
+    code: &'static str,
+    event: &'static str,
+    prev: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<&'a RunId>,
+    seq: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<TargetId>,
+    time: Timestamp,
+    v: u32,
+    with: With<'a>,
+}
+
+/// What an event says, without its name.
+struct With<'a>(&'a Event);
+
+impl Serialize for With<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize_fields(serializer)
+    }
 }
 
 /// The version of the line format.
@@ -64,18 +94,20 @@ impl From<serde_json::Error> for LineError {
 impl Line {
     /// The canonical bytes, without the line feed.
     pub fn to_bytes(&self) -> Result<Vec<u8>, LineError> {
-        serde_json::to_vec(&RawLine {
-            code: self.event.code().into(),
-            event: self.event.name().into(),
-            prev: crate::domain::id::hex(&self.prev).into(),
-            run: self.run.clone(),
+        let written = WrittenLine {
+            code: self.event.code(),
+            event: self.event.name(),
+            prev: &hex(&self.prev),
+            run: self.run.as_ref(),
             seq: self.seq,
             target: self.target,
             time: self.time,
             v: LINE_VERSION,
-            with: std::borrow::Cow::Owned(self.event.to_raw()?),
-        })
-        .map_err(LineError::from)
+            with: With(&self.event),
+        };
+        let mut bytes = Vec::with_capacity(512);
+        serde_json::to_writer(&mut bytes, &written)?;
+        Ok(bytes)
     }
 
     /// Reads a line and makes sure that these are its only possible bytes: what would be written
@@ -86,7 +118,7 @@ impl Line {
         if raw.v != LINE_VERSION {
             return Err(LineError::Version(raw.v));
         }
-        let prev = format!("sha256:{}", raw.prev).parse::<Digest>().map_err(|_| LineError::Prev)?.0;
+        let prev = Digest::from_hex(&raw.prev).ok_or(LineError::Prev)?.0;
         let event = Event::from_raw(&raw.event, raw.with.get())?;
         let line = Line { event, prev, run: raw.run, seq: raw.seq, target: raw.target, time: raw.time };
         if line.to_bytes()? == bytes { Ok(line) } else { Err(LineError::NotCanonical) }

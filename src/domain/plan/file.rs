@@ -93,7 +93,7 @@ impl<F: FnMut(&[u8], Planned)> Walk<F> {
     /// Takes the next piece, of any length.
     pub fn piece(&mut self, mut bytes: &[u8]) -> Result<(), PlanError> {
         self.hash.update(bytes);
-        while let Some(end) = bytes.iter().position(|b| *b == b'\n') {
+        while let Some(end) = memchr::memchr(b'\n', bytes) {
             let mut begun = std::mem::take(&mut self.begun);
             match begun.is_empty() {
                 true => self.line(&bytes[..end])?,

@@ -2,6 +2,7 @@
 
 use super::guardrail::{Population, Use, measure};
 use super::refusal::Reason;
+use super::risk::{Start, set_order};
 use super::{Counts, Excepted, Identity, Planned, PlannedHold, PlannedTarget, Refusal, Warning};
 use crate::bent::{self, Bend};
 use crate::domain::approval::same_person;
@@ -48,27 +49,31 @@ pub struct Draft {
     pub targets: Vec<Planned>,
 }
 
-/// Plans every target.
+/// Plans every target. What was observed moves into the plan: it is large.
 pub fn plan(
     playbook: &ValidPlaybook,
-    observed: &Observed,
+    mut observed: Observed,
     kinds: &dyn Fn(&str) -> Option<&'static dyn Kind>,
     context: &PlanContext,
 ) -> Draft {
-    let mut targets: Vec<Planned> = observed
-        .targets
-        .iter()
-        .map(|o| match plan_one(playbook, observed, o, kinds, context) {
-            Ok(planned) => Planned::Change(Box::new(planned)),
-            Err(refusal) => Planned::Excepted(Excepted {
-                id: o.target.id,
-                kind: Text::lossy(o.target.kind),
-                name: Text::lossy(o.target.subject.name()),
-                refusal,
-            }),
+    let mut targets: Vec<Planned> = std::mem::take(&mut observed.targets)
+        .into_iter()
+        .map(|ObservedTarget { target, seen }| {
+            let planned =
+                seen.and_then(|seen| plan_one(playbook, &observed, (&target, seen), kinds, context));
+            match planned {
+                Ok(planned) => Planned::Change(Box::new(planned)),
+                Err(refusal) => Planned::Excepted(Excepted {
+                    id: target.id,
+                    kind: Text::lossy(target.kind),
+                    name: Text::lossy(target.subject.name()),
+                    refusal,
+                }),
+            }
         })
         .collect();
     know_each_other(&mut targets);
+    set_order(&mut targets);
     Draft { guardrails: measure(&playbook.guardrails, observed.population, &targets), targets }
 }
 
@@ -97,20 +102,18 @@ fn know_each_other(targets: &mut [Planned]) {
 fn plan_one(
     playbook: &ValidPlaybook,
     observed: &Observed,
-    one: &ObservedTarget,
+    (target, seen): (&Target, Observation),
     kinds: &dyn Fn(&str) -> Option<&'static dyn Kind>,
     context: &PlanContext,
 ) -> Result<PlannedTarget, Refusal> {
-    let target = &one.target;
     let kind = kinds(target.kind).ok_or_else(|| Refusal::new(Reason::Unreadable, target.kind))?;
-    let seen = one.seen.as_ref().map_err(Clone::clone)?;
-    refuse_untouchable(playbook, observed, target, seen)?;
-    refuse_marks(observed, seen)?;
-    let proposal = kind.propose(target, seen, context)?;
+    refuse_untouchable(playbook, observed, target, &seen)?;
+    refuse_marks(observed, &seen)?;
+    let proposal = kind.propose(target, &seen, context)?;
     Ok(assemble(target, seen, kind, proposal))
 }
 
-fn assemble(target: &Target, seen: &Observation, kind: &dyn Kind, p: Proposal) -> PlannedTarget {
+fn assemble(target: &Target, seen: Observation, kind: &dyn Kind, p: Proposal) -> PlannedTarget {
     let Proposal { hold, retire, settings, steps, mut warnings, whole_list } = p;
     let hold = hold.unwrap_or_else(|| hold_of(target));
     let holds = steps.iter().any(|s| s.verb == Verb::Hold);
@@ -130,11 +133,12 @@ fn assemble(target: &Target, seen: &Observation, kind: &dyn Kind, p: Proposal) -
         last: target.last,
         lifetime_s: target.lifetime.as_secs(),
         name: Text::lossy(target.subject.name()),
-        observation: seen.clone(),
+        observation: seen,
         protocol: kind.protocol(),
         retire,
         retired_elsewhere: Vec::new(),
         settings,
+        start: Start::default(),
         steps,
         subject: match &target.subject {
             Subject::App { client_id, .. } => Text::lossy(client_id.as_str()),
@@ -225,10 +229,10 @@ fn refuse_untouchable(
 
 /// A credential that bears another run's mark is somebody's work in progress.
 fn refuse_marks(observed: &Observed, seen: &Observation) -> Result<(), Refusal> {
-    let finished: Vec<String> = observed.known.finished_runs.iter().map(RunId::mark).collect();
+    let is_ours = |mark: &str| observed.known.finished_runs.iter().any(|run| run.mark() == mark);
     let marked = seen.credentials.iter().find_map(|c| {
         let mark = c.mark()?;
-        (!finished.iter().any(|f| f == mark)).then(|| mark.to_owned())
+        (!is_ours(mark)).then(|| mark.to_owned())
     });
     marked.map_or(Ok(()), |mark| Err(Refusal::new(Reason::AnotherRun, mark)))
 }

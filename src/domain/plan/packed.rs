@@ -27,6 +27,8 @@ pub struct PackedPlan {
 struct PackedLine {
     id: TargetId,
     part: Part,
+    /// Its place in the order of beginning; 0 in a plan that does not say.
+    place: u32,
     bytes: Box<[u8]>,
 }
 
@@ -89,7 +91,8 @@ impl PackedPlan {
                 kin.entry(target.subject.clone()).or_default().push(target.id);
             }
             let (id, part) = (planned.id(), Part::of(&planned));
-            lines.push(PackedLine { id, part, bytes: pack(bytes, &like) });
+            let place = if let Planned::Change(target) = &planned { target.start.place } else { 0 };
+            lines.push(PackedLine { id, part, place, bytes: pack(bytes, &like) });
         });
         pieces(&mut |bytes| walk.piece(bytes))?;
         let (header, digest) = walk.end()?;
@@ -117,6 +120,10 @@ impl PackedPlan {
     /// Every target with its part, in the order of the file.
     pub fn parts(&self) -> impl Iterator<Item = (TargetId, Part)> {
         self.lines.iter().map(|line| (line.id, line.part))
+    }
+    /// Every target with its part and its place in the order of beginning.
+    pub fn places(&self) -> impl Iterator<Item = (TargetId, Part, u32)> {
+        self.lines.iter().map(|line| (line.id, line.part, line.place))
     }
     /// One target's part.
     pub fn part(&self, id: TargetId) -> Option<Part> {

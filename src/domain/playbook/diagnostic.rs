@@ -175,36 +175,61 @@ impl Diagnostic {
     }
 }
 
+/// What kind of file is read, in the words of its findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Language {
+    /// `playbook`.
+    pub name: &'static str,
+    pub size_max: usize,
+    /// How to begin one.
+    pub example: &'static str,
+    /// What to do with one that is too large.
+    pub too_large: &'static str,
+    /// What to write in place of a secret.
+    pub instead: &'static str,
+    /// The same, of such files in general.
+    pub instead_in_a_sentence: &'static str,
+    /// What is taken for one by mistake and is no text.
+    pub instead_of_bytes: &'static str,
+}
+
 /// Collects findings during one reading.
-#[derive(Debug, Default)]
-pub struct Report(RefCell<Vec<Diagnostic>>);
+#[derive(Debug)]
+pub struct Report {
+    found: RefCell<Vec<Diagnostic>>,
+    pub language: &'static Language,
+}
 
 impl Report {
     /// A file with more mistakes than this is not read to its end by anybody.
     const MOST: usize = 200;
 
+    pub fn new(language: &'static Language) -> Self {
+        Self { found: RefCell::default(), language }
+    }
+
     pub fn push(&self, finding: Diagnostic) {
-        let mut found = self.0.borrow_mut();
+        let mut found = self.found.borrow_mut();
         if found.len() < Self::MOST {
             found.push(finding);
         }
     }
     /// `value` if nothing was found, otherwise all findings about `text`.
     pub fn conclude<T>(self, text: &str, value: Option<T>) -> Result<T, Diagnostics> {
-        let found = self.0.into_inner();
+        let found = self.found.into_inner();
         match value {
             Some(value) if found.is_empty() => Ok(value),
             _ => Err(Diagnostics::new(text, found)),
         }
     }
     pub fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.found.borrow().is_empty()
     }
 }
 
 /// Everything that is wrong with one playbook, in the order of the file, with its text masked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the playbook has {} mistake{}", found.len(), if found.len() == 1 { "" } else { "s" })]
+#[error("the file has {} mistake{}", found.len(), if found.len() == 1 { "" } else { "s" })]
 pub struct Diagnostics {
     text: String,
     found: Vec<Diagnostic>,

@@ -4,7 +4,7 @@
 //!
 //! The custom: read all items first, combine with `?` last, so that one mistake hides no other.
 
-use super::diagnostic::{At, Code, Diagnostic, Report, Span};
+use super::diagnostic::{At, Code, Diagnostic, Language, Report, Span};
 use super::node::{Entry, Node, Scalar, Value};
 use super::secret_shape;
 
@@ -80,17 +80,17 @@ impl<'a> Fields<'a> {
     }
     fn check_keys(&self) {
         for entry in self.entries.iter().filter(|e| !self.keys.contains(&e.key.as_str())) {
-            self.report.push(unknown_key(entry, self.name, &self.keys));
+            self.report.push(unknown_key(entry, self.name, &self.keys, self.report.language));
         }
     }
 }
 
 /// The finding about a key that nobody knows.
-pub fn unknown_key(entry: &Entry, name: &str, keys: &[&'static str]) -> Diagnostic {
+pub fn unknown_key(entry: &Entry, name: &str, keys: &[&'static str], language: &Language) -> Diagnostic {
     if secret_shape::announces_a_secret(&entry.key) {
-        let message = "a secret value does not belong into a playbook";
+        let message = format!("a secret value does not belong into a {}", language.name);
         let finding = Diagnostic::new(Code::SecretInside, entry.value.at, message).hidden();
-        return finding.hint("remove it; name the leaked credential by its `hint` or `key_id`");
+        return finding.hint(format!("remove it; {}", language.instead));
     }
     let shown = if is_word(&entry.key) { format!(" `{}`", entry.key) } else { String::new() };
     let message = format!("unknown key{shown} in {}", quoted_or_plain(name));

@@ -76,8 +76,10 @@ impl<'a> Reader<'a> {
                 Event::StreamEnd => return Ok(first),
                 Event::DocumentStart(..) if first.is_some() => {
                     let finding = Diagnostic::new(Code::TwoDocuments, at, "a second document begins here");
-                    return self
-                        .refuse(finding.hint("a playbook is one document: put each into its own file"));
+                    return self.refuse(finding.hint(format!(
+                        "a {} is one document: put each into its own file",
+                        self.report.language.name
+                    )));
                 }
                 Event::DocumentStart(..) => {
                     let (event, at) = self.next()?;
@@ -92,7 +94,8 @@ impl<'a> Reader<'a> {
         self.nodes += 1;
         if self.nodes > NODES_MAX || depth > DEPTH_MAX {
             let message = format!("more than {DEPTH_MAX} levels or {NODES_MAX} values");
-            return self.refuse(Diagnostic::new(Code::Budget, at, message).hint("split the playbook"));
+            let hint = format!("split the {}", self.report.language.name);
+            return self.refuse(Diagnostic::new(Code::Budget, at, message).hint(hint));
         }
         let (anchor, tag) = match &event {
             Event::Scalar(_, _, anchor, tag)
@@ -220,7 +223,7 @@ fn syntax_error(e: &ScanError, text: &str) -> Diagnostic {
             "keys of one mapping, and dashes of one list, stand in one column",
         ),
         ErrorKind::RecursionLimitExceeded => {
-            (Code::Budget, "nested too deeply", "a playbook never needs more than a few levels")
+            (Code::Budget, "nested too deeply", "such a file never needs more than a few levels")
         }
         ErrorKind::DirectiveDisallowed => (Code::Tag, "directives (`%`) are not taken", "remove the line"),
         ErrorKind::UnexpectedCharacter { .. } => {

@@ -110,6 +110,7 @@ mod tests {
             retired_elsewhere: vec![],
             whole_list: false,
             settings: BTreeMap::new(),
+            start: Default::default(),
             steps: steps.collect(),
             warnings: vec![],
             subject: Text::lossy("app"),

@@ -56,6 +56,7 @@ fn rotation(contain: bool) -> PlannedTarget {
         retired_elsewhere: vec![],
         whole_list: false,
         settings: BTreeMap::new(),
+        start: Default::default(),
         steps: steps.collect(),
         warnings: vec![],
         subject: Text::lossy("app"),

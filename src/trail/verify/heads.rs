@@ -140,7 +140,7 @@ fn referred(disk: &dyn Disk, folder: &Folder) -> Result<BTreeMap<Digest, Option<
     {
         let Piece::Line(bytes) = piece else { continue };
         // Most lines refer to nothing: not worth reading twice.
-        if !bytes.windows(7).any(|w| w == b"sha256:") {
+        if memchr::memmem::find(bytes, b"sha256:").is_none() {
             continue;
         }
         let Ok(line) = Line::from_bytes(bytes) else { continue };

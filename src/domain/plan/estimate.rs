@@ -1,0 +1,317 @@
+//! When a run will be over: arithmetic on what is left to do, the documented quotas and the pace.
+//!
+//! Targets begin in their order, and what was begun goes before what was not. So the writes of the first
+//! *n* targets are done when the quotas have served that many, and target *n* is over
+//!
+//! ```text
+//! pilots + head + max(quota(all writes up to n), quota(writes before holds up to n) + middle + hold) + tail
+//! ```
+//!
+//! where `head`, `middle` and `tail` are its own waits before its first write, up to its last, and after it. The
+//! run is over when the last target is. What nobody can reckon is left out: people who have to confirm or
+//! approve ([`Estimate::people`]), faults, throttling below the documented quotas.
+//!
+//! `tests/estimate.rs` holds the estimate against runs in the lab.
+
+use super::{Planned, PlannedTarget, Warning};
+use crate::domain::id::StepNo;
+use crate::domain::observation::Fact;
+use crate::domain::step::{Protocol, Step, Verb};
+use crate::domain::text::Text;
+use std::collections::BTreeMap;
+
+pub use super::limit::{Limit, Quota};
+
+/// Targets that go alone at first, up to their holds.
+pub const PILOTS: usize = 3;
+/// The share of the quotas that is used unless the operator says otherwise, in percent.
+pub const PACE_DEFAULT: u8 = 70;
+
+/// When a run will be over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Until the last target is at its hold; none if nothing holds.
+    pub held_s: Option<u64>,
+    /// The longest hold that is left.
+    pub hold_s: u64,
+    pub limit: Limit,
+    pub pace: u8,
+    /// Somebody has to confirm: it takes longer than any arithmetic says.
+    pub people: bool,
+    /// Until everything is over, holds by time included.
+    pub seconds: u64,
+}
+
+/// What has to be waited for in one target besides quotas, in seconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Waits {
+    head: u64,
+    middle: u64,
+    hold: u64,
+    tail: u64,
+    /// What of all this comes before its hold, if it has one.
+    to_hold: Option<u64>,
+}
+
+/// A write on an object settles before the next one.
+const SETTLE_S: u64 = 3;
+/// A new credential works after 4 to 18 s (reported), then four sign-ins in a row, 11 s apart.
+const VERIFY_S: u64 = 50;
+/// Four agreeing reads or sign-ins, 11 s apart.
+const AGREE_S: u64 = 33;
+/// A removal proved by absence: until it has spread, then four agreeing reads.
+const SPREAD_S: u64 = 600;
+/// Refusals of the old value: until the removal has spread, then reads and sign-ins.
+const REFUSED_S: u64 = 3 * AGREE_S;
+/// A switch is watched for so long.
+const WATCH_S: u64 = AGREE_S + 600;
+
+fn wait_s(target: &PlannedTarget, step: &Step) -> u64 {
+    match step.verb {
+        Verb::Verify => VERIFY_S,
+        Verb::Recheck | Verb::Snapshot => AGREE_S,
+        Verb::Watch if target.steps.iter().any(|s| s.verb == Verb::Switch) => WATCH_S,
+        Verb::Watch => AGREE_S,
+        Verb::Prove if target.steps.iter().any(|s| s.verb.retires()) => {
+            let last = target.steps.iter().rfind(|s| s.verb == Verb::Prove).is_some_and(|s| s.no == step.no);
+            let unseen = target.retire.len() > 1 || target.warnings.contains(&Warning::ProvedByAbsence);
+            // Several are waited for together, since they were removed together.
+            if last && unseen {
+                SPREAD_S + AGREE_S
+            } else if unseen {
+                AGREE_S
+            } else {
+                REFUSED_S
+            }
+        }
+        Verb::Prove => AGREE_S,
+        verb if verb.writes() => SETTLE_S,
+        _ => 0,
+    }
+}
+
+/// How long a target takes if no quota holds it back.
+pub fn chain_s(target: &PlannedTarget) -> u64 {
+    let hold = target.steps.iter().any(|s| s.verb == Verb::Hold).then_some(target.hold.time_s).flatten();
+    target.steps.iter().map(|s| wait_s(target, s)).sum::<u64>() + hold.unwrap_or(0)
+}
+
+/// What one step draws.
+fn draws(target: &PlannedTarget, step: &Step) -> Vec<(Quota, u32)> {
+    let list = target.protocol == Protocol::ReplaceList;
+    match step.verb {
+        Verb::Publish | Verb::Deliver => vec![(Quota::VaultWrites, 1)],
+        Verb::Mint if list => vec![(Quota::VaultKeys, 1)],
+        verb if verb.writes() => {
+            let personal = target.observation.fact(Fact::Audience).is_some_and(|a| a.contains("Personal"));
+            let mut draws = vec![(Quota::DirectoryWrites, 1)];
+            draws.extend(personal.then_some((Quota::PersonalAppWrites, 1)));
+            let attaches = step.verb == Verb::Attach;
+            draws.extend(attaches.then_some((Quota::CertificateReads, CERTIFICATE_READS)));
+            draws
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Requests that read certificates, to one that is rotated: lists are read some eighteen times, and fifteen
+/// of many targets travel with one request.
+const CERTIFICATE_READS: u32 = 1;
+
+/// What is left to do of a run, added up in the order of its targets.
+pub struct Work {
+    pace: u8,
+    /// The quotas were not used lately: their buckets are full.
+    full: bool,
+    /// Rates per second that are known to be others than the pace's.
+    rates: BTreeMap<Quota, f64>,
+    drawn: BTreeMap<(Quota, Text<64>), Drawn>,
+    /// The quotas' time for all that was added, and for what of it comes before holds.
+    all_s: f64,
+    before_s: f64,
+    limit: Option<Quota>,
+    pilots_s: u64,
+    targets: usize,
+    held_s: Option<f64>,
+    hold_s: u64,
+    people: bool,
+    over_s: f64,
+    waits_most_s: f64,
+}
+
+/// What of a target that has begun is not to be seen in its plan.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Left {
+    /// Of a hold that is open.
+    pub hold_s: Option<u64>,
+    /// It waits for people, or will.
+    pub people: bool,
+    /// How long its current step has been on.
+    pub spent_s: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Drawn {
+    all: u32,
+    before: u32,
+}
+
+impl Work {
+    /// Of a run that has not begun.
+    pub fn new(pace: u8) -> Self {
+        Self {
+            pace,
+            full: true,
+            rates: BTreeMap::new(),
+            drawn: BTreeMap::new(),
+            all_s: 0.0,
+            before_s: 0.0,
+            limit: None,
+            pilots_s: 0,
+            targets: 0,
+            held_s: None,
+            hold_s: 0,
+            people: false,
+            over_s: 0.0,
+            waits_most_s: 0.0,
+        }
+    }
+
+    /// Of a run that is on: no bucket is full.
+    pub fn under_way(pace: u8) -> Self {
+        Self { full: false, ..Self::new(pace) }
+    }
+
+    /// The rate at which a quota is used now, where it is known.
+    pub fn set_rate(&mut self, quota: Quota, per_second: f64) {
+        self.rates.insert(quota, per_second.max(0.001));
+    }
+
+    fn rate(&self, quota: Quota) -> f64 {
+        let usual = quota.per_second() * f64::from(self.pace) / 100.0;
+        self.rates.get(&quota).copied().unwrap_or(usual)
+    }
+
+    fn quota_s(&self, quota: Quota, amount: u32) -> f64 {
+        if self.full && !self.rates.contains_key(&quota) {
+            return quota.seconds(amount, self.pace);
+        }
+        f64::from(amount) / self.rate(quota)
+    }
+
+    /// Adds the next target that begins: all of it.
+    pub fn add(&mut self, target: &PlannedTarget) {
+        self.pilots_s = match self.targets < PILOTS {
+            true => self.pilots_s.max(up_to_hold_s(target)),
+            false => self.pilots_s,
+        };
+        let left = Left { people: !target.hold.confirmed_by.is_empty(), ..Left::default() };
+        self.add_rest(target, |_| false, left);
+    }
+
+    /// Adds what is left of one of which some steps are done.
+    pub fn add_rest(&mut self, target: &PlannedTarget, is_done: impl Fn(StepNo) -> bool, rest: Left) {
+        self.targets += 1;
+        let mut spent_s = rest.spent_s;
+        let left = || target.steps.iter().filter(|s| !is_done(s.no));
+        let hold = left().find(|s| s.verb.waits());
+        let mut waits = Waits::default();
+        if let Some(step) = hold {
+            let timed = if step.verb == Verb::Hold { target.hold.time_s } else { None };
+            waits.hold = rest.hold_s.or(timed).unwrap_or(0);
+            waits.to_hold = Some(0);
+        }
+        self.people |= rest.people;
+        let (first, last) = (left().find(|s| s.verb.writes()), left().rfind(|s| s.verb.writes()));
+        for step in left() {
+            let s = wait_s(target, step).saturating_sub(std::mem::take(&mut spent_s));
+            match () {
+                () if last.is_none_or(|l| step.no > l.no) => waits.tail += s,
+                () if first.is_some_and(|f| step.no < f.no) => waits.head += s,
+                () => waits.middle += s,
+            }
+            let before = hold.is_some_and(|h| step.no < h.no);
+            if before {
+                waits.to_hold = waits.to_hold.map(|to_hold| to_hold + s);
+            }
+            self.draw(target, step, before);
+        }
+        self.reckon(waits);
+    }
+
+    fn draw(&mut self, target: &PlannedTarget, step: &Step, is_before: bool) {
+        for (quota, amount) in draws(target, step) {
+            let store = match (quota, target.steps.iter().find_map(|s| s.place.as_ref())) {
+                (Quota::VaultWrites | Quota::VaultKeys, Some(place)) => place.store.clone(),
+                _ => Text::lossy(""),
+            };
+            let drawn = self.drawn.entry((quota, store)).or_default();
+            drawn.all += amount;
+            drawn.before += if is_before { amount } else { 0 };
+            let Drawn { all, before } = *drawn;
+            let all_s = self.quota_s(quota, all);
+            if all_s > self.all_s {
+                (self.all_s, self.limit) = (all_s, Some(quota));
+            }
+            self.before_s = self.before_s.max(self.quota_s(quota, before));
+        }
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn reckon(&mut self, waits: Waits) {
+        let Waits { head, middle, hold, tail, to_hold } = waits;
+        let alone_s = (head + middle + hold + tail) as f64;
+        self.waits_most_s = self.waits_most_s.max(alone_s);
+        if let Some(to_hold) = to_hold {
+            let held_s = self.before_s + to_hold as f64;
+            self.held_s = Some(self.held_s.unwrap_or(0.0).max(held_s));
+            self.hold_s = self.hold_s.max(hold);
+        }
+        let written_s = self.all_s.max(self.before_s + (middle + hold) as f64);
+        self.over_s = self.over_s.max(written_s + (head + tail) as f64);
+    }
+
+    /// When all of it will be over.
+    pub fn estimate(&self) -> Estimate {
+        let pilots_s = if self.targets > PILOTS { self.pilots_s } else { 0 };
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let whole = |s: f64| s.ceil() as u64;
+        let limit = match self.limit {
+            Some(quota) if self.all_s > 0.0 && self.all_s * 2.0 > self.waits_most_s => {
+                Limit::Quota { quota, per_second: self.rate(quota) }
+            }
+            _ => Limit::Waiting,
+        };
+        Estimate {
+            held_s: self.held_s.map(|s| pilots_s + whole(s)),
+            hold_s: self.hold_s,
+            limit,
+            pace: self.pace,
+            people: self.people,
+            seconds: pilots_s + whole(self.over_s),
+        }
+    }
+}
+
+/// Until a pilot is through: its hold, or its last write.
+fn up_to_hold_s(target: &PlannedTarget) -> u64 {
+    let end = target.steps.iter().find(|s| s.verb.waits()).map(|s| s.no);
+    let end = end.or_else(|| target.steps.iter().rfind(|s| s.verb.writes()).map(|s| s.no + 1));
+    let before = target.steps.iter().filter(|s| end.is_none_or(|end| s.no < end));
+    before.map(|s| wait_s(target, s)).sum()
+}
+
+/// A whole plan, from its beginning.
+pub fn of_plan(targets: &[Planned], pace: u8) -> Estimate {
+    let mut order: Vec<&PlannedTarget> = targets
+        .iter()
+        .filter_map(|t| match t {
+            Planned::Change(t) => Some(t.as_ref()),
+            Planned::Excepted(_) => None,
+        })
+        .collect();
+    order.sort_by_key(|t| (t.start.place, t.id));
+    let mut work = Work::new(pace);
+    order.into_iter().for_each(|t| work.add(t));
+    work.estimate()
+}
