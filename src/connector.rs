@@ -6,6 +6,7 @@
 
 pub mod app_certificate;
 pub mod app_disable;
+mod app_keys;
 mod app_reads;
 mod app_rules;
 pub mod app_secret;
@@ -60,6 +61,8 @@ pub enum Depth {
     Plan,
     /// What the drift check compares: it is read before every write.
     Drift,
+    /// The same before a write to a store: without certificates, whose quota is narrow.
+    Aside,
     /// Every credential, when everything is over.
     End,
 }

@@ -2,7 +2,7 @@
 
 use super::course::{Course, Rest, Went};
 use super::shared::Shared;
-use super::{Halt, pilots, reconcile, segment, watch};
+use super::{Halt, pilots, reconcile, refusals, segment, watch};
 use crate::domain::event::{Cause, Event, Fault, TargetStuck};
 use crate::domain::id::TargetId;
 use crate::domain::step::Phase;
@@ -58,7 +58,10 @@ async fn act_on(shared: &Shared, course: &mut Course, act: Act) -> Result<Option
             course.trouble = None;
             return Ok(Some(when));
         }
-        Went::Unreadable(fault) => be_patient(shared, course, step, fault).await?,
+        Went::Unreadable(fault) => {
+            refusals::note(shared, Some(&fault), false).await?;
+            be_patient(shared, course, step, fault).await?;
+        }
     }
     Ok(None)
 }
@@ -67,7 +70,7 @@ async fn act_on(shared: &Shared, course: &mut Course, act: Act) -> Result<Option
 async fn be_patient(shared: &Shared, course: &mut Course, step: u16, fault: Fault) -> Result<(), Halt> {
     let now = shared.env.clock.now();
     let (since, times) = course.trouble.unwrap_or((now, 0));
-    if now.since(since) > PATIENCE {
+    if now.since(shared.refusals.patience_from(since)) > PATIENCE {
         let cause = Cause::Fault { code: fault.code };
         return record(shared, course.id, TargetStuck { cause, step }.into()).await;
     }

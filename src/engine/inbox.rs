@@ -95,7 +95,9 @@ impl<'a> Desk<'a> {
                 shared.board.record_run(RunPaused { by, reason }.into()).await.map(|_| Ok(()))
             }
             Note::Continue { by, run: _ } => {
-                shared.board.record_run(RunContinued { by }.into()).await.map(|_| Ok(()))
+                let at = shared.board.record_run(RunContinued { by }.into()).await?;
+                shared.refusals.begin_anew(at);
+                Ok(Ok(()))
             }
             Note::Abort { by, reason, run: _ } => {
                 shared.board.record_run(RunAborted { by, reason }.into()).await.map(|_| Ok(()))

@@ -2,6 +2,7 @@
 
 use super::board::Board;
 use super::lanes::Lanes;
+use super::refusals::Refusals;
 use super::signal::Signal;
 use super::watch::Watch;
 use crate::connector::Effects;
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     pub(super) env: Env,
     pub(super) board: Board,
     pub(super) lanes: Lanes,
+    pub(super) refusals: Refusals,
     writing: Semaphore,
     stop: watch::Receiver<bool>,
     leaving: Signal,
@@ -48,6 +50,7 @@ impl Shared {
         watch: Option<Watch>,
     ) -> Self {
         Self {
+            refusals: Refusals::new(env.clock.now()),
             env,
             board,
             lanes: Lanes::default(),
