@@ -221,8 +221,7 @@ impl Work {
             waits.to_hold = Some(0);
         }
         self.people |= rest.people;
-        let (first, last) =
-            (left().find(|s| s.verb.writes()), left().filter(|s| s.verb.writes()).next_back());
+        let (first, last) = (left().find(|s| s.verb.writes()), left().rfind(|s| s.verb.writes()));
         for step in left() {
             let s = wait_s(target, step).saturating_sub(std::mem::take(&mut spent_s));
             match () {
