@@ -535,13 +535,16 @@ class Judge:
         people, alone, rejects, used = {}, {}, set(), set()
         for person, p, statement, shown in self.decisions.get(plan, []):
             other = held and (p["phase"], p["decision"]) == ("retire", "approve") and shown.get(held["target"]) != held
-            if (person, p["nonce"]) in used or other:
+            if other or ((person, p["nonce"]) in used and p["decision"] != "reject"):
                 continue
             used.add((person, p["nonce"]))
             covers = p["phase"] == phase or (p["phase"] == "start" and not header["approval"]["retire_separately"])
-            if p["decision"] != "approve":
-                (rejects.add if p["decision"] == "reject" else rejects.discard)(person)
+            if p["decision"] == "withdraw":
+                rejects.discard(person)
+            elif p["decision"] == "reject":
+                rejects.add(person)
                 people.pop(person, None)
+                alone.pop(person, None)
             elif covers and at < ms(p["expires"]) and (p.get("break_glass") or person != header["author"].lower()):
                 (alone if p.get("break_glass") else people).setdefault(person, set()).add(statement)
         enough = self.roster.filled(header["approval"].get("roles", {}), header["approval"]["quorum"], people)

@@ -11,7 +11,7 @@ use crate::domain::approval::card;
 use crate::domain::approval::show::show as show_statement;
 use crate::domain::approval::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE, SIGNATURE_BYTES_MAX};
 use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
-use crate::domain::approval::{Person, SignedApproval, Statement};
+use crate::domain::approval::{ApprovalRefusal, Person, SignedApproval, Statement};
 use crate::domain::approved::{ReadPlan, Says};
 use crate::domain::event::Decision;
 use crate::domain::evidence::Evidence;
@@ -166,6 +166,10 @@ fn take(
     let approval = read.judge(&signed, session.env.clock.now()).map_err(|e| refused(e.to_string()))?;
     if approval.person() != &person.name {
         return Err(refused(format!("{} signed this, not {}", approval.person(), person.name)));
+    }
+    let head = &approval.statement().log_head;
+    if !home.objects().had(head).map_err(|e| disk_failure(home.root(), &e, &e))? {
+        return Err(refused(ApprovalRefusal::OtherHead { size: head.size }.to_string()));
     }
     hold::keep(&arguments.plan, home, read, &approval)?;
     let Statement { decision, phase, .. } = *approval.statement();

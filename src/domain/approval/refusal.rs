@@ -56,6 +56,10 @@ pub enum ApprovalRefusal {
     #[error("its summary is not that of the plan: the signer was shown other numbers")]
     OtherSummary,
     #[error(
+        "it names {size} lines of this log with a root that they never had; sign again what `reissue approve` writes"
+    )]
+    OtherHead { size: u64 },
+    #[error(
         "it does not name the evidence of the hold; look at the evidence and approve the retire phase again"
     )]
     NoEvidence,
@@ -105,6 +109,7 @@ impl ApprovalRefusal {
             Self::OtherEnvironment => "other-environment",
             Self::OtherIncident { .. } => "other-incident",
             Self::OtherLog { .. } => "other-log",
+            Self::OtherHead { .. } => "other-head",
             Self::OtherSummary => "other-summary",
             Self::NoEvidence => "no-evidence",
             Self::NeedlessEvidence => "needless-evidence",
