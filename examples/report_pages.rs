@@ -49,6 +49,7 @@ fn main() -> Outcome<()> {
         return Err("the log was judged tampered".into());
     };
     write(&folder.join("good"), &model)?;
+    write_split(&folder.join("large"), &model)?;
     spoil(&mut model);
     write(&folder.join("hostile"), &model)?;
     tamper(&env, &home)?;
@@ -73,6 +74,16 @@ fn write(to: &Path, model: &Model) -> Outcome<()> {
     std::fs::write(to.join("report.json"), json::document(model)?)?;
     for name in csv::TABLES {
         std::fs::write(to.join(name), csv::table(model, name).ok_or("a table without a name")?)?;
+    }
+    Ok(())
+}
+
+/// The report as it is of a large run, with small numbers for large ones.
+fn write_split(to: &Path, model: &Model) -> Outcome<()> {
+    std::fs::create_dir_all(to)?;
+    let split = html::Split { above: 10, targets: 5, lines: 50, bars: 5, rows: 5 };
+    for (name, page) in html::pages(model, "report.html".as_ref(), &split) {
+        std::fs::write(to.join(name), page)?;
     }
     Ok(())
 }

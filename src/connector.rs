@@ -6,6 +6,7 @@
 
 pub mod app_certificate;
 pub mod app_disable;
+mod app_keys;
 mod app_reads;
 mod app_rules;
 pub mod app_secret;
@@ -22,6 +23,7 @@ pub mod recover;
 pub mod reel;
 pub mod registry;
 mod sign_in;
+mod sign_in_log;
 mod store;
 mod switch;
 pub mod user_password;
@@ -35,6 +37,7 @@ use crate::domain::id::RunId;
 use crate::domain::observation::Observation;
 use crate::domain::plan::PlannedTarget;
 use crate::domain::secret::Secret;
+use crate::domain::sign_ins::{Asked, SignIns};
 use crate::domain::step::{Effect, Step};
 use crate::domain::target::{Licence, TargetState};
 use crate::domain::text::Text;
@@ -58,6 +61,8 @@ pub enum Depth {
     Plan,
     /// What the drift check compares: it is read before every write.
     Drift,
+    /// The same before a write to a store: without certificates, whose quota is narrow.
+    Aside,
     /// Every credential, when everything is over.
     End,
 }
@@ -177,4 +182,11 @@ pub trait Stores: Send + Sync {
     async fn reach(&self, store: &Text<64>) -> Result<(), Fault>;
     /// Writes a harmless value and reads it back; returns its version.
     async fn probe(&self, place: &Place, run: &RunId) -> Result<Text<64>, Fault>;
+}
+
+/// The tenant's own record of who signed in, as the engine asks it.
+#[async_trait]
+pub trait SignInLog: Send + Sync {
+    /// What it says of each, in their order; where it cannot be read, that and why.
+    async fn old_uses(&self, asked: &[Asked]) -> Vec<SignIns>;
 }

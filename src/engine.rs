@@ -8,7 +8,8 @@
 //! 3. [`segment`]: one step: permit → clearance → drift → intent → one send → outcome.
 //! 4. [`reconcile`]: a step in doubt is looked for, never guessed.
 //! 5. [`lanes`]: one writer per directory object.
-//! 6. [`pilots`]: the first targets go alone; too many stuck ones pause the run.
+//! 6. [`pilots`]: the first targets go alone; too many stuck ones pause the run, and so does a service
+//!    that refuses everything ([`refusals`]).
 //! 7. [`inbox`]: what people say while the run is on.
 //! 8. [`recovery`]: the log, folded again.
 //! 9. [`probe`] and [`sweep`]: before the first value, and before the end.
@@ -25,12 +26,14 @@ mod pilots;
 mod probe;
 mod reconcile;
 pub mod recovery;
+mod refusals;
 pub mod run;
 mod schedule;
 mod segment;
 mod shared;
 mod signal;
 mod sweep;
+mod watch;
 
 pub use run::{Executor, Left, Outcome};
 

@@ -239,14 +239,7 @@ pub async fn apply_guarded(
     };
     let registry = Registry::new(azure.clone(), &plan.header.stores);
     let (stop, heard) = watch::channel(*order.stop.borrow());
-    let executor = Executor {
-        env: env.clone(),
-        effects: registry.effects(),
-        stores: registry.stores(),
-        inbox,
-        patience: order.patience,
-        stop: heard,
-    };
+    let executor = executor(env, &registry, inbox, order.patience, heard);
     let run = board.run_id();
     // On the heap: the run of a plan is large, and is held by whatever goes on beside it.
     let running = Box::pin(guard::run(held, order.stop, stop, executor.execute(&approved, board)));
@@ -258,6 +251,24 @@ pub async fn apply_guarded(
     journal.close().await?;
     guard::finish(countersigning).await;
     Ok((run, outcome))
+}
+
+fn executor(
+    env: &Env,
+    registry: &Registry,
+    inbox: Inbox,
+    patience: Option<std::time::Duration>,
+    stop: watch::Receiver<bool>,
+) -> Executor {
+    Executor {
+        env: env.clone(),
+        effects: registry.effects(),
+        stores: registry.stores(),
+        sign_in_log: registry.sign_in_log(),
+        inbox,
+        patience,
+        stop,
+    }
 }
 
 /// Whether this is the identity that the plan was made for.

@@ -259,8 +259,8 @@ fn a_reject_takes_ones_own_approval_back() {
 /// What a target has to show whose hold ended at this minute.
 fn held(target: u32, minute: u8) -> Held {
     let (opened, ended) = (at("2026-11-23T10:00:00Z"), at(&format!("2026-11-23T11:{minute:02}:00Z")));
-    let (how, target) = (reissue::domain::step::Release::Time, TargetId(target));
-    Held { confirmed: vec![], ended, how, old_accepted: false, opened, rechecked: ended, target }
+    let (how, sign_ins, target) = (reissue::domain::step::Release::Time, None, TargetId(target));
+    Held { confirmed: vec![], ended, how, old_accepted: false, opened, rechecked: ended, sign_ins, target }
 }
 
 #[test]

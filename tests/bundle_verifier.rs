@@ -333,3 +333,57 @@ fn the_verifier_can_be_read_in_one_sitting() {
     let text = RealDisk.read(Path::new("verifier/reissue_verify.py"), 1 << 20).unwrap();
     assert!(String::from_utf8(text).unwrap().lines().count() < 760);
 }
+
+/// Where a program of this name is: itself, not a script that starts it.
+fn found(name: &str) -> std::path::PathBuf {
+    let path = std::env::var_os("PATH").unwrap();
+    let mut places = std::env::split_paths(&path).map(|folder| folder.join(name));
+    places
+        .find(|file| std::fs::read(file).is_ok_and(|bytes| !bytes.starts_with(b"#!")))
+        .unwrap_or_else(|| panic!("{name} is not here"))
+}
+
+/// The reviewer's machine: the bundle, the log's key from elsewhere, Python and OpenSSL, and nothing else.
+#[test]
+fn a_bundle_verifies_where_there_is_only_python_and_openssl() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let there = tempfile::tempdir().unwrap();
+    let at = |name: &str| there.path().join(name);
+    std::fs::create_dir(at("bin")).unwrap();
+    for name in ["python3", "openssl"] {
+        symlink(found(name), at("bin").join(name)).unwrap();
+    }
+    std::fs::create_dir(at("bundle")).unwrap();
+    std::fs::create_dir(at("elsewhere")).unwrap();
+    tar::Archive::new(good().tar.as_slice()).unpack(at("bundle")).unwrap();
+    // `audit export` puts it there under this name.
+    let script = at("bundle/reissue_verify.py");
+    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/verifier/reissue_verify.py"), &script).unwrap();
+    let read_only = |folder: &Path, mode| {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for folder in [at("bundle"), at("bundle/objects"), at("bundle/checkpoints")] {
+        read_only(&folder, 0o555);
+    }
+    let judge = |kept: Option<&Path>| {
+        let mut python = Command::new(at("bin").join("python3"));
+        python.env_clear().env("PATH", at("bin")).env("TMPDIR", at("elsewhere")).current_dir(at("elsewhere"));
+        python.args(["-I", "-B"]).arg(&script).arg(at("bundle")).arg(good().key.to_string()).args(kept);
+        let ran = python.output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
+        (ran.status.code(), said.into_owned())
+    };
+    let kept = at("kept");
+    std::fs::copy(at("bundle/checkpoints/checkpoint"), &kept).unwrap();
+    let (alone, anchored) = (judge(None), judge(Some(&kept)));
+    for folder in [at("bundle"), at("bundle/objects"), at("bundle/checkpoints")] {
+        read_only(&folder, 0o755);
+    }
+    assert!(alone.0 == Some(3) && alone.1.contains("NOT anchored"), "{}", alone.1);
+    assert!(anchored.0 == Some(0) && anchored.1.contains("intact, anchored and complete"), "{}", anchored.1);
+    assert_eq!(std::fs::read_dir(at("elsewhere")).unwrap().count(), 0, "nothing is left behind");
+    let events = at("bundle/events.jsonl");
+    let spoilt = std::fs::read_to_string(&events).unwrap().replacen("\"attempt\":1", "\"attempt\":2", 1);
+    std::fs::write(&events, spoilt).unwrap();
+    assert_eq!(judge(Some(&kept)).0, Some(1), "and it does judge");
+}

@@ -53,6 +53,7 @@ fn agrees(decided: &Next, recorded: &Event) -> bool {
         ) => step_of(recorded) == Some(*step),
         // People spoke, or the world moved: recorded while the target waited or was about to act.
         (Next::Wait(Pause::Confirmation { .. }), Event::ConsumerConfirmed(_)) => true,
+        (Next::Wait(Pause::Approval(_)), Event::SignInsRead(_)) => true,
         (_, Event::DriftSeen(_)) => true,
         _ => false,
     }

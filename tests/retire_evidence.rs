@@ -10,10 +10,11 @@ mod judges;
 
 use forge::{forge, lines_of};
 use judges::both;
-use reissue::domain::event::{ApprovalRecorded, ConsumerConfirmed, Event, Line, PhaseOpened};
+use reissue::domain::event::{ApprovalRecorded, ConsumerConfirmed, Event, Line, PhaseOpened, SignInsRead};
 use reissue::domain::evidence::Evidence;
 use reissue::domain::id::{Digest, TargetId};
 use reissue::domain::plan::Plan;
+use reissue::domain::sign_ins::{SignIns, Unread, Uses};
 use reissue::domain::step::{Effect, Phase};
 use reissue::domain::text::Text;
 use reissue::drill::{self, Audience};
@@ -111,8 +112,44 @@ fn each_target_is_released_with_its_own_evidence() {
     assert_eq!(&*seen[0].targets[0].confirmed[0].consumer, "payroll-worker");
     assert_eq!(&*seen[0].targets[0].confirmed[0].how, "seen in its sign-ins");
     assert!(seen[3].targets[0].confirmed.is_empty(), "its hold was timed");
+    for (held, at) in seen.iter().flat_map(|e| &e.targets).zip([opened[0], opened[0], opened[1], opened[1]]) {
+        assert_eq!(held.sign_ins.as_ref(), Some(&told(&lines, held.target, at)));
+    }
     let (ours, theirs, said) = both(&disk, &home.log(), &home.vkey().unwrap());
     assert_eq!((ours, theirs), (3, 3), "{said}");
+}
+
+/// What the last reading of the sign-in log before this line said of a target.
+fn told(lines: &[Line], target: TargetId, before: usize) -> SignIns {
+    let of = |l: &Line| match &l.event {
+        Event::SignInsRead(e) if l.target == Some(target) => Some(e.sign_ins.clone()),
+        _ => None,
+    };
+    lines[..before].iter().rev().find_map(of).unwrap()
+}
+
+/// The drill's attackers sign in with what leaked until it is taken away; the consumers for as long as
+/// they have not read their store again.
+#[test]
+fn people_see_who_still_signs_in_with_the_old_credential() {
+    let (_, env, home) = rehearsed();
+    let (lines, _) = lines_of(&env, &home);
+    for (n, at) in releases(&lines).into_iter().enumerate() {
+        let target = TargetId(u32::try_from(n).unwrap() + 1);
+        let SignIns::Read(Uses { from, own, sources, times, unnamed, .. }) = told(&lines, target, at) else {
+            panic!("it was not read")
+        };
+        let published = |l: &&Line| {
+            l.target == Some(target)
+                && matches!(&l.event, Event::StepDone(e) if matches!(e.effect, Effect::Published { .. }))
+        };
+        assert_eq!(Some(from), lines.iter().find(published).map(|l| l.time));
+        assert!(times > 0 && own <= 1 && unnamed == 0, "{times} {own} {unnamed}");
+        assert!(sources.iter().all(|s| s.from.is_some() && s.resource.is_some() && s.last >= from));
+        let seen = home.objects().get(&approvals(&lines)[2 * n].1.evidence.unwrap(), 1 << 20).unwrap();
+        let shown = Evidence::from_bytes(&seen).unwrap().to_string();
+        assert!(shown.contains("with the old credential since publish"), "{shown}");
+    }
 }
 
 /// What is done to the lines of a log, and what both judges say.
@@ -121,7 +158,10 @@ type Row = (&'static str, fn(&mut Vec<Line>), [&'static str; 2]);
 const ENOUGH: [&str; 2] =
     ["t2 is released without enough approvals", "target t2 is released without enough approvals"];
 
-const ROWS: [Row; 5] = [
+const ENOUGH_OF_FIRST: [&str; 2] =
+    ["t1 is released without enough approvals", "target t1 is released without enough approvals"];
+
+const ROWS: [Row; 8] = [
     ("a target is released with approvals of an earlier moment", |l| earlier_approvals(l), ENOUGH),
     (
         "a target is released of which nobody saw anything",
@@ -143,6 +183,16 @@ const ROWS: [Row; 5] = [
         "an approval is said to be of another moment",
         |l| other_moment(l),
         ["something else than what was signed", "something else than the statement that was signed"],
+    ),
+    ("what the sign-in log said is left out", |l| drop(l.remove(reading(l))), ENOUGH_OF_FIRST),
+    ("what the sign-in log said is another thing", |l| say_nobody(l), ENOUGH_OF_FIRST),
+    (
+        "somebody signs in after the release",
+        late_sign_in,
+        [
+            "retire of t2 began while the retire phase was not open",
+            "retire of target t2 began before anybody had approved the retire phase",
+        ],
     ),
     (
         "somebody confirms after the release",
@@ -176,6 +226,29 @@ fn other_moment(lines: &mut [Line]) {
     let said = approvals(lines);
     let Event::ApprovalRecorded(last) = &mut lines[said[3].0].event else { panic!("an approval") };
     last.evidence = said[0].1.evidence;
+}
+
+/// Where the first target's reading of the sign-in log stands.
+fn reading(lines: &[Line]) -> usize {
+    lines.iter().position(|l| matches!(l.event, Event::SignInsRead(_))).unwrap()
+}
+
+/// As if nobody had used the old credential any more.
+fn say_nobody(lines: &mut [Line]) {
+    let at = reading(lines);
+    let Event::SignInsRead(SignInsRead { sign_ins: SignIns::Read(uses) }) = &mut lines[at].event else {
+        panic!("it was read")
+    };
+    (uses.times, uses.own, uses.more) = (0, 0, 0);
+    uses.sources.clear();
+}
+
+fn late_sign_in(lines: &mut Vec<Line>) {
+    let at = releases(lines)[1];
+    let sign_ins = SignIns::NotRead { at: lines[at].time, why: Unread::Line };
+    let event = SignInsRead { sign_ins }.into();
+    let told = Line { event, target: Some(TargetId(2)), ..lines[at].clone() };
+    lines.insert(at + 1, told);
 }
 
 fn late_word(lines: &mut Vec<Line>) {

@@ -582,6 +582,11 @@ class Judge:
         elif name == "consumer.confirmed":  # whoever released the target before had not seen this
             run["shown"][line["target"]]["confirmed"][w["consumer"]] = dict(w, at=line["time"])
             run["released"].pop(line["target"], None)
+        elif name == "sign_ins.read":  # nor this
+            if run["held"].get(line["target"], 0) < 2:
+                return self.bad("sign-ins of %s are told before its hold is over" % line["target"])
+            run["shown"][line["target"]]["sign_ins"] = w["sign_ins"]
+            run["released"].pop(line["target"], None)
         elif name in ("step.intent", "step.done", "step.failed", "step.looked"):
             self.step(run, name, line, w, line["target"])
         run["events"] += 1

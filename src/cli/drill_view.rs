@@ -90,6 +90,7 @@ fn is_routine(line: &Line) -> bool {
                 | Event::StepFailed(_)
                 | Event::HoldOpened(_)
                 | Event::ConsumerConfirmed(_)
+                | Event::SignInsRead(_)
                 | Event::TargetEnded(_)
         )
 }

@@ -108,6 +108,7 @@ pub(crate) fn held_back(by: &HeldBack) -> String {
     let named = quota_of(bucket).map(|q| q.to_string());
     let name = named.unwrap_or_else(|| match bucket.sort() {
         quota::GRAPH_UNITS => "directory reads".into(),
+        quota::TENANT_WRITES => "directory writes of the whole tenant".into(),
         quota::LOG_READS => "reads of logs".into(),
         quota::RISK => "identity protection".into(),
         quota::VAULT_CALLS => "vault reads".into(),

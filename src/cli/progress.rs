@@ -30,9 +30,8 @@ pub(super) struct Progress {
     bar: Option<ProgressBar>,
     /// The run's own budget, which knows what is waited for.
     budget: Option<Budget>,
-    /// When the bar was drawn last, and how often it is at most: counting targets takes a while where there
-    /// are many.
-    drawn: Cell<Option<Duration>>,
+    /// When the bar may be drawn again, and how often it is at most.
+    due: Cell<Duration>,
     draw_every: Duration,
 }
 
@@ -52,7 +51,7 @@ impl Progress {
             next,
             bar: target.map(|target| bar(plan, target)),
             budget: Some(budget.clone()),
-            drawn: Cell::new(None),
+            due: Cell::new(Duration::ZERO),
             draw_every: TICK / 4,
         }
     }
@@ -67,11 +66,7 @@ impl Progress {
             Some(bar) => bar.suspend(show),
             None => show(),
         }
-        let now = self.env.clock.elapsed();
-        if self.drawn.get().is_none_or(|at| now >= at + self.draw_every) {
-            self.drawn.set(Some(now));
-            self.draw();
-        }
+        self.draw_in_time();
     }
 
     /// Targets that go on although the run was asked to leave: their values are nowhere else.
@@ -94,7 +89,7 @@ impl Progress {
     /// Nothing was recorded for a while.
     pub(super) fn silent(&self, out: &mut Output) {
         if self.bar.is_some() {
-            return self.draw();
+            return self.draw_in_time();
         }
         if self.recovery.run.is_some() {
             out.notice(&self.heartbeat());
@@ -118,6 +113,16 @@ impl Progress {
         let pace = budget.map(Budget::pace).or(recorded).unwrap_or(Budget::PACE_DEFAULT);
         let estimate = forecast::left(&self.recovery.states, pace, budget, now)?;
         Some(forecast::of_run(&estimate, budget.and_then(Budget::held_back).as_ref(), now))
+    }
+
+    /// Counting targets takes a while where there are many: at most a twentieth of the time is spent on it.
+    fn draw_in_time(&self) {
+        let begun = self.env.clock.elapsed();
+        if begun >= self.due.get() {
+            self.draw();
+            let now = self.env.clock.elapsed();
+            self.due.set(now + self.draw_every.max(20 * now.saturating_sub(begun)));
+        }
     }
 
     fn draw(&self) {
@@ -199,8 +204,8 @@ pub(super) mod tests {
         /// Of a run that is about to begin, at a time, perhaps with a bar.
         pub(crate) fn at(at: &Line, plan: &Arc<PackedPlan>, bar: Option<ProgressBar>) -> Self {
             let env = Env::simulated(Clock::starting_at(at.time), 1);
-            let (drawn, draw_every) = (Cell::new(None), Duration::ZERO);
-            Self { recovery: Recovery::new(plan), env, next: 0, bar, budget: None, drawn, draw_every }
+            let (due, draw_every) = (Cell::new(Duration::ZERO), Duration::ZERO);
+            Self { recovery: Recovery::new(plan), env, next: 0, bar, budget: None, due, draw_every }
         }
     }
 

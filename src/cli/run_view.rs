@@ -109,6 +109,7 @@ fn of_target(event: &Event) -> Option<String> {
             let who = if e.unlisted { ", who is not on the roster" } else { "" };
             format!("{} has moved, says {}{who} ({})", e.consumer, e.by, e.how)
         }
+        Event::SignInsRead(e) => e.sign_ins.to_string(),
         Event::DriftSeen(e) => {
             let stops = if e.stops { ", this target stops" } else { "" };
             format!("the world moved: {:?} on {}{stops}", e.change, e.object)

@@ -17,7 +17,7 @@ use crate::domain::secret::Secret;
 use crate::domain::text::Text;
 use crate::env::{DiskError, Env};
 use crate::trail::Home;
-use crate::wire::budget::Start;
+use crate::wire::budget::{Budget, Start};
 use crate::wire::net::{Net, NetOptions, Roots};
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -66,7 +66,8 @@ pub(crate) struct ActingArguments {
     #[arg(long, value_name = "DIR")]
     lab: Option<PathBuf>,
     /// Percent of the documented quotas to use
-    #[arg(long, value_name = "PERCENT", default_value_t = 70, value_parser = clap::value_parser!(u8).range(1..=100))]
+    #[arg(long, value_name = "PERCENT", default_value_t = Budget::PACE_DEFAULT, value_parser = percentage,
+        allow_negative_numbers = true)]
     pace: u8,
 }
 
@@ -94,6 +95,12 @@ struct OperatorFile {
     secret: String,
     /// How much shorter pauses between looks may be in this lab.
     haste: u32,
+}
+
+/// A share of the quotas: whole percent, never none and never more than all.
+fn percentage(text: &str) -> Result<u8, String> {
+    let percent = text.parse().ok().filter(|p| (1..=100).contains(p));
+    percent.ok_or_else(|| "it is a whole number of percent, from 1 to 100".to_owned())
 }
 
 impl ActingArguments {

@@ -4,10 +4,12 @@
 //! Graph throttling limits). Ten thousand applications read one by one would take more than two hours;
 //! their lists, 999 to a page, take seconds. So whoever is about to look at many says so first.
 
+use super::app_keys::AppKeys;
 use super::plan_reads::lists_are_shorter;
 use crate::azure::Azure;
 use crate::azure::fault::ApiError;
 use crate::azure::graph::applications::Application;
+use crate::azure::graph::credentials::Holder;
 use crate::azure::graph::pages::Pages;
 use crate::azure::graph::service_principals::ServicePrincipal;
 use crate::domain::id::ClientId;
@@ -34,13 +36,22 @@ pub(super) enum Certificates {
 /// Reads pairs.
 pub(super) struct AppReads {
     azure: Azure,
+    keys: AppKeys,
     /// What a pass has found and nobody has asked for yet. It is given out once.
     ahead: Mutex<BTreeMap<ClientId, Pair>>,
 }
 
 impl AppReads {
     pub(super) fn new(azure: Azure) -> Self {
-        Self { azure, ahead: Mutex::default() }
+        Self { keys: AppKeys::new(azure.clone()), azure, ahead: Mutex::default() }
+    }
+
+    pub(super) fn azure(&self) -> &Azure {
+        &self.azure
+    }
+
+    pub(super) fn keys(&self) -> &AppKeys {
+        &self.keys
     }
 
     fn ahead(&self) -> MutexGuard<'_, BTreeMap<ClientId, Pair>> {
@@ -109,6 +120,27 @@ impl AppReads {
             }
         };
         let (application, principal) = futures::try_join!(application, principal)?;
+        Ok(Pair { application, principal })
+    }
+}
+
+impl AppReads {
+    /// Both objects, with the certificates that others' requests may have brought along.
+    pub(super) async fn pair_with_keys(&self, id: &ClientId) -> Result<Pair, ApiError> {
+        let Pair { mut application, mut principal } = self.pair(id, Certificates::Left, false).await?;
+        let of_application = async {
+            let Some(application) = &mut application else { return Ok(()) };
+            let keys = self.keys.read(&Holder::Application(application.id.clone())).await?;
+            application.keys = keys.unwrap_or_default();
+            Ok(())
+        };
+        let of_principal = async {
+            let Some(principal) = &mut principal else { return Ok(()) };
+            let keys = self.keys.read(&Holder::ServicePrincipal(principal.id.clone())).await?;
+            principal.keys = keys.unwrap_or_default();
+            Ok(())
+        };
+        futures::try_join!(of_application, of_principal)?;
         Ok(Pair { application, principal })
     }
 }

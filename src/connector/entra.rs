@@ -55,11 +55,15 @@ pub(super) async fn observe_app(
     let id: ClientId = sight.subject.parse().map_err(|_| fault(FaultClass::Refused, "not_a_client_id"))?;
     let certificates = match sight.depth {
         Depth::Plan if wish.certificates => Certificates::Whole,
+        Depth::Aside => Certificates::Left,
         Depth::Drift if !wish.certificates => Certificates::Left,
         Depth::Plan | Depth::Drift | Depth::End => Certificates::Listed,
     };
-    let Pair { application, principal } =
-        apps.pair(&id, certificates, sight.depth != Depth::Drift).await.map_err(Fault::from)?;
+    let pair = match (sight.depth, certificates) {
+        (Depth::Drift, Certificates::Listed) => apps.pair_with_keys(&id).await,
+        (depth, _) => apps.pair(&id, certificates, matches!(depth, Depth::Plan | Depth::End)).await,
+    };
+    let Pair { application, principal } = pair.map_err(Fault::from)?;
     let without_certificates = certificates == Certificates::Left;
     let mut seen = Observation { without_certificates, ..Observation::default() };
     let with_keys = certificates == Certificates::Whole;

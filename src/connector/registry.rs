@@ -6,9 +6,10 @@ use super::app_reads::AppReads;
 use super::app_secret::{AppSecret, AppSecretEffects};
 use super::enable::{AppEnable, EnableEffects, UserEnable};
 use super::plan_reads::{PlanReads, Wanted};
+use super::sign_in_log::EntraSignIns;
 use super::store::VaultStores;
 use super::user_password::{UserPassword, UserPasswordEffects};
-use super::{Effects, Stores};
+use super::{Effects, SignInLog, Stores};
 use crate::azure::Azure;
 use crate::domain::credential::Place;
 use crate::domain::event::Fault;
@@ -83,6 +84,9 @@ impl Registry {
     }
     pub fn stores(&self) -> Arc<dyn Stores> {
         self.world.stores.clone()
+    }
+    pub fn sign_in_log(&self) -> Arc<dyn SignInLog> {
+        Arc::new(EntraSignIns(self.world.azure.clone()))
     }
     /// These are going to be planned: what lists and pages show of them is read, all lists at the same time.
     pub(super) async fn prepare(&self, subjects: &[&str], places: &[Place], population: Population) {

@@ -10,6 +10,7 @@ pub use line::{LINE_VERSION, Line, LineError};
 
 use super::credential::{CredentialRef, Place};
 use super::id::{Digest, RunId, StepNo, TargetId, TenantId};
+use super::sign_ins::SignIns;
 use super::step::{Effect, Phase};
 use super::text::Text;
 use super::time::Timestamp;
@@ -196,6 +197,9 @@ events! {
     "hold.opened" "HLD010I" HoldOpened { confirm: Vec<Text<64>>, step: StepNo, until: Option<Timestamp> }
     /// `unlisted`: whoever says so is not on the roster.
     "consumer.confirmed" "HLD020I" ConsumerConfirmed { by: Text<128>, consumer: Text<64>, how: Text<128>, #[serde(default, skip_serializing_if = "is_false")] unlisted: bool }
+    /// What the tenant's sign-in log said of the old credential while the hold was on: people see it before
+    /// they approve that it goes.
+    "sign_ins.read" "SGN010I" SignInsRead { sign_ins: SignIns }
     "drift.seen" "DRF010W" DriftSeen {
         change: Drift,
         object: Text<128>,

@@ -6,6 +6,7 @@
 //! order, so that what serde writes is canonical; reading demands exactly those bytes.
 
 use super::id::{Digest, TargetId};
+use super::sign_ins::SignIns;
 use super::step::Release;
 use super::text::Text;
 use super::time::{Timestamp, show_span};
@@ -23,7 +24,7 @@ pub const EVIDENCE_BYTES_MAX: u64 = 128 << 20;
 pub struct Evidence {
     /// The plan that the run carries out.
     pub plan: Digest,
-    pub sign_ins: SignIns,
+    pub sign_ins: Reading,
     /// In the order of their numbers.
     pub targets: Vec<Held>,
     pub v: u32,
@@ -32,8 +33,10 @@ pub struct Evidence {
 /// Whether sign-ins with the old credential were looked for during the hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SignIns {
-    /// Nobody looked: Entra's sign-in log is not read. That none is listed says nothing.
+pub enum Reading {
+    /// At least one target says what was read, or why nothing was.
+    ByTarget,
+    /// Nobody looked. That none is listed says nothing.
     NotRead,
 }
 
@@ -50,6 +53,9 @@ pub struct Held {
     pub opened: Timestamp,
     /// When the new credential was checked again.
     pub rechecked: Timestamp,
+    /// What the sign-in log said of the old credential; none if nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_ins: Option<SignIns>,
     pub target: TargetId,
 }
 
@@ -83,7 +89,11 @@ impl Evidence {
     /// The evidence of these targets, whichever order they come in.
     pub fn new(plan: Digest, mut targets: Vec<Held>) -> Self {
         targets.sort_by_key(|held| held.target);
-        Self { plan, sign_ins: SignIns::NotRead, targets, v: EVIDENCE_VERSION }
+        let sign_ins = match targets.iter().any(|held| held.sign_ins.is_some()) {
+            true => Reading::ByTarget,
+            false => Reading::NotRead,
+        };
+        Self { plan, sign_ins, targets, v: EVIDENCE_VERSION }
     }
 
     pub fn to_bytes(&self) -> Result<Vec<u8>, EvidenceError> {
@@ -123,7 +133,8 @@ impl Display for Evidence {
             write!(f, "{held}")?;
         }
         match sign_ins {
-            SignIns::NotRead => writeln!(
+            Reading::ByTarget => Ok(()),
+            Reading::NotRead => writeln!(
                 f,
                 "  Sign-ins were not read: whether anything still uses an old credential is not known from here."
             ),
@@ -133,7 +144,7 @@ impl Display for Evidence {
 
 impl Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { confirmed, ended, how, old_accepted, opened, rechecked, target } = self;
+        let Self { confirmed, ended, how, old_accepted, opened, rechecked, sign_ins, target } = self;
         let how = match how {
             Release::Confirmed => "everybody confirmed",
             Release::Time => "its time had passed",
@@ -152,7 +163,11 @@ impl Display for Held {
         } else {
             "the old one was not tried or not accepted"
         };
-        writeln!(f, "       {}: the new credential works; {old}", rechecked.short())
+        writeln!(f, "       {}: the new credential works; {old}", rechecked.short())?;
+        match sign_ins {
+            Some(sign_ins) => writeln!(f, "       {sign_ins}"),
+            None => writeln!(f, "       sign-ins with the old credential: NOT READ (yet)"),
+        }
     }
 }
 
@@ -176,6 +191,7 @@ mod tests {
             old_accepted: true,
             opened: at(10),
             rechecked: at(40),
+            sign_ins: None,
             target: TargetId(target),
         }
     }
@@ -192,6 +208,35 @@ mod tests {
         assert_eq!(no(&text.replace("\"v\":1", "\"v\":2")), EvidenceError::Version(2));
         assert_eq!(no(&text.replace("\"t2\"", "\"t12\"")), EvidenceError::Order);
         assert!(matches!(no("{}"), EvidenceError::Json(_)));
+    }
+
+    /// As reissue wrote it before sign-ins were read (ADR 0013): its digest is in approvals of then.
+    #[test]
+    fn evidence_from_before_keeps_its_bytes() {
+        let old = format!(
+            "{{\"plan\":\"{}\",\"sign_ins\":\"not_read\",\"targets\":[{{\"confirmed\":[{{\"at\":\"1970-01-01T00:00:20.000Z\",\
+             \"by\":\"ann@agency.example\",\"consumer\":\"payroll\",\"how\":\"seen in its log\",\"unlisted\":true}}],\
+             \"ended\":\"1970-01-01T00:00:30.000Z\",\"how\":\"confirmed\",\"old_accepted\":true,\
+             \"opened\":\"1970-01-01T00:00:10.000Z\",\"rechecked\":\"1970-01-01T00:00:40.000Z\",\"target\":\"t2\"}}],\"v\":1}}",
+            Digest::of(b"plan")
+        );
+        let evidence = Evidence::new(Digest::of(b"plan"), vec![held(2)]);
+        assert_eq!(String::from_utf8(evidence.to_bytes().unwrap()).unwrap(), old);
+        assert_eq!(Evidence::from_bytes(old.as_bytes()), Ok(evidence));
+    }
+
+    #[test]
+    fn what_the_sign_in_log_said_is_part_of_it_and_shown() {
+        let why = crate::domain::sign_ins::Unread::Licence;
+        let sign_ins = SignIns::NotRead { at: Timestamp::from_unix_s(50), why };
+        let told = Held { sign_ins: Some(sign_ins), ..held(2) };
+        let evidence = Evidence::new(Digest::of(b"plan"), vec![told.clone(), held(3)]);
+        let bytes = evidence.to_bytes().unwrap();
+        assert_eq!(bytes, serde_json_canonicalizer::to_vec(&evidence).unwrap());
+        assert_eq!(Evidence::from_bytes(&bytes), Ok(evidence.clone()));
+        assert!(evidence.lists(&told) && !evidence.lists(&held(2)));
+        let shown = evidence.to_string();
+        assert!(shown.contains("P1 licence") && shown.contains("NOT READ (yet)"), "{shown}");
     }
 
     #[test]

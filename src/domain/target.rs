@@ -22,6 +22,7 @@ use super::event::{Cause, Ending, Resolution};
 use super::evidence::Confirmation;
 use super::id::StepNo;
 use super::plan::PlannedTarget;
+use super::sign_ins::SignIns;
 use super::step::{Effect, Keeper, Phase, Step, Verb};
 use super::text::Text;
 use super::time::Timestamp;
@@ -65,6 +66,9 @@ struct SoFar {
     /// The old value was seen accepted in this run: its refusal will count as proof.
     #[serde(default, skip_serializing_if = "is_default")]
     old_accepted: bool,
+    /// What the sign-in log said of the old credentials, if the run looked.
+    #[serde(default, skip_serializing_if = "is_default")]
+    sign_ins: Option<SignIns>,
     /// Drift that stops this target.
     #[serde(default, skip_serializing_if = "is_default")]
     drift: Option<Cause>,
@@ -190,6 +194,7 @@ impl TargetState {
             published: None,
             hold: None,
             old_accepted: false,
+            sign_ins: None,
             drift: None,
             rejected: BTreeMap::new(),
         };

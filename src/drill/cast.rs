@@ -141,6 +141,11 @@ impl Cast {
                                     unseen.insert(target);
                                     retire_due.get_or_insert(env.clock.now().after(READING));
                                 }
+                                // What they may have signed for has changed.
+                                Event::SignInsRead(_) => {
+                                    unseen.insert(target);
+                                    retire_due.get_or_insert(env.clock.now().after(READING));
+                                }
                                 Event::TargetEnded(_) | Event::TargetStuck(_) => drop(unseen.remove(&target)),
                                 _ => {}
                             }

@@ -10,6 +10,7 @@ use crate::domain::drift::{Difference, compare, lasting};
 use crate::domain::event::{Drift, DriftSeen};
 use crate::domain::id::TargetId;
 use crate::domain::observation::Observation;
+use crate::domain::step::Step;
 use crate::domain::target::TargetState;
 use std::time::Duration;
 
@@ -18,18 +19,24 @@ const READS: usize = 4;
 /// … this far apart: longer in all than the 10–18 s by which reads lag (reported).
 const APART: Duration = Duration::from_secs(8);
 
+/// What has to be read before a step: one that writes to a store can lose no entry of a list.
+fn depth(step: &Step) -> Depth {
+    if step.place.is_some() { Depth::Aside } else { Depth::Drift }
+}
+
 /// Returns what to do instead of the step, if the world has moved or cannot be read.
 pub(super) async fn check(
     shared: &Shared,
     course: &Course,
     state: &TargetState,
+    step: &Step,
     effects: &dyn Effects,
 ) -> Result<Option<Went>, Halt> {
     if bent::is(Bend::NoDriftCheck) {
         return Ok(None);
     }
     let place = state.plan.steps.iter().find_map(|s| s.place.as_ref());
-    let sight = Sight { subject: &state.plan.subject, place, depth: Depth::Drift };
+    let sight = Sight { subject: &state.plan.subject, place, depth: depth(step) };
     let mut reads: Vec<Vec<Difference>> = Vec::new();
     while reads.len() < READS {
         let seen = match shared.unless_leaving(course.id, effects.observe(sight)).await {

@@ -2,9 +2,10 @@
 
 use super::course::{Course, Rest, Went};
 use super::shared::Shared;
-use super::{Halt, pilots, reconcile, segment};
+use super::{Halt, pilots, reconcile, refusals, segment, watch};
 use crate::domain::event::{Cause, Event, Fault, TargetStuck};
 use crate::domain::id::TargetId;
+use crate::domain::step::Phase;
 use crate::domain::target::{Act, Deed, Next, Pause};
 use crate::domain::time::Timestamp;
 use std::time::Duration;
@@ -25,6 +26,9 @@ pub(super) async fn drive(shared: &Shared, course: &mut Course) -> Result<Rest, 
                 if let Some(when) = act_on(shared, course, act).await? {
                     return Ok(Rest::Pause(Pause::Until { holding: false, when }));
                 }
+            }
+            Next::Wait(Pause::Approval(Phase::Retire)) if watch::is_due(shared, id) => {
+                watch::read(shared, id).await?;
             }
             Next::Wait(pause) => return Ok(Rest::Pause(pause)),
             Next::Over if shared.board.with(id, |s| s.ending().is_some()) == Some(true) => {
@@ -54,7 +58,10 @@ async fn act_on(shared: &Shared, course: &mut Course, act: Act) -> Result<Option
             course.trouble = None;
             return Ok(Some(when));
         }
-        Went::Unreadable(fault) => be_patient(shared, course, step, fault).await?,
+        Went::Unreadable(fault) => {
+            refusals::note(shared, Some(&fault), false).await?;
+            be_patient(shared, course, step, fault).await?;
+        }
     }
     Ok(None)
 }
@@ -63,7 +70,7 @@ async fn act_on(shared: &Shared, course: &mut Course, act: Act) -> Result<Option
 async fn be_patient(shared: &Shared, course: &mut Course, step: u16, fault: Fault) -> Result<(), Halt> {
     let now = shared.env.clock.now();
     let (since, times) = course.trouble.unwrap_or((now, 0));
-    if now.since(since) > PATIENCE {
+    if now.since(shared.refusals.patience_from(since)) > PATIENCE {
         let cause = Cause::Fault { code: fault.code };
         return record(shared, course.id, TargetStuck { cause, step }.into()).await;
     }

@@ -1,7 +1,7 @@
 //! What people say while the run is on: notes are judged, kept as objects, and recorded.
 
-use super::Halt;
 use super::shared::Shared;
+use super::{Halt, watch};
 use crate::connector::{Depth, Sight};
 use crate::domain::approval::{Approval, QuorumMet, Recorded, Release, SignedApproval, releases};
 use crate::domain::approved::ApprovedPlan;
@@ -41,9 +41,14 @@ impl<'a> Desk<'a> {
 
     /// Looks into the inbox for as long as the run is on.
     pub(super) async fn serve(&mut self, shared: &Shared) -> Result<Infallible, Halt> {
+        let mut read_again = shared.env.clock.now().after(watch::EVERY);
         loop {
             self.look(shared).await?;
             shared.env.clock.sleep(EVERY).await;
+            if shared.env.clock.now() >= read_again {
+                read_again = shared.env.clock.now().after(watch::EVERY);
+                watch::call_who_waits(shared);
+            }
         }
     }
 
@@ -90,7 +95,9 @@ impl<'a> Desk<'a> {
                 shared.board.record_run(RunPaused { by, reason }.into()).await.map(|_| Ok(()))
             }
             Note::Continue { by, run: _ } => {
-                shared.board.record_run(RunContinued { by }.into()).await.map(|_| Ok(()))
+                let at = shared.board.record_run(RunContinued { by }.into()).await?;
+                shared.refusals.begin_anew(at);
+                Ok(Ok(()))
             }
             Note::Abort { by, reason, run: _ } => {
                 shared.board.record_run(RunAborted { by, reason }.into()).await.map(|_| Ok(()))

@@ -3,8 +3,9 @@
 use super::board::Board;
 use super::schedule::Schedule;
 use super::shared::Shared;
+use super::watch::Watch;
 use super::{Halt, inbox, probe, sweep};
-use crate::connector::{Effects, Stores};
+use crate::connector::{Effects, SignInLog, Stores};
 use crate::domain::approved::ApprovedPlan;
 use crate::domain::event::{Ending, LaneTaken, RunFinished, TargetExcepted};
 use crate::domain::id::TargetId;
@@ -24,6 +25,7 @@ pub struct Executor {
     /// The connector of each kind, by name.
     pub effects: BTreeMap<String, Arc<dyn Effects>>,
     pub stores: Arc<dyn Stores>,
+    pub sign_in_log: Arc<dyn SignInLog>,
     /// Where notes arrive.
     pub inbox: Inbox,
     /// Waits longer than this make the run leave, resumable; none: it stays.
@@ -67,8 +69,9 @@ impl Executor {
     /// Carries out an approved plan on a board that has been opened or recovered, until every
     /// target is over or the run leaves.
     pub async fn execute(self, approved: &ApprovedPlan, board: Board) -> Result<Outcome, Halt> {
-        let Self { env, effects, stores, inbox, patience, stop } = self;
-        let shared = Shared::new(env, board, stop, approved.pause_when_stuck(), effects);
+        let Self { env, effects, stores, sign_in_log, inbox, patience, stop } = self;
+        let watch = approved.facts().retire_separately.then(|| Watch::new(sign_in_log));
+        let shared = Shared::new(env, board, stop, approved.pause_when_stuck(), effects, watch);
         let begun = shared.board.run();
         shared.board.record_run(LaneTaken { epoch: begun.epoch + 1 }.into()).await?;
         if begun.epoch == 0 {

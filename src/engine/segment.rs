@@ -5,7 +5,7 @@
 
 use super::course::{Course, Went};
 use super::shared::Shared;
-use super::{Halt, drift};
+use super::{Halt, drift, refusals};
 use crate::bent::{self, Bend};
 use crate::connector::{Call, Clearance, Effects, Errand, Trouble, Warrant};
 use crate::domain::event::{DriftSeen, Event, Fault, FaultClass, Happened, StepDone, StepFailed, StepIntent};
@@ -42,7 +42,7 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
         if clearance(shared, &state, &shared.board.run(), &step).is_none() {
             return Ok(Went::On);
         }
-        if let Some(went) = drift::check(shared, course, &state, effects).await? {
+        if let Some(went) = drift::check(shared, course, &state, &step, effects).await? {
             return Ok(went);
         }
     }
@@ -137,11 +137,16 @@ async fn send(
             Deed::Do | Deed::Look { .. } => effects.perform(&call, hand, warrant).await,
         }
     };
-    let events = match shared.until_sent(id, permit, work).await {
-        Some(result) => outcome(shared, act, state, undo, result),
-        None => vec![cut_short(shared, act, undo)],
+    let Some(result) = shared.until_sent(id, permit, work).await else {
+        shared.board.record(id, cut_short(shared, act, undo)).await?;
+        return Ok(Went::On);
     };
-    shared.board.record_all(id, events).await?;
+    let fault = match &result {
+        Err(Trouble::Fault(fault)) => Some(fault.clone()),
+        _ => None,
+    };
+    shared.board.record_all(id, outcome(shared, act, state, undo, result)).await?;
+    refusals::note(shared, fault.as_ref(), permit.is_some()).await?;
     Ok(Went::On)
 }
 
@@ -170,7 +175,7 @@ fn outcome(
                 fault.happened = Happened::No;
             }
             let first = state.first_attempt_at(step, undo).unwrap_or(now);
-            let retry_at = retry::after(&fault, attempt, first, now);
+            let retry_at = retry::after(&fault, attempt, shared.refusals.patience_from(first), now);
             vec![StepFailed { attempt, fault, retry_at, step, undo }.into()]
         }
         Err(Trouble::Drift { change, object }) => {

@@ -2,7 +2,9 @@
 
 use super::board::Board;
 use super::lanes::Lanes;
+use super::refusals::Refusals;
 use super::signal::Signal;
+use super::watch::Watch;
 use crate::connector::Effects;
 use crate::domain::drift::Difference;
 use crate::domain::id::{StepNo, TargetId};
@@ -26,6 +28,7 @@ pub(super) struct Shared {
     pub(super) env: Env,
     pub(super) board: Board,
     pub(super) lanes: Lanes,
+    pub(super) refusals: Refusals,
     writing: Semaphore,
     stop: watch::Receiver<bool>,
     leaving: Signal,
@@ -33,6 +36,8 @@ pub(super) struct Shared {
     effects: BTreeMap<String, Arc<dyn Effects>>,
     known: Mutex<BTreeSet<(TargetId, Difference)>>,
     paused_at: Mutex<u32>,
+    /// The tenant's sign-in log, where people are shown what it says.
+    pub(super) watch: Option<Watch>,
 }
 
 impl Shared {
@@ -42,8 +47,10 @@ impl Shared {
         stop: watch::Receiver<bool>,
         pause_when_stuck: Option<u32>,
         effects: BTreeMap<String, Arc<dyn Effects>>,
+        watch: Option<Watch>,
     ) -> Self {
         Self {
+            refusals: Refusals::new(env.clock.now()),
             env,
             board,
             lanes: Lanes::default(),
@@ -54,6 +61,7 @@ impl Shared {
             effects,
             known: Mutex::default(),
             paused_at: Mutex::default(),
+            watch,
         }
     }
 

@@ -157,10 +157,27 @@ pub(super) fn personal() -> Limit {
     limit("personal".into(), 60.0, 60.0, 1.0, "Application/Write", "WriteLimitExceeded")
 }
 
+/// What a request to a vault counts as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum VaultCall {
+    /// Making a secret, importing a certificate or key.
+    Creates,
+    /// Making an RSA key in software, a certificate's among them.
+    MakesKey,
+    Other,
+}
+
 /// The limits of one request to a vault.
-pub(super) fn vault(vault: &str, creates: bool) -> Vec<Limit> {
-    let (kind, capacity) = if creates { ("creates", 300.0) } else { ("others", 4_000.0) };
-    vec![limit(format!("vault/{vault}/{kind}"), capacity, 10.0, 1.0, "Vault", "VaultRequestTypeLimitReached")]
+pub(super) fn vault(vault: &str, call: VaultCall) -> Vec<Limit> {
+    let one = |kind, capacity| {
+        let key = format!("vault/{vault}/{kind}");
+        limit(key, capacity, 10.0, 1.0, "Vault", "VaultRequestTypeLimitReached")
+    };
+    match call {
+        VaultCall::Creates => vec![one("creates", 300.0)],
+        VaultCall::MakesKey => vec![one("keys", 20.0), one("others", 4_000.0)],
+        VaultCall::Other => vec![one("others", 4_000.0)],
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::answer::{Answer, Outcome};
 use super::ask::Ask;
 use super::hosts;
 use super::ledger::Write;
-use super::quota;
+use super::quota::{self, VaultCall};
 use super::state::State;
 use super::token::Bad;
 use http::Method;
@@ -120,7 +120,13 @@ fn charge(state: &mut State, ask: &Ask, vault: &str) -> Result<(), Answer> {
     let parts = ask.path_parts();
     let sets = ask.method == Method::PUT && matches!(parts.as_slice(), ["secrets" | "keys", _]);
     let imports = ask.method == Method::POST && matches!(parts.as_slice(), ["certificates", _, "import"]);
-    let limits = quota::vault(vault, sets || imports);
+    let makes = ask.method == Method::POST && matches!(parts.as_slice(), ["certificates", _, "create"]);
+    let counts_as = match (sets || imports, makes) {
+        (true, _) => VaultCall::Creates,
+        (false, true) => VaultCall::MakesKey,
+        (false, false) => VaultCall::Other,
+    };
+    let limits = quota::vault(vault, counts_as);
     let lowered = state.options.faults.quota;
     let scale = if lowered == 0 { 1.0 } else { f64::from(lowered) / 1000.0 };
     let now = state.now();

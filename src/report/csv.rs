@@ -76,7 +76,7 @@ fn status(model: &Model) -> String {
     write(&STATUS, rows)
 }
 
-const CREDENTIALS: [&str; 18] = [
+const CREDENTIALS: [&str; 19] = [
     "target",
     "name",
     "kind",
@@ -95,6 +95,7 @@ const CREDENTIALS: [&str; 18] = [
     "horizon",
     "new_credential",
     "new_until",
+    "sign_ins",
 ];
 
 fn time(at: Option<Timestamp>) -> String {
@@ -134,6 +135,7 @@ fn credential(target: &TargetReport, old: &OldCredential) -> Vec<String> {
         time(proof.map(|p| p.horizon)),
         target.new.as_ref().map(|n| format!("{} {}", n.what, n.id)).unwrap_or_default(),
         time(target.new.as_ref().map(|n| n.not_after)),
+        target.hold.as_ref().and_then(|h| h.sign_ins.as_ref()).map(ToString::to_string).unwrap_or_default(),
     ]
 }
 

@@ -13,7 +13,7 @@ pub use split::Split;
 
 use super::{Model, Refusal};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use split::Links;
+use split::{Cut, Links};
 use std::ffi::{OsStr, OsString};
 
 /// Scripts, images, frames and connections are refused by the browser, whatever the page says.
@@ -37,16 +37,16 @@ pub fn page(model: &Model) -> String {
         (sections::contents())
         main {
             (sections::summary(model))
-            (chart::overview(model, links, None))
-            (sections::open(model, links))
-            (sections::status(model, links))
+            (chart::overview(model, links, None, &Cut::NONE))
+            (sections::open(model, links, &Cut::NONE))
+            (sections::status(model, links, &Cut::NONE))
             section id="credentials" {
                 h2 { "Each target" }
                 @for target in &model.targets { (target::section(target, links)) }
                 @for target in &model.excepted { (sections::left_alone(target)) }
             }
             (sections::approvals(model, links))
-            (sections::troubles(model, links))
+            (sections::troubles(model, links, &Cut::NONE))
             (integrity::section(model))
             (sections::events(model))
             (integrity::files(model))

@@ -3,6 +3,7 @@
 use crate::domain::approval::Seats;
 use crate::domain::event::{Environment, RunFinished};
 use crate::domain::id::{Digest, RunId, TargetId, TenantId};
+use crate::domain::sign_ins::SignIns;
 use crate::domain::step::{Phase, Proof, Verb};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -155,6 +156,8 @@ pub struct Hold {
     /// Consumer, who said so, how they knew, when.
     pub confirmed: Vec<(String, String, String, Timestamp)>,
     pub over: Option<(String, Timestamp)>,
+    /// What the tenant's sign-in log last said of the old credentials, if the run looked.
+    pub sign_ins: Option<SignIns>,
 }
 
 /// Plan and actual of one step, side by side.

@@ -179,7 +179,13 @@ fn hold(record: &Record, plan: &PlannedTarget, effects: &[Done<'_>]) -> Option<H
             Event::HoldOpened(e) => {
                 let waited_for = e.confirm.iter().map(ToString::to_string).collect();
                 let (until, opened_at) = (e.until, line.time);
-                hold = Some(Hold { opened_at, until, waited_for, confirmed: Vec::new(), over: None });
+                let (confirmed, over, sign_ins) = (Vec::new(), None, None);
+                hold = Some(Hold { opened_at, until, waited_for, confirmed, over, sign_ins });
+            }
+            Event::SignInsRead(e) => {
+                if let Some(hold) = &mut hold {
+                    hold.sign_ins = Some(e.sign_ins.clone());
+                }
             }
             Event::ConsumerConfirmed(e) => {
                 if let Some(hold) = &mut hold {

@@ -45,6 +45,11 @@ fn trouble(line: &Line) -> Option<Trouble> {
         Event::StepLooked(_) => "looked",
         Event::StepDone(e) if e.undo => "undo",
         Event::ValueLost(_) => "value lost",
+        Event::SignInsRead(e) => match e.sign_ins.is_used() {
+            Some(true) => "old one still used",
+            None => "sign-ins not known",
+            Some(false) => return None,
+        },
         Event::DriftSeen(e) if e.stops => "drift, stopped",
         Event::DriftSeen(_) => "drift, noted",
         Event::TargetUnwinding(_) => "goes back",

@@ -157,6 +157,7 @@ fn of_target(event: &Event) -> Option<String> {
             let who = if e.unlisted { ", who is not on the roster" } else { "" };
             format!("{} has moved, says {}{who} ({})", e.consumer, e.by, e.how)
         }
+        Event::SignInsRead(e) => e.sign_ins.to_string(),
         Event::DriftSeen(e) => {
             let stops = if e.stops { "; this target stops" } else { "" };
             let subject = e.subject.as_ref().map(|s| format!(" ({s})")).unwrap_or_default();

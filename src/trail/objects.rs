@@ -112,7 +112,10 @@ impl Objects {
         use sha2::Digest as _;
         let path = self.path(digest);
         let mut hash = sha2::Sha256::new();
-        let read = pieces(self.disk.as_ref(), &path, |piece| Ok::<_, DiskError>(hash.update(piece)));
+        let read = pieces(self.disk.as_ref(), &path, |piece| {
+            hash.update(piece);
+            Ok::<_, DiskError>(())
+        });
         read.map_err(|e| self.missing(digest, e))?;
         let found = Digest(hash.finalize().into());
         if found == *digest { Ok(()) } else { Err(ObjectError::Changed { want: *digest, found }) }

@@ -5,9 +5,10 @@
 //! waits for a scarce bucket only reserves its amount in the others, so plenty is never held up
 //! by scarcity.
 //!
-//! The service's answers feed back: 429 pauses the buckets that the request drew on (a stated
-//! `Retry-After`, RFC 9110 10.2.3, is believed up to five minutes; without one the pause grows),
-//! and `x-ms-throttle-limit-percentage` from 1.0 on slows them for a while.
+//! The service's answers feed back: 429 pauses the buckets that the request drew on, or that one of
+//! them which `x-ms-throttle-scope` names (a stated `Retry-After`, RFC 9110 10.2.3, is believed up to
+//! five minutes; without one the pause grows), and `x-ms-throttle-limit-percentage` from 1.0 on slows
+//! them for a while. A request that was refused has drawn like any other: services count it too.
 
 use super::pace::{Pace, time_for};
 use super::queue::Queue;
@@ -18,6 +19,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 use tokio::sync::oneshot;
 
 /// The name of a bucket. A name with a slash, `vault-read/kv-ir…`, is one of many of a sort and
@@ -47,11 +50,16 @@ impl Bucket {
 pub struct Quota {
     pub amount: u32,
     pub window: Duration,
+    /// What the service calls it when it is spent: how `x-ms-throttle-scope` begins.
+    pub scope: Option<&'static str>,
 }
 
 impl Quota {
     pub const fn per_seconds(amount: u32, seconds: u64) -> Self {
-        Self { amount, window: Duration::from_secs(seconds) }
+        Self { amount, window: Duration::from_secs(seconds), scope: None }
+    }
+    pub const fn scope(self, scope: &'static str) -> Self {
+        Self { scope: Some(scope), ..self }
     }
     /// How long `amount` takes at `pace` percent, from a full bucket.
     pub fn time_for(self, amount: u64, pace: u8) -> Duration {
@@ -219,8 +227,9 @@ impl Budget {
             headers.get("x-ms-throttle-limit-percentage").and_then(|v| v.to_str().ok()?.trim().parse().ok());
         let jitter = (status == 429).then(|| self.jitter());
         let stated = retry_after(headers).map(|span| self.0.clock.in_cloud(span));
+        let spent = if status == 429 { self.spent(draws, headers) } else { None };
         let mut state = self.state();
-        for draw in draws {
+        for draw in draws.iter().filter(|d| spent.is_none_or(|spent| d.bucket == *spent)) {
             let pace = self.bucket(&mut state, &draw.bucket, now);
             pace.refill(now);
             match jitter {
@@ -228,6 +237,18 @@ impl Budget {
                 None => pace.note(now, load),
             }
         }
+    }
+
+    /// The bucket that the service says is spent; none if it does not say, or names one that the request
+    /// did not draw on.
+    fn spent<'a>(&self, draws: &'a [Draw], headers: &http::HeaderMap) -> Option<&'a Bucket> {
+        let said = headers.get("x-ms-throttle-scope")?.to_str().ok()?;
+        let is_named = |quota: &Quota| {
+            let rest = quota.scope.and_then(|scope| said.trim().strip_prefix(scope));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let buckets = draws.iter().map(|d| &d.bucket);
+        buckets.into_iter().find(|b| self.0.quotas.get(b.sort()).is_some_and(is_named))
     }
 
     /// How long to wait before another try of a request that may be repeated; `tries` so far.
@@ -318,10 +339,21 @@ impl fmt::Debug for Budget {
     }
 }
 
-/// `Retry-After` in seconds. The date form is not used by these services and counts as absent.
+/// `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3). A date counts from the `Date` of the same
+/// answer, without which it says nothing: our clock may be wrong. Nonsense counts as absent; whatever is
+/// longer than a day is a day, and shorter yet where it is used.
 pub(super) fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
-    let value = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
-    value.trim().parse().ok().map(Duration::from_secs)
+    let text = |name| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
+    let date = |text: &str| OffsetDateTime::parse(text, &Rfc2822).ok();
+    let value = text(http::header::RETRY_AFTER)?;
+    let seconds = match value.bytes().all(|b| b.is_ascii_digit()) && !value.is_empty() {
+        true => value.parse().unwrap_or(u64::MAX),
+        false => {
+            let span = date(value)? - date(text(http::header::DATE)?)?;
+            u64::try_from(span.whole_seconds()).unwrap_or(0)
+        }
+    };
+    Some(Duration::from_secs(seconds.min(86_400)))
 }
 
 /// Takes a waiter out of the queue when its caller has gone.

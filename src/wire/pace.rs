@@ -4,7 +4,12 @@
 //!
 //! At pace *p* the long-run rate is *p* % of the quota. A full bucket holds only what *p* leaves
 //! over, so that burst and rate together stay within the quota in **any** window: services
-//! document token buckets, but not how large a burst they really allow (unconfirmed).
+//! document token buckets, but not how large a burst they really allow (unconfirmed). At 100 % nothing is
+//! left over; then it holds what a tenth of a second brings, one at least, and the rate makes room for the rest.
+//!
+//! After "too many" the rate is halved, comes back within a minute or two to a little below where it was
+//! refused, and feels its way on from there: so a quota that is lower than documented is kept to, and a
+//! dip is forgotten.
 
 use super::budget::Quota;
 use std::time::Duration;
@@ -18,8 +23,14 @@ const GROWN_MAX: Duration = Duration::from_secs(64);
 const AT_LIMIT: f64 = 1.0;
 /// Never slower than this part of the share.
 const SLOWEST: f64 = 0.1;
-/// Seconds in which a fully slowed bucket is back at its share.
+/// Seconds in which a fully slowed bucket is back at its share …
 const RECOVERY_S: f64 = 120.0;
+/// … and in which it would be if every step of the way had been refused before.
+const FEELING_S: f64 = 1_200.0;
+/// What is believed to be bearable of a rate that was refused.
+const BEARABLE: f64 = 0.9;
+/// The least that a full bucket holds, in seconds: who is granted a permit wakes a little late.
+const LEAST_BURST_S: f64 = 0.1;
 /// What floating point may be off by.
 pub(super) const CRUMB: f64 = 1e-6;
 
@@ -31,6 +42,8 @@ pub(super) struct Pace {
     share: f64,
     /// What the service's signals leave of it, up to 1.
     slowed: f64,
+    /// The part of the share from which on refusals are to be expected.
+    ceiling: f64,
     strikes: u32,
     paused_until: Duration,
     at: Duration,
@@ -41,13 +54,27 @@ impl Pace {
     pub(super) fn new(quota: Quota, pace: u8, full: bool, now: Duration) -> Self {
         let (share, capacity) = share_and_burst(quota, pace);
         let level = if full { capacity } else { 0.0 };
-        Self { level, capacity, share, slowed: 1.0, strikes: 0, paused_until: Duration::ZERO, at: now }
+        Self {
+            level,
+            capacity,
+            share,
+            slowed: 1.0,
+            ceiling: 1.0,
+            strikes: 0,
+            paused_until: Duration::ZERO,
+            at: now,
+        }
     }
 
     pub(super) fn refill(&mut self, now: Duration) {
         let seconds = now.saturating_sub(self.at).as_secs_f64();
         self.level = (self.level + seconds * self.rate()).min(self.capacity);
-        self.slowed = (self.slowed + seconds / RECOVERY_S).min(1.0);
+        let to_ceiling = ((self.ceiling - self.slowed).max(0.0) * RECOVERY_S).min(seconds);
+        let beyond = (seconds - to_ceiling) / FEELING_S;
+        self.slowed = (self.slowed + to_ceiling / RECOVERY_S + beyond).min(1.0);
+        if self.slowed >= 1.0 {
+            self.ceiling = 1.0;
+        }
         self.at = now;
     }
 
@@ -77,6 +104,7 @@ impl Pace {
             None => grown,
         };
         self.paused_until = self.paused_until.max(now + pause);
+        self.ceiling = (self.slowed * BEARABLE).max(SLOWEST);
         self.slowed = (self.slowed / 2.0).max(SLOWEST);
         self.level = self.level.min(0.0);
     }
@@ -98,11 +126,11 @@ fn share_and_burst(quota: Quota, pace: u8) -> (f64, f64) {
     let window_s = quota.window.as_secs_f64().max(0.001);
     let amount = f64::from(quota.amount.max(1));
     let share = amount * f64::from(pace.clamp(1, 100)) / 100.0;
-    let one_second = (share / window_s).max(1.0);
-    let burst = (amount - share).min(share).max(one_second).max(1.0);
-    let rest = amount - burst;
-    // Where one request is the whole quota there is no burst to make room for.
-    let per_window = if rest < 1.0 { share } else { share.min(rest) };
+    let least = (share / window_s * LEAST_BURST_S).max(1.0);
+    let burst = (amount - share).min(share).max(least);
+    // The first of a burst needs no room: one at the start of a window, and one whenever the next is due, are
+    // as many as are due in it.
+    let per_window = share.min(amount - (burst - 1.0));
     (per_window / window_s, burst)
 }
 
@@ -123,7 +151,7 @@ mod tests {
         /// Burst and rate together never exceed the quota within its window.
         #[test]
         fn no_window_exceeds_the_quota(amount in 2u32..100_000, window in 1u64..600, pace in 1u8..=100) {
-            let quota = Quota { amount, window: Duration::from_secs(window) };
+            let quota = Quota::per_seconds(amount, window);
             let (rate, burst) = share_and_burst(quota, pace);
             #[allow(clippy::cast_precision_loss)]
             let most = burst + rate * window as f64;
@@ -134,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_pause_believes_little_and_grows() {
-        let quota = Quota { amount: 100, window: Duration::from_secs(10) };
+        let quota = Quota::per_seconds(100, 10);
         let mut p = Pace::new(quota, 70, true, Duration::ZERO);
         p.strike(Duration::ZERO, Some(Duration::from_secs(31_536_000)), 0.5);
         assert_eq!(p.pause_left(Duration::ZERO), PAUSE_MAX);
@@ -152,8 +180,7 @@ mod tests {
     /// Forty requests at a time were refused together, and each refusal doubled the pause.
     #[test]
     fn refusals_of_one_moment_are_one_strike() {
-        let mut p =
-            Pace::new(Quota { amount: 100, window: Duration::from_secs(10) }, 70, true, Duration::ZERO);
+        let mut p = Pace::new(Quota::per_seconds(100, 10), 70, true, Duration::ZERO);
         (0..40).for_each(|ms| p.strike(Duration::from_millis(ms), None, 0.5));
         assert_eq!(p.pause_left(Duration::ZERO), GROWN_FIRST);
         assert!((p.rate() - p.share / 2.0).abs() < CRUMB);
@@ -161,9 +188,45 @@ mod tests {
         assert_eq!(p.pause_left(Duration::ZERO), Duration::from_secs(9), "what is asked for is given");
     }
 
+    /// A second at a time, with a service that refuses what is faster than `bearable`.
+    fn rates_after(p: &mut Pace, seconds: std::ops::Range<u64>, bearable: f64) -> (Vec<f64>, u32) {
+        let (mut rates, mut refused) = (Vec::new(), 0);
+        for now in seconds.map(Duration::from_secs) {
+            p.refill(now);
+            if p.rate() > bearable && p.pause_left(now).is_zero() {
+                p.strike(now, Some(Duration::from_secs(1)), 0.5);
+                refused += 1;
+            } else {
+                p.note(now, None);
+            }
+            rates.push(p.rate());
+        }
+        (rates, refused)
+    }
+
+    #[test]
+    fn one_refusal_is_forgotten_within_minutes_and_a_lower_quota_is_kept_to() {
+        let mut p = Pace::new(Quota::per_seconds(3_000, 150), 100, true, Duration::ZERO);
+        let full = p.rate();
+        p.strike(Duration::ZERO, None, 0.5);
+        assert!((p.rate() - full / 2.0).abs() < CRUMB);
+        p.refill(Duration::from_secs(60));
+        assert!(p.rate() > full * 0.9 - CRUMB && p.rate() < full, "{}", p.rate());
+        p.refill(Duration::from_secs(180));
+        assert!((p.rate() - full).abs() < CRUMB, "{}", p.rate());
+
+        let (rates, refused) = rates_after(&mut p, 181..1_381, full / 2.0);
+        let mean = rates.iter().sum::<f64>() / 1_200.0;
+        assert!(mean > full * 0.4 && mean < full * 0.51, "{mean} of {full}");
+        assert!(refused < 30, "{refused}");
+        let (rates, refused) = rates_after(&mut p, 1_381..2_581, full);
+        assert_eq!(refused, 0);
+        assert!((rates.last().unwrap() - full).abs() < CRUMB, "the quota is back: {:?}", rates.last());
+    }
+
     #[test]
     fn a_loaded_service_slows_us_and_we_recover() {
-        let quota = Quota { amount: 3_000, window: Duration::from_secs(150) };
+        let quota = Quota::per_seconds(3_000, 150);
         let mut p = Pace::new(quota, 70, true, Duration::ZERO);
         assert!((p.rate() - 14.0).abs() < CRUMB);
         p.note(Duration::ZERO, Some(0.9));

@@ -2,8 +2,9 @@
 //!
 //! Those who want the same stand in one line, for what stops its first stops the rest: serving costs
 //! by the number of lines, of which there are as many as sorts of requests, and not by the number of
-//! those who wait. Between lines the order of coming decides: who came earlier has their amounts
-//! reserved in every bucket.
+//! those who wait. Between lines the order of coming decides: who is first in a line has their amounts
+//! reserved in every bucket, against all who came later. Only the first: what nine thousand have reserved
+//! that wait for a scarce bucket is more than a plentiful one ever holds, and then nobody is served.
 
 use super::budget::{Bucket, Draw};
 use super::pace::{CRUMB, Pace};
@@ -133,10 +134,10 @@ impl Queue {
         needs.max().unwrap_or_default()
     }
 
-    /// What those who came earlier will take from a bucket.
+    /// What those who came earlier will take from a bucket: all of the own line, the first of others.
     fn reserved(&self, bucket: &Bucket, number: u64) -> f64 {
         let of_line = |line: &Line| {
-            let earlier = line.place_of(number).unwrap_or_else(|place| place);
+            let earlier = line.place_of(number).unwrap_or_else(|place| place.min(1));
             #[allow(clippy::cast_precision_loss)]
             line.amount(bucket).map_or(0.0, |amount| f64::from(amount) * earlier as f64)
         };

@@ -214,7 +214,7 @@ async fn a_sign_in_tells_which_credential_was_used() {
     assert!(sign_in.by_secret(&client(PAYROLL), &Secret::new(value)).await.unwrap().is_accepted());
     sign_in.by_secret(&client(PAYROLL), &Secret::new("wrong".into())).await.unwrap();
     scene.wait(1_200).await;
-    let rows = scene.azure.graph().application_sign_ins(&client(PAYROLL), since).all().await.unwrap();
+    let rows = scene.azure.graph().application_sign_ins(&[&client(PAYROLL)], since).all().await.unwrap();
     let good = rows.iter().find(|r| r.aadsts() == 0).unwrap();
     assert_eq!(good.key_id(), Some(key));
     assert!(good.at.unwrap() >= since);

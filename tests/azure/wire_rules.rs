@@ -154,7 +154,7 @@ async fn the_rate_is_the_share_that_was_given() {
         ("writes", 70, Start::Empty, 1_400, 100.0),
         ("writes", 70, Start::Full, 900, 0.0),
         ("writes", 70, Start::Full, 900 + 1_400, 100.0),
-        ("writes", 100, Start::Empty, 1_987, 100.0),
+        ("writes", 100, Start::Empty, 1_998, 100.0),
         ("keys", 70, Start::Empty, 105, 60.0),
         ("logs", 70, Start::Empty, 35, 100.0),
     ];

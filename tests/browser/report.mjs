@@ -9,6 +9,7 @@ import { accessible, byKeyboard, headings, open, quiet, reflows } from './page.m
 const [pages, pictures] = process.argv.slice(2);
 const good = join(pages, 'good/report.html');
 const hostile = join(pages, 'hostile/report.html');
+const large = join(pages, 'large/report.html');
 const tampered = join(pages, 'tampered.html');
 const model = JSON.parse(readFileSync(join(pages, 'good/report.json'), 'utf8'));
 
@@ -121,6 +122,50 @@ async function isNotHarmed(browser) {
   await context.close();
 }
 
+/** A report in several files: into each sort of file by a link, to what it speaks of, and back. */
+async function goesFromFileToFile(browser) {
+  const { page, context, noted } = await open(browser, large);
+  const sorts = ['credentials', 'events', 'exposure', 'open', 'status', 'troubles'];
+  let followed = 0;
+  for (const sort of sorts) {
+    const link = page.locator(`#${sort} a[href*="-${sort}-0001.html"]`).first();
+    if ((await link.count()) === 0) {
+      // Too short to be cut; of these two there are always files.
+      assert.ok(!['credentials', 'events'].includes(sort), sort);
+      continue;
+    }
+    await link.click();
+    assert.match(page.url(), new RegExp(`/report-${sort}-0001\\.html$`));
+    await headings(page);
+    const next = page.locator('nav a', { hasText: 'Next' });
+    if ((await next.count()) > 0) {
+      await next.click();
+      assert.match(page.url(), new RegExp(`/report-${sort}-0002\\.html$`));
+    }
+    await page.locator('nav a', { hasText: 'The whole report' }).click();
+    assert.ok(page.url().endsWith(`/report.html#${sort}`), page.url());
+    assert.equal(await page.locator(`#${sort}`).count(), 1);
+    followed += 1;
+  }
+  assert.ok(followed >= 4, `${followed} sorts of files`);
+  // From a target's row to the target in its file, and from one of its steps to the line of the log.
+  const row = page.locator('#exposure a[href*="-credentials-"]').first();
+  const [, id] = (await row.getAttribute('href')).split('#');
+  await row.click();
+  const target = page.locator(`#${id}`);
+  assert.equal(await target.count(), 1, `${id} is where the link leads`);
+  const step = target.locator('a[href*="-events-"]').first();
+  const [, line] = (await step.getAttribute('href')).split('#');
+  await step.click();
+  assert.equal(await page.locator(`#${line}`).count(), 1, `${line} is where the link leads`);
+  await page.goBack();
+  await page.goBack();
+  assert.match(page.url(), /\/report\.html#/);
+  assert.ok(noted.requests.every((url) => url.startsWith('file://')), 'nothing from elsewhere');
+  assert.deepEqual(noted.complaints, []);
+  await context.close();
+}
+
 async function pictured(browser) {
   for (const [name, options] of [
     ['light', { colorScheme: 'light', viewport: { width: 1280, height: 1600 } }],
@@ -142,7 +187,8 @@ try {
   await goesByKeyboard(browser);
   await isRedWhenTampered(browser);
   await isNotHarmed(browser);
-  for (const file of [good, tampered]) {
+  await goesFromFileToFile(browser);
+  for (const file of [good, tampered, large, join(pages, 'large/report-credentials-0001.html')]) {
     await reflows(browser, file);
     for (const scheme of ['light', 'dark']) {
       await accessible(browser, file, scheme);

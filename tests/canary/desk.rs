@@ -20,6 +20,8 @@ pub(crate) struct Desk {
     pub(crate) team: Team,
     pub(crate) scene: Scene,
     pub(crate) canaries: Canaries,
+    /// What every value and token of the lab has in it.
+    mark: String,
     /// What commands printed, each with its command line.
     pub(crate) printed: Vec<(String, Vec<u8>)>,
     /// Commands that were run.
@@ -113,7 +115,7 @@ impl Desk {
         for (name, value) in [("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")] {
             team.vars.push((name.into(), value.into()));
         }
-        Self { team, scene, canaries, printed: Vec::new(), exercised: BTreeSet::new() }
+        Self { team, scene, canaries, mark, printed: Vec::new(), exercised: BTreeSet::new() }
     }
 
     /// Runs a command and keeps what it prints; its exit code.
@@ -190,6 +192,17 @@ impl Desk {
     pub(crate) fn must(&mut self, code: i32, arguments: &[&str]) {
         let found = self.run(arguments);
         assert_eq!(found, code, "{arguments:?}\n{}", self.last());
+    }
+
+    /// What is in the newest version of an entry of the run's store, and in no other value or token.
+    pub(crate) fn published(&self, name: &str) -> Canaries {
+        let value = self.scene.lab.vault_secret("kv-ir", name).unwrap();
+        let mut canaries = Canaries::default();
+        for part in value.split(&self.mark).filter(|part| part.len() >= 12) {
+            canaries.add("the new value", part);
+        }
+        assert!(canaries.is_any(), "too little of the value is its own");
+        canaries
     }
 
     /// Where secrets were found, in everything printed and written.

@@ -1,5 +1,7 @@
 //! The scan: every secret in every shape that it may leave in, also inside what is packed.
 
+#![allow(dead_code)]
+
 #[path = "shapes.rs"]
 mod shapes;
 #[path = "unpack.rs"]
@@ -42,6 +44,10 @@ impl Canaries {
         self.patterns.entry(pattern).or_insert_with(|| format!("{name} ({shape})"));
     }
 
+    pub(crate) fn is_any(&self) -> bool {
+        !self.patterns.is_empty()
+    }
+
     pub(crate) fn scanner(&self) -> Scanner {
         let (patterns, names) =
             self.patterns.iter().map(|(p, n)| (p.clone(), n.clone())).unzip::<_, _, Vec<_>, _>();
@@ -61,6 +67,15 @@ impl Scanner {
         let packed =
             || unpack::unpacked(bytes).iter().find_map(|(how, b)| Some(format!("{} in {how}", hit(b)?)));
         hit(bytes).or_else(packed)
+    }
+
+    /// How often each secret stands in these bytes themselves, in which shape.
+    pub(crate) fn count(&self, bytes: &[u8]) -> BTreeMap<&str, usize> {
+        let mut found = BTreeMap::new();
+        for hit in self.automaton.find_iter(bytes) {
+            *found.entry(self.names[hit.pattern().as_usize()].as_str()).or_default() += 1;
+        }
+        found
     }
 
     /// Every file below a folder that holds a secret, or bears one in its name, but for `skip` (by the end

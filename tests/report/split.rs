@@ -4,7 +4,7 @@
 use super::{EVERY_KIND, HOSTILE, judged, model, playbook, rehearsed};
 use reissue::domain::id::{Digest, TargetId};
 use reissue::report::html::{Split, page, pages};
-use reissue::report::model::ExceptedReport;
+use reissue::report::model::{ExceptedReport, Remaining};
 use reissue::report::{Judged, Model, for_bundle};
 use reissue::trail::export::{Bundle, BundleError, unpack};
 use reissue::trail::verify::Trust;
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-const SMALL: Split = Split { above: 2, targets: 2, lines: 7, bars: 1 };
+const SMALL: Split = Split { above: 2, targets: 2, lines: 7, bars: 1, rows: 2 };
 
 fn split(model: &Model, name: &OsStr) -> Vec<(Vec<u8>, String)> {
     pages(model, name, &SMALL).into_iter().map(|(name, text)| (name.into_vec(), text)).collect()
@@ -31,6 +31,16 @@ fn large() -> Model {
         reason: text(),
         next: text(),
     });
+    let first = &model.targets[0];
+    let left = |n: u32| Remaining {
+        target: first.id,
+        name: first.name.clone(),
+        state: "waits".into(),
+        reason: format!("reason {n}"),
+        owner: text(),
+        expected: text(),
+    };
+    model.status[0].remaining.extend((0..3).map(left));
     model
 }
 
@@ -94,8 +104,11 @@ fn everything_is_told_once_and_every_link_leads_there() {
     assert_eq!(files, split(&model, OsStr::new("report.html")), "the same model gives the same bytes");
     sound(&files);
     let (first, further) = files.split_first().unwrap();
-    let (of_targets, of_events): (Vec<_>, Vec<_>) =
-        further.iter().partition(|(name, _)| name.starts_with(b"report-credentials-"));
+    let of = |sort: &str| -> Vec<_> {
+        let begins = format!("report-{sort}-");
+        further.iter().filter(|(name, _)| name.starts_with(begins.as_bytes())).collect()
+    };
+    let (of_targets, of_events) = (of("credentials"), of("events"));
     assert!(of_targets.len() > 2 && of_events.len() > 2, "there are several of each");
     let all = |files: &[&(Vec<u8>, String)], begins: &str| -> Vec<String> {
         let ids = files.iter().flat_map(|(_, text)| attributes(text, "id"));
@@ -113,9 +126,25 @@ fn everything_is_told_once_and_every_link_leads_there() {
             |text: &str| text.matches(&format!("<dt>Key id</dt><dd><span class=\"mono\">{old}")).count();
         assert_eq!(of_targets.iter().map(|(_, text)| heads(text)).sum::<usize>(), 1, "{old}");
     }
-    // The first page has a row for each, draws few, says so, and knows the digest of every file.
-    let links =
-        attributes(&first.1, "href").into_iter().filter(|h| h.contains("#target-t")).collect::<Vec<_>>();
+    // Of each long table the first page has some rows, and links to files that have all of them.
+    for (sort, rows) in
+        [("exposure", credentials), ("open", model.open.len()), ("troubles", model.troubles.len())]
+    {
+        let body = |text: &str| text.split("<tbody>").nth(1).unwrap_or_default().matches("<tr>").count();
+        assert!(rows > SMALL.rows, "{sort} is too short to be cut: {rows}");
+        assert_eq!(of(sort).iter().map(|(_, text)| body(text)).sum::<usize>(), rows, "{sort}");
+        assert!(first.1.contains(&format!("Here are 2 of {rows} rows")), "{sort}");
+        assert!(
+            attributes(&first.1, "href").contains(&format!("report-{sort}-0001.html").as_str()),
+            "{sort}"
+        );
+    }
+    let left: usize = model.status.iter().map(|row| row.remaining.len()).sum();
+    let told: usize = of("status").iter().map(|(_, text)| text.matches("<th scope=\"row\">").count()).sum();
+    assert!(left > SMALL.rows && told == left, "{told} of {left}");
+    // It draws few, says so, and knows the digest of every file.
+    let links = of("exposure").into_iter().flat_map(|(_, text)| attributes(text, "href"));
+    let links = links.filter(|h| h.contains("#target-t")).collect::<Vec<_>>();
     for target in &model.targets {
         assert!(links.iter().any(|h| h.ends_with(&format!("#target-{}", target.id))), "{}", target.id);
     }

@@ -18,7 +18,7 @@ const SETTLED: Duration = Duration::from_secs(15 * 60);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Slate {
     App {
-        /// Key ids of what was there before, in order; what a run made is `ours`.
+        /// Key ids of what was there before, and `ours` for what a run made, sorted: lists promise no order.
         credentials: Vec<String>,
         application_off: bool,
         principal_on: bool,
@@ -62,9 +62,11 @@ impl Slate {
             Some(name) if name.starts_with("reissue-") => "ours".to_owned(),
             _ => c.key_id.to_string(),
         });
+        let mut credentials: Vec<String> = credentials.collect();
+        credentials.sort();
         let flag = |on, name: &str| lab.properties(client, on).get(name).and_then(serde_json::Value::as_bool);
         Self::App {
-            credentials: credentials.collect(),
+            credentials,
             application_off: flag(Owner::Application, "isDisabled") == Some(true),
             principal_on: flag(Owner::ServicePrincipal, "accountEnabled") != Some(false),
             published: published(rehearsal, target, client).await,

@@ -12,7 +12,9 @@ use crate::domain::id::TargetId;
 use crate::domain::plan::PackedPlan;
 use crate::domain::plan::PlannedTarget;
 use crate::domain::plan::estimate::PACE_DEFAULT;
+use crate::domain::sign_ins::SignIns;
 use crate::domain::step::Phase;
+use crate::domain::target::TargetState;
 use crate::domain::text::count;
 use crate::domain::time::Timestamp;
 use crate::trail::Home;
@@ -51,6 +53,9 @@ struct TargetObject<'a> {
     steps_done: usize,
     steps: usize,
     past_no_return: bool,
+    /// What the tenant's sign-in log said of its old credentials, while its release waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_ins: Option<&'a SignIns>,
     #[serde(flatten)]
     standing: Standing,
 }
@@ -126,8 +131,7 @@ pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) -> Ended {
     for target in run.plan.changes() {
         if let Some(state) = run.recovery.states.state(target.id) {
             let standing = Standing::of(&state, now);
-            let done = (state.steps_done(), state.past_no_return());
-            show_target(session, run, &target, done, standing, now);
+            show_target(session, run, &target, &state, standing, now);
         }
     }
     for e in run.plan.exceptions() {
@@ -231,10 +235,12 @@ fn show_target(
     session: &mut Session,
     run: &Run<'_>,
     target: &PlannedTarget,
-    (done, past_no_return): (usize, bool),
+    state: &TargetState,
     standing: Standing,
     now: Timestamp,
 ) {
+    let (done, past_no_return) = (state.steps_done(), state.past_no_return());
+    let sign_ins = state.sign_ins().filter(|_| state.awaits_release().is_some());
     let steps = target.steps.len();
     let no_return = if past_no_return { ", past the point of no return" } else { "" };
     session.out.line(&format!(
@@ -243,6 +249,9 @@ fn show_target(
         target.name,
         standing.say(now)
     ));
+    if let Some(sign_ins) = sign_ins {
+        session.out.line(&format!("       {sign_ins}"));
+    }
     let object = TargetObject {
         run: run.head.state.id.as_str(),
         target: target.id,
@@ -251,6 +260,7 @@ fn show_target(
         steps_done: done,
         steps,
         past_no_return,
+        sign_ins,
         standing,
     };
     session.out.object("status_target", &object);

@@ -31,7 +31,7 @@ impl AppCertificateEffects {
         let (own, holder, credential) = (self.own(call)?, holder(call)?, minted(call)?);
         let made = own.need(&call.state.plan).await?;
         let effect = Effect::Attached { credential: credential.clone(), not_after: made.end };
-        let list = List::read(&self.azure, &holder, BEFORE_WRITE).await?;
+        let list = List::read(&self.apps, &holder, BEFORE_WRITE).await?;
         if list.find(&credential).is_some() {
             return Ok(effect);
         }
@@ -85,7 +85,7 @@ impl AppCertificateEffects {
                 Ok(()) => return Ok(()),
                 Err(e) if is_proof_refused(&e) => {}
                 Err(e) if e.message == MessageClass::NoSuchCredential => {
-                    let list = List::read(&self.azure, &holder, AS_PROOF).await?;
+                    let list = List::read(&self.apps, &holder, AS_PROOF).await?;
                     return match list.find(credential) {
                         None if may_be_absent => Ok(()),
                         _ => Err(Fault::from(e).into()),
@@ -94,7 +94,7 @@ impl AppCertificateEffects {
                 Err(e) => return Err(Fault::from(e).into()),
             }
         }
-        let list = List::read(&self.azure, &holder, BEFORE_WRITE).await?;
+        let list = List::read(&self.apps, &holder, BEFORE_WRITE).await?;
         if list.find(credential).is_none() {
             return match may_be_absent {
                 true => Ok(()),

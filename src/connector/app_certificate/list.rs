@@ -2,9 +2,9 @@
 //! is read until reads agree, compared with what the plan and our own effects lead to expect, and
 //! only then replaced (Microsoft Learn, "Update application"; the race is reported).
 
-use crate::azure::Azure;
 use crate::azure::graph::credentials::{Holder, KeyCredential};
 use crate::bent::{self, Bend};
+use crate::connector::app_reads::AppReads;
 use crate::connector::entra::fault;
 use crate::connector::reads::{Agreement, agree};
 use crate::domain::credential::{CredentialRef, Form};
@@ -17,6 +17,9 @@ use std::time::Duration;
 /// Before a write: three reads over longer than half of the usual lag. The drift check has read
 /// before, over longer.
 pub(super) const BEFORE_WRITE: Agreement = Agreement { times: 3, apart: Duration::from_secs(6) };
+
+/// Where one read is enough for a yes.
+pub(super) const ONCE: Agreement = Agreement { times: 1, apart: Duration::ZERO };
 
 /// The certificates on one object, as several reads agree.
 pub(super) struct List {
@@ -34,13 +37,12 @@ pub(super) enum Odd {
 }
 
 impl List {
-    pub(super) async fn read(azure: &Azure, holder: &Holder, wanted: Agreement) -> Result<Self, Fault> {
+    pub(super) async fn read(apps: &AppReads, holder: &Holder, wanted: Agreement) -> Result<Self, Fault> {
         let first = Agreement { times: 1, ..wanted };
         let wanted = if bent::is(Bend::StaleList) { first } else { wanted };
-        let keys = agree(azure.env().clock, wanted, || async {
-            let lists = azure.graph().credentials(holder).await?;
-            let lists = lists.ok_or_else(|| fault(FaultClass::NotYet, "Request_ResourceNotFound"))?;
-            let mut keys = lists.keys;
+        let keys = agree(apps.azure().env().clock, wanted, || async {
+            let keys = apps.keys().read(holder).await?;
+            let mut keys = keys.ok_or_else(|| fault(FaultClass::NotYet, "Request_ResourceNotFound"))?;
             keys.sort_by(|a, b| a.key_id.cmp(&b.key_id));
             Ok(keys)
         })

@@ -246,7 +246,9 @@ impl Effects for UserPasswordEffects {
     async fn observe(&self, sight: Sight<'_>) -> Result<Observation, Fault> {
         let user = match sight.depth {
             Depth::Plan => self.plans.user(sight.subject).await?,
-            Depth::Drift | Depth::End => self.azure.graph().user_by_name(sight.subject).await?,
+            Depth::Drift | Depth::Aside | Depth::End => {
+                self.azure.graph().user_by_name(sight.subject).await?
+            }
         };
         let user = user.ok_or_else(|| fault(FaultClass::Refused, "Request_ResourceNotFound"))?;
         let mut seen = seen_of(&user);

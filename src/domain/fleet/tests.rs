@@ -44,7 +44,7 @@ fn who_acts_is_said_in_one_way() {
 #[test]
 fn a_secret_in_place_of_its_file_is_not_shown() {
     let id = "client_id: 8a1d0000-0000-4000-8000-000000000001";
-    let value = "k4R8Q~aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3z";
+    let value = "k4R8Q~c4n4ryC4N4RYc4n4ryC4N4RYc4n4ryC4N4";
     for wrong in [format!("as: {{ secret_file: {value}, {id} }}"), format!("as: {{ secret: {value}, {id} }}")]
     {
         let text = format!("{ROW}{wrong} }}\n");

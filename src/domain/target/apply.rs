@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::domain::event::{
-    ConsumerConfirmed, Decision, Event, Happened, Sighting, StepDone, StepFailed, StepIntent, StepLooked,
+    Decision, Event, Happened, Sighting, StepDone, StepFailed, StepIntent, StepLooked,
 };
 
-type Applied = Result<(), &'static str>;
+pub(super) type Applied = Result<(), &'static str>;
 
 impl TargetState {
     /// Folds one event, recorded at `at`, into the state. Events of other targets must not be
@@ -27,6 +27,7 @@ impl TargetState {
             Event::ValueLost(e) => self.value_lost(&e.credential),
             Event::HoldOpened(e) => self.hold_opened(e, at),
             Event::ConsumerConfirmed(e) => self.confirmed(e, at),
+            Event::SignInsRead(e) => self.sign_ins_read(e),
             Event::DriftSeen(e) => {
                 if e.stops {
                     self.so_far.drift = Some(Cause::Drift { change: e.change });
@@ -323,16 +324,6 @@ impl TargetState {
         Ok(())
     }
 
-    fn confirmed(&mut self, e: &ConsumerConfirmed, at: Timestamp) -> Applied {
-        let hold = self.so_far.hold.as_mut().ok_or("no hold is open")?;
-        hold.missing.remove(&e.consumer);
-        let ConsumerConfirmed { by, consumer, how, unlisted } = e.clone();
-        hold.confirmed.insert(consumer.clone(), Confirmation { at, by, consumer, how, unlisted });
-        // Who released the target had not seen this.
-        self.so_far.phases.remove(&Phase::Retire);
-        Ok(())
-    }
-
     fn unwind(&mut self, cause: &Cause) -> Applied {
         if self.past_no_return() {
             return Err("something was done that no undo takes back");
@@ -392,6 +383,7 @@ fn is_of_target(event: &Event) -> bool {
             | Event::StepLooked(_)
             | Event::ValueLost(_)
             | Event::HoldOpened(_)
+            | Event::SignInsRead(_)
             | Event::TargetUnwinding(_)
             | Event::TargetStuck(_)
             | Event::TargetResolved(_)

@@ -1,8 +1,10 @@
 //! What a target has to show when people are asked whether its old credential may go.
 
+use super::apply::Applied;
 use super::*;
-use crate::domain::event::PhaseOpened;
-use crate::domain::evidence::Held;
+use crate::domain::event::{ConsumerConfirmed, PhaseOpened, SignInsRead};
+use crate::domain::evidence::{Confirmation, Held};
+use crate::domain::sign_ins::Asked;
 use crate::domain::step::Release;
 
 impl TargetState {
@@ -19,6 +21,7 @@ impl TargetState {
             old_accepted: self.so_far.old_accepted,
             opened: hold.opened_at,
             rechecked,
+            sign_ins: self.so_far.sign_ins.clone(),
             target: self.plan.id,
         })
     }
@@ -28,6 +31,45 @@ impl TargetState {
         let runs = self.so_far.stage == Stage::Running && self.so_far.unwinding.is_none();
         let is_next = runs && self.current().is_some_and(|step| step.phase == Phase::Retire);
         self.held().filter(|_| is_next)
+    }
+
+    /// What the tenant's sign-in log is to be asked about it, once its hold is over: none where no
+    /// application signs in.
+    pub fn asks_sign_ins(&self) -> Option<Asked> {
+        let Held { rechecked, .. } = Self::awaits_release(self)?;
+        let tried = self.course(self.find(Verb::Recheck)?)?.forward.last_at;
+        Some(Asked {
+            target: self.plan.id,
+            client: self.plan.subject.parse().ok()?,
+            old: self.plan.retire.iter().map(|c| c.id.clone()).collect(),
+            since: self.done_at(self.find(Verb::Publish)?)?,
+            tried: tried.map(|tried| (tried, rechecked)),
+        })
+    }
+
+    /// What the sign-in log said, if the run looked.
+    pub fn sign_ins(&self) -> Option<&SignIns> {
+        self.so_far.sign_ins.as_ref()
+    }
+
+    pub(super) fn sign_ins_read(&mut self, e: &SignInsRead) -> Applied {
+        if self.held().is_none() {
+            return Err("its hold is not over");
+        }
+        self.so_far.sign_ins = Some(e.sign_ins.clone());
+        // Who released the target had not seen this.
+        self.so_far.phases.remove(&Phase::Retire);
+        Ok(())
+    }
+
+    pub(super) fn confirmed(&mut self, e: &ConsumerConfirmed, at: Timestamp) -> Applied {
+        let hold = self.so_far.hold.as_mut().ok_or("no hold is open")?;
+        hold.missing.remove(&e.consumer);
+        let ConsumerConfirmed { by, consumer, how, unlisted } = e.clone();
+        hold.confirmed.insert(consumer.clone(), Confirmation { at, by, consumer, how, unlisted });
+        // Who released the target had not seen this.
+        self.so_far.phases.remove(&Phase::Retire);
+        Ok(())
     }
 
     /// The retire phase opens for the targets that are listed, whose evidence people have seen.
@@ -47,7 +89,7 @@ impl TargetState {
 mod tests {
     use super::super::tests::World;
     use super::*;
-    use crate::domain::event::{ConsumerConfirmed, StepIntent, TargetStarted};
+    use crate::domain::event::{StepIntent, TargetStarted};
     use crate::domain::id::TargetId;
     use std::time::Duration;
 
@@ -84,6 +126,29 @@ mod tests {
         }
         world.record(open(vec![TargetId(1)]).into());
         assert!(matches!(world.state.next(world.now), Next::Act(_)));
+    }
+
+    #[test]
+    fn sign_ins_are_asked_for_since_publish_and_end_a_release() {
+        let mut world = waiting();
+        let asked = world.state.asks_sign_ins().unwrap();
+        let held = world.state.held().unwrap();
+        assert!(asked.since <= held.opened && asked.old.len() == world.state.plan.retire.len());
+        assert!(asked.tried.unwrap().0 <= held.rechecked, "our own try is told apart");
+        world.open(Phase::Retire);
+        let why = crate::domain::sign_ins::Unread::Line;
+        let sign_ins = SignIns::NotRead { at: world.now, why };
+        world.record(SignInsRead { sign_ins: sign_ins.clone() }.into());
+        assert_eq!(world.state.held().unwrap().sign_ins, Some(sign_ins));
+        assert_eq!(world.state.next(world.now), Next::Wait(Pause::Approval(Phase::Retire)));
+    }
+
+    #[test]
+    fn sign_ins_are_not_told_before_there_is_a_hold_to_tell_them_of() {
+        let mut world = World::new(false);
+        assert_eq!(world.state.asks_sign_ins(), None);
+        let sign_ins = SignIns::NotRead { at: world.now, why: crate::domain::sign_ins::Unread::Line };
+        assert!(world.state.apply(&SignInsRead { sign_ins }.into(), world.now).is_err());
     }
 
     #[test]

@@ -59,7 +59,7 @@ fn rotation(contain: bool) -> PlannedTarget {
         start: Default::default(),
         steps: steps.collect(),
         warnings: vec![],
-        subject: Text::lossy("app"),
+        subject: Text::lossy("8a1d0000-0000-4000-8000-000000000001"),
     }
 }
 

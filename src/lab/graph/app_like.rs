@@ -70,9 +70,23 @@ fn get(call: &mut Call<'_>, kind: Kind, id: &str) -> Outcome {
     Ok(reply::entity(call.ask, collection(kind), fields))
 }
 
-fn list(call: &Call<'_>, kind: Kind) -> Outcome {
+/// So many values a filter may name (Microsoft Learn, "filter query parameter").
+const NAMED_MOST: usize = 15;
+
+fn list(call: &mut Call<'_>, kind: Kind) -> Outcome {
     call.require(Need::ReadApps)?;
     let query = query::read(call.ask, 100, 999)?;
+    let named = query.filter.as_ref().and_then(|f| f.among("id")).unwrap_or_default();
+    if named.len() > NAMED_MOST {
+        let many = named.len();
+        return Err(error::bad_request(&format!(
+            "Too many child clauses specified in search filter expression containing 'OR' operators: {many}. Max allowed: {NAMED_MOST}."
+        )));
+    }
+    if query.select.as_ref().is_some_and(|s| s.iter().any(|f| f == "keyCredentials")) {
+        named.iter().for_each(|id| crate::lab::stranger::notice_reader(call.state, kind, id));
+    }
+    let call = &*call;
     let found = matching(call, kind, &query);
     let total = query.count.then(|| matching_from(call, kind, &query, "").len());
     let mut rows = Vec::with_capacity(found.len());
@@ -102,6 +116,13 @@ fn matching_from(call: &Call<'_>, kind: Kind, query: &query::Query, after: &str)
         let id = if kind == Kind::Application { app } else { principal };
         let found = id.filter(|id| *id > after).and_then(|id| directory.get(kind, id, node, now));
         return found.into_iter().filter(fits).cloned().collect();
+    }
+    // Nor do ids.
+    if let Some(mut named) = query.filter.as_ref().and_then(|f| f.among("id")) {
+        named.sort_unstable();
+        named.dedup();
+        let found = named.into_iter().filter(|id| *id > after);
+        return found.filter_map(|id| directory.get(kind, id, node, now)).filter(fits).cloned().collect();
     }
     let all = directory.all(kind, after, node, now).filter(fits);
     if query.count && after.is_empty() {

@@ -42,12 +42,19 @@ impl Call<'_> {
     }
 
     /// One page of a log: at most 1,000 rows, newest first (the keys sort that way).
-    pub(super) fn newest_first(&self, what: &str, rows: Vec<(String, Map<String, Value>)>) -> Outcome {
+    /// Only those of the page, and the first of the next, are written out.
+    pub(super) fn newest_first<T>(
+        &self,
+        what: &str,
+        mut rows: Vec<(String, T)>,
+        show: impl Fn(T) -> Map<String, Value>,
+    ) -> Outcome {
         let query = query::read(self.ask, 1000, 1000)?;
+        rows.retain(|(key, _)| *key > query.after);
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        let shown = rows.into_iter().map(|(key, row)| (key, show(row)));
         let fits = |row: &Map<String, Value>| query.filter.as_ref().is_none_or(|f| f.matches(row));
-        let mut found: Vec<_> =
-            rows.into_iter().filter(|(key, row)| *key > query.after && fits(row)).collect();
-        found.sort_by(|a, b| a.0.cmp(&b.0));
+        let found = shown.filter(|(_, row)| fits(row)).take(query.top + 1).collect();
         Ok(reply::page(self.ask, what, &query, found, None))
     }
 

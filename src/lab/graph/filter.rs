@@ -225,6 +225,22 @@ impl Filter {
         }
     }
 
+    /// The only values that a field may have, if the filter says so: `field in (…)`, or one of several.
+    pub(in crate::lab) fn among(&self, field: &str) -> Option<Vec<&str>> {
+        match self {
+            Self::In(path, values) if path.len() == 1 && path[0] == field => {
+                Some(values.iter().filter_map(Value::as_str).collect())
+            }
+            Self::Or(a, b) => {
+                let (mut a, b) = (a.among(field)?, b.among(field)?);
+                a.extend(b);
+                Some(a)
+            }
+            Self::And(a, b) => a.among(field).or_else(|| b.among(field)),
+            _ => self.equals(field).map(|only| vec![only]),
+        }
+    }
+
     /// The value of a top-level `field ge value`.
     pub(in crate::lab) fn at_least(&self, field: &str) -> Option<&str> {
         match self {

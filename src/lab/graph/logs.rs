@@ -23,7 +23,7 @@ pub(super) fn route(call: &mut Call<'_>, rest: &[&str]) -> Outcome {
     match (&call.ask.method, rest) {
         (&Method::GET, ["signIns" | "signins"]) => {
             let rows = sign_ins(call);
-            call.newest_first("auditLogs/signIns", rows)
+            call.newest_first("auditLogs/signIns", rows, |s| sign_in(s, call.beta))
         }
         (&Method::GET, ["signIns" | "signins", id]) => {
             let now = call.state.now();
@@ -33,7 +33,7 @@ pub(super) fn route(call: &mut Call<'_>, rest: &[&str]) -> Outcome {
         }
         (&Method::GET, ["directoryAudits" | "directoryaudits"]) => {
             let rows = changes(call);
-            call.newest_first("auditLogs/directoryAudits", rows)
+            call.newest_first("auditLogs/directoryAudits", rows, change)
         }
         (&Method::GET, ["directoryAudits" | "directoryaudits", id]) => {
             let now = call.state.now();
@@ -51,28 +51,28 @@ fn key(at: Timestamp, id: &str) -> String {
     format!("{:016}-{id}", 9_999_999_999_999_999_i64 - at.unix_ms())
 }
 
-type Row = (String, Map<String, Value>);
-
 /// The filter's lower bound on a time, so that old rows need not be looked at.
 fn since(filter: Option<&Filter>, field: &str) -> Timestamp {
     filter.and_then(|f| f.at_least(field)).and_then(|t| t.parse().ok()).unwrap_or(Timestamp::from_unix_s(0))
 }
 
-fn sign_ins(call: &Call<'_>) -> Vec<Row> {
+fn sign_ins<'a>(call: &'a Call<'_>) -> Vec<(String, &'a SignIn)> {
     let now = call.state.now();
     let filter = call.ask.option("$filter").and_then(parse);
     let asked = call.ask.option("$filter").unwrap_or("");
     let wants_apps = call.beta && asked.contains("'servicePrincipal'");
     let wants_users =
         !call.beta || asked.contains("'interactiveUser'") || !asked.contains("signInEventTypes");
-    let app = filter.as_ref().and_then(|f| f.equals("appId")).map(str::to_lowercase);
+    let apps = filter.as_ref().and_then(|f| f.among("appId"));
     let rows = &call.state.audit.sign_ins;
     let from = rows.partition_point(|s| s.at < since(filter.as_ref(), "createdDateTime"));
     rows.iter()
         .skip(from)
-        .filter(|s| s.seen <= now && app.as_ref().is_none_or(|a| s.app_id == *a))
+        .filter(|s| {
+            s.seen <= now && apps.as_ref().is_none_or(|a| a.iter().any(|a| a.eq_ignore_ascii_case(&s.app_id)))
+        })
         .filter(|s| if matches!(s.principal, Principal::User { .. }) { wants_users } else { wants_apps })
-        .map(|s| (key(s.at, &s.id), sign_in(s, call.beta)))
+        .map(|s| (key(s.at, &s.id), s))
         .collect()
 }
 
@@ -105,12 +105,12 @@ fn sign_in(s: &SignIn, beta: bool) -> Map<String, Value> {
     row
 }
 
-fn changes(call: &Call<'_>) -> Vec<Row> {
+fn changes<'a>(call: &'a Call<'_>) -> Vec<(String, &'a Change)> {
     let now = call.state.now();
     let filter = call.ask.option("$filter").and_then(parse);
     let rows = &call.state.audit.changes;
     let from = rows.partition_point(|c| c.at < since(filter.as_ref(), "activityDateTime"));
-    rows.iter().skip(from).filter(|c| c.seen <= now).map(|c| (key(c.at, &c.id), change(c))).collect()
+    rows.iter().skip(from).filter(|c| c.seen <= now).map(|c| (key(c.at, &c.id), c)).collect()
 }
 
 fn change(c: &Change) -> Map<String, Value> {

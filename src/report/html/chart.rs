@@ -2,7 +2,7 @@
 //! where every point has the same room however close in time it is.
 
 use super::parts;
-use super::split::Links;
+use super::split::{Cut, Links};
 use crate::domain::time::Timestamp;
 use crate::report::Model;
 use crate::report::model::{Fate, Mark, OldCredential, TargetReport};
@@ -48,12 +48,17 @@ fn ticks(from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
 }
 
 /// A leaked credential and whose it is.
-type Row<'a> = (&'a TargetReport, &'a OldCredential);
+pub(super) type Row<'a> = (&'a TargetReport, &'a OldCredential);
+
+/// Every leaked credential.
+pub(super) fn rows(model: &Model) -> Vec<Row<'_>> {
+    model.targets.iter().flat_map(|t| t.old.iter().map(move |o| (t, o))).collect()
+}
 
 /// Until when each leaked credential worked, and until when tokens issued with it may live. Drawn are
-/// at most so many as `most` says; the table has all.
-pub(super) fn overview(model: &Model, links: &Links, most: Option<usize>) -> Markup {
-    let rows: Vec<Row<'_>> = model.targets.iter().flat_map(|t| t.old.iter().map(move |o| (t, o))).collect();
+/// at most so many as `most` says.
+pub(super) fn overview(model: &Model, links: &Links, most: Option<usize>, cut: &Cut<'_>) -> Markup {
+    let rows = rows(model);
     if rows.is_empty() {
         return html! {};
     }
@@ -89,11 +94,12 @@ pub(super) fn overview(model: &Model, links: &Links, most: Option<usize>) -> Mar
                     }
                     @if drawn.len() < rows.len() {
                         " Drawn are " (drawn.len()) " of " (rows.len()) " leaked credentials: those not proved dead first, then the order of the plan. "
-                        "The table below has all of them; the timeline of each target is in its file, to which the table links."
+                        "The timeline of each target is in its file, to which the table links."
                     }
                 }
             }
-            (table(&rows, links))
+            (table(cut.here(&rows), links))
+            (cut.more("Exposure in numbers", rows.len()))
         }
     }
 }
@@ -163,7 +169,7 @@ fn short(name: &str, most: usize) -> String {
     }
 }
 
-fn table(rows: &[Row<'_>], links: &Links) -> Markup {
+pub(super) fn table(rows: &[Row<'_>], links: &Links) -> Markup {
     html! {
         table {
             caption { "Exposure in numbers, one row a credential" }

@@ -1,11 +1,11 @@
 //! The sections of the page, in the order in which they are read.
 
 use super::parts::{badge, class, fact, maybe_time, sign, time};
-use super::split::Links;
+use super::split::{Cut, Links};
 use crate::domain::event::Environment;
 use crate::domain::id::few;
 use crate::report::Model;
-use crate::report::model::{EventRow, ExceptedReport, StatusRow, Tone};
+use crate::report::model::{EventRow, ExceptedReport, Open, Remaining, StatusRow, Tone, Trouble};
 use crate::report::words;
 use maud::{Markup, html};
 
@@ -80,24 +80,31 @@ fn tile(number: u32, name: &str, more: &str, tone: Option<Tone>) -> Markup {
     html! { li { b class=[tone.map(class)] { (number) @if let Some(t) = tone { " " small aria-hidden="true" style="display:inline;color:inherit;font-size:1rem" { (sign(t)) } } } span { (name) } small { (more) } } }
 }
 
-pub(super) fn open(model: &Model, links: &Links) -> Markup {
+pub(super) fn open(model: &Model, links: &Links, cut: &Cut<'_>) -> Markup {
     html! {
         section id="open" {
             h2 { "Not done, not known, still open" }
             @if model.open.is_empty() {
                 p { (badge(Tone::Good, "nothing")) " Everything in the approved plan was done and proved." }
             } @else {
-                table {
-                    caption { "Each row waits for somebody" }
-                    thead { tr { th scope="col" { "Target" } th scope="col" { "What is open" } th scope="col" { "What to do next" } } }
-                    tbody {
-                        @for o in &model.open {
-                            tr {
-                                th scope="row" { @if let Some(id) = o.target { (links.target(id, &html! { (id) })) " " } (o.name) }
-                                td { span class=(class(o.tone)) aria-hidden="true" { (sign(o.tone)) " " } (o.what) }
-                                td { (o.next) }
-                            }
-                        }
+                (open_table(cut.here(&model.open), links))
+                (cut.more("What is open", model.open.len()))
+            }
+        }
+    }
+}
+
+pub(super) fn open_table(rows: &[Open], links: &Links) -> Markup {
+    html! {
+        table {
+            caption { "Each row waits for somebody" }
+            thead { tr { th scope="col" { "Target" } th scope="col" { "What is open" } th scope="col" { "What to do next" } } }
+            tbody {
+                @for o in rows {
+                    tr {
+                        th scope="row" { @if let Some(id) = o.target { (links.target(id, &html! { (id) })) " " } (o.name) }
+                        td { span class=(class(o.tone)) aria-hidden="true" { (sign(o.tone)) " " } (o.what) }
+                        td { (o.next) }
                     }
                 }
             }
@@ -105,7 +112,13 @@ pub(super) fn open(model: &Model, links: &Links) -> Markup {
     }
 }
 
-pub(super) fn status(model: &Model, links: &Links) -> Markup {
+pub(super) fn status(model: &Model, links: &Links, cut: &Cut<'_>) -> Markup {
+    let mut room = cut.rows(left(model).len());
+    let mut row = |row: &StatusRow| {
+        let here = &row.remaining[..row.remaining.len().min(room)];
+        room -= here.len();
+        status_row(row, here, links)
+    };
     html! {
         section id="status" {
             h2 { "Status of required actions" }
@@ -116,8 +129,9 @@ pub(super) fn status(model: &Model, links: &Links) -> Markup {
                     @for name in ["Total", "Done", "Verified", "Failed", "Open", "Excepted"] { th scope="col" class="n" { (name) } }
                     th scope="col" { "What is left: reason, owner, expected date" }
                 } }
-                tbody { @for row in &model.status { (status_row(row, links)) } }
+                tbody { @for each in &model.status { (row(each)) } }
             }
+            (cut.more("What is left", left(model).len()))
             p class="soft" {
                 "Owners are those seen in the directory. A review of sign-in, token-issuance and account-activity logs is not part of a "
                 "run: whoever does it reports it."
@@ -126,7 +140,34 @@ pub(super) fn status(model: &Model, links: &Links) -> Markup {
     }
 }
 
-fn status_row(row: &StatusRow, links: &Links) -> Markup {
+/// What is left of every action.
+pub(super) fn left(model: &Model) -> Vec<(&str, &Remaining)> {
+    let of = |row: &'_ StatusRow| row.remaining.len();
+    let mut left = Vec::with_capacity(model.status.iter().map(of).sum());
+    for row in &model.status {
+        left.extend(row.remaining.iter().map(|one| (row.action.as_str(), one)));
+    }
+    left
+}
+
+pub(super) fn left_table(rows: &[(&str, &Remaining)], links: &Links) -> Markup {
+    html! {
+        table {
+            caption { "What is left: reason, owner, expected date" }
+            thead { tr { th scope="col" { "Target" } th scope="col" { "Required action" } th scope="col" { "State" } th scope="col" { "Reason" } th scope="col" { "Owner" } th scope="col" { "Expected" } } }
+            tbody {
+                @for (action, r) in rows {
+                    tr {
+                        th scope="row" { (links.target(r.target, &html! { (r.target) })) " " (r.name) }
+                        td { (action) } td { (r.state) } td { (r.reason) } td { (r.owner) } td { (r.expected) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn status_row(row: &StatusRow, here: &[Remaining], links: &Links) -> Markup {
     let StatusRow { action, total, done, verified, failed, open, excepted, remaining } = row;
     html! {
         tr {
@@ -134,7 +175,8 @@ fn status_row(row: &StatusRow, links: &Links) -> Markup {
             @for n in [total, done, verified, failed, open, excepted] { td class="n" { (n) } }
             td {
                 @if remaining.is_empty() { span class="none" { "nothing" } }
-                @for r in remaining {
+                @if here.len() < remaining.len() { div class="soft" { (here.len()) " of " (remaining.len()) " are told here; the others in the files below." } }
+                @for r in here {
                     div { b { (links.target(r.target, &html! { (r.target) })) " " (r.name) } ": " (r.state) ". " (r.reason) ". Owner: " (r.owner) ". Expected: " (r.expected) "." }
                 }
             }
@@ -182,33 +224,40 @@ pub(super) fn approvals(model: &Model, links: &Links) -> Markup {
                 tbody { @for p in &a.phases { tr { th scope="row" { (p.phase) @if !p.targets.is_empty() { " of " (few(&p.targets)) } } td { (time(p.at)) " " a href=(links.line(p.seq)) { "line " (p.seq) } } td { (time(p.expires)) } td { (p.people.join(", ")) } } } }
             }
             @for r in &a.rosters {
-                p class="loud" { "The roster was changed at " (time(r.at)) " (" a href=(format!("#line-{}", r.seq)) { "line " (r.seq) } ") by " (r.by.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", ")) ": number " (r.version) " is " code { (r.roster) } ". What was approved before it released nothing after it." }
+                p class="loud" { "The roster was changed at " (time(r.at)) " (" a href=(links.line(r.seq)) { "line " (r.seq) } ") by " (r.by.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", ")) ": number " (r.version) " is " code { (r.roster) } ". What was approved before it released nothing after it." }
             }
             p { "Plan made by " b { (a.author) } " at " (time(model.head.planned_at)) ", run by " b { (a.operator) } ". Plan " code { (model.head.plan) } ", playbook " code { (model.head.playbook) } ", roster " code { (model.head.roster) } "." }
         }
     }
 }
 
-pub(super) fn troubles(model: &Model, links: &Links) -> Markup {
+pub(super) fn troubles(model: &Model, links: &Links, cut: &Cut<'_>) -> Markup {
     html! {
         section id="troubles" {
             h2 { "Deviations, failures and what people did by hand" }
             @if model.troubles.is_empty() { p { (badge(Tone::Good, "none")) " Every step went as planned at the first attempt." } }
             @else {
-                table {
-                    caption { "In the order of the log" }
-                    thead { tr { th scope="col" { "When" } th scope="col" { "Target" } th scope="col" { "Sort" } th scope="col" { "What happened" } th scope="col" { "Attested by" } th scope="col" class="n" { "Line" } } }
-                    tbody {
-                        @for t in &model.troubles {
-                            tr {
-                                td { (time(t.at)) }
-                                td { @if let Some(id) = t.target { (links.target(id, &html! { (id) })) } }
-                                td { (t.sort) }
-                                td { (t.what) }
-                                td { @if let Some(by) = &t.by { (by) } }
-                                td class="n" { a href=(links.line(t.seq)) { (t.seq) } }
-                            }
-                        }
+                (trouble_table(cut.here(&model.troubles), links))
+                (cut.more("Deviations", model.troubles.len()))
+            }
+        }
+    }
+}
+
+pub(super) fn trouble_table(rows: &[Trouble], links: &Links) -> Markup {
+    html! {
+        table {
+            caption { "In the order of the log" }
+            thead { tr { th scope="col" { "When" } th scope="col" { "Target" } th scope="col" { "Sort" } th scope="col" { "What happened" } th scope="col" { "Attested by" } th scope="col" class="n" { "Line" } } }
+            tbody {
+                @for t in rows {
+                    tr {
+                        td { (time(t.at)) }
+                        td { @if let Some(id) = t.target { (links.target(id, &html! { (id) })) } }
+                        td { (t.sort) }
+                        td { (t.what) }
+                        td { @if let Some(by) = &t.by { (by) } }
+                        td class="n" { a href=(links.line(t.seq)) { (t.seq) } }
                     }
                 }
             }

@@ -22,14 +22,16 @@ pub struct Split {
     pub targets: usize,
     /// Lines of the log to a file.
     pub lines: usize,
-    /// Credentials that the first page draws; its table has all.
+    /// Credentials that the first page draws.
     pub bars: usize,
+    /// Rows of any one table of the first page; a longer one has a file of its own.
+    pub rows: usize,
 }
 
 impl Split {
     /// A target takes about 16 KiB of a page (`docs/benchmarks.md`): one page of at most 8 MiB, further
-    /// files of about 1 MiB.
-    pub const STANDARD: Self = Self { above: 500, targets: 100, lines: 2_000, bars: 100 };
+    /// files of about 1 MiB, a first page of less than 2 MiB.
+    pub const STANDARD: Self = Self { above: 500, targets: 100, lines: 2_000, bars: 100, rows: 500 };
 }
 
 /// Where a line or a target is found.
@@ -80,8 +82,89 @@ impl Links {
     }
 }
 
+// The sorts of further files: each is the id of the section of the first page that tells of them.
 const CREDENTIALS: &str = "credentials";
 const EVENTS: &str = "events";
+const EXPOSURE: &str = "exposure";
+const OPEN: &str = "open";
+const STATUS: &str = "status";
+const TROUBLES: &str = "troubles";
+
+/// How much of a table stands on this page, and the files that have the whole of it.
+#[derive(Clone, Copy)]
+pub(super) struct Cut<'a> {
+    rows: usize,
+    files: &'a [Further],
+}
+
+impl<'a> Cut<'a> {
+    /// Everything is on this page.
+    pub(super) const NONE: Self = Self { rows: usize::MAX, files: &[] };
+
+    /// How many of so many rows stand here.
+    pub(super) fn rows(&self, of: usize) -> usize {
+        of.min(self.rows)
+    }
+
+    /// The rows that stand here.
+    pub(super) fn here<'t, T>(&self, rows: &'t [T]) -> &'t [T] {
+        &rows[..rows.len().min(self.rows)]
+    }
+
+    /// Where the others are.
+    pub(super) fn more(&self, what: &str, of: usize) -> Markup {
+        html! {
+            @if of > self.rows {
+                p { "Here are " (self.rows) " of " (of) " rows. All of them are in the files that lie beside this page:" }
+                (files(&format!("{what}: all {of} rows"), self.files))
+            }
+        }
+    }
+}
+
+/// Tables that are too long for the first page, each with its own files.
+struct Long {
+    exposure: Vec<Further>,
+    open: Vec<Further>,
+    status: Vec<Further>,
+    troubles: Vec<Further>,
+}
+
+impl Long {
+    fn of(model: &Model, name: &OsStr, links: &Links, split: &Split) -> Self {
+        fn cut<T>(
+            model: &Model,
+            (name, split): (&OsStr, &Split),
+            sort: &str,
+            rows: &[T],
+            table: impl Fn(&[T]) -> Markup,
+        ) -> Vec<Further> {
+            if rows.len() <= split.rows {
+                return Vec::new();
+            }
+            let (size, mut from) = (split.lines.max(1), 1);
+            let parts: Vec<_> = rows.chunks(size).collect();
+            let one = |(file, part): (usize, &&[T])| {
+                let what = format!("Rows {from} to {}", from + part.len() - 1);
+                from += part.len();
+                further(model, name, (sort, file, parts.len()), what, &table(part))
+            };
+            (1..).zip(&parts).map(one).collect()
+        }
+        let to = (name, split);
+        let (leaked, left) = (chart::rows(model), sections::left(model));
+        Self {
+            exposure: cut(model, to, EXPOSURE, &leaked, |rows| chart::table(rows, links)),
+            open: cut(model, to, OPEN, &model.open, |rows| sections::open_table(rows, links)),
+            status: cut(model, to, STATUS, &left, |rows| sections::left_table(rows, links)),
+            troubles: cut(model, to, TROUBLES, &model.troubles, |rows| sections::trouble_table(rows, links)),
+        }
+    }
+
+    fn all(self) -> impl Iterator<Item = Further> {
+        [self.exposure, self.open, self.status, self.troubles].into_iter().flatten()
+    }
+}
 
 /// What a further file's name ends with.
 fn ending(sort: &str, file: usize) -> String {
@@ -122,7 +205,7 @@ fn entries(model: &Model) -> Vec<Entry<'_>> {
 }
 
 /// A file beside the first page, and how that page tells of it.
-struct Further {
+pub(super) struct Further {
     name: OsString,
     link: String,
     what: String,
@@ -153,8 +236,9 @@ pub(super) fn pages(model: &Model, name: &OsStr, split: &Split) -> Vec<(OsString
         one(EVENTS, file, parts.len(), what, &sections::event_table(part))
     });
     let events: Vec<_> = events.collect();
-    let first = (name.to_owned(), first(model, &links, split, &targets, &events));
-    let further = targets.into_iter().chain(events).map(|f| (f.name, f.text));
+    let long = Long::of(model, name, &links, split);
+    let first = (name.to_owned(), first(model, &links, split, (&targets, &events, &long)));
+    let further = targets.into_iter().chain(events).chain(long.all()).map(|f| (f.name, f.text));
     [first].into_iter().chain(further).collect()
 }
 
@@ -167,22 +251,29 @@ fn span<T: ToString>(what: &str, mut all: impl Iterator<Item = T>) -> String {
     }
 }
 
-fn first(model: &Model, links: &Links, split: &Split, targets: &[Further], events: &[Further]) -> String {
+fn first(
+    model: &Model,
+    links: &Links,
+    split: &Split,
+    (targets, events, long): (&[Further], &[Further], &Long),
+) -> String {
+    let cut = |files| Cut { rows: split.rows, files };
+    let Long { exposure, open, status, troubles } = long;
     let title = format!("{} – report of run {}", model.head.incident, model.head.run);
     let body = html! {
         (sections::head(model))
         (sections::contents())
         main {
             (sections::summary(model))
-            (chart::overview(model, links, Some(split.bars)))
-            (sections::open(model, links))
-            (sections::status(model, links))
+            (chart::overview(model, links, Some(split.bars), &cut(exposure)))
+            (sections::open(model, links, &cut(open)))
+            (sections::status(model, links, &cut(status)))
             section id="credentials" {
                 h2 { "Each target" }
                 (beside("What leaked, what replaced it, plan beside actual: target by target", targets))
             }
             (sections::approvals(model, links))
-            (sections::troubles(model, links))
+            (sections::troubles(model, links, &cut(troubles)))
             (integrity::section(model))
             section id="events" {
                 h2 { "All events" }
@@ -199,6 +290,12 @@ fn first(model: &Model, links: &Links, split: &Split, targets: &[Further], event
 fn beside(caption: &str, files: &[Further]) -> Markup {
     html! {
         p { "The run is large: these files lie beside this page, and are moved and kept together with it." }
+        (self::files(caption, files))
+    }
+}
+
+fn files(caption: &str, files: &[Further]) -> Markup {
+    html! {
         table {
             caption { (caption) }
             thead { tr { th scope="col" { "File" } th scope="col" class="n" { "Bytes" } th scope="col" { "SHA-256" } } }
@@ -212,6 +309,18 @@ fn beside(caption: &str, files: &[Further]) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// What the section of the first page is called.
+fn heading(sort: &str) -> &'static str {
+    match sort {
+        CREDENTIALS => "Each target",
+        EXPOSURE => "Exposure of each leaked credential",
+        OPEN => "Not done, not known, still open",
+        STATUS => "What is left of required actions",
+        TROUBLES => "Deviations, failures and what people did by hand",
+        _ => "All events",
     }
 }
 
@@ -241,7 +350,7 @@ fn further(
                 @if file < of { li { a href=(link(file + 1)) { "Next" } } }
             }
         }
-        main { section aria-label=(what) { h2 { @if sort == CREDENTIALS { "Each target" } @else { "All events" } } (body) } }
+        main { section aria-label=(what) { h2 { (heading(sort)) } (body) } }
         (super::footer(model))
     };
     let text = document(&title, &page);

@@ -88,6 +88,9 @@ fn waited(hold: &Hold) -> Markup {
         @if !hold.confirmed.is_empty() {
             ul { @for (consumer, by, how, at) in &hold.confirmed { li { (time(*at)) " " b { (consumer) } " has moved, attested by " (by) ": " (how) } } }
         }
+        @if let Some(sign_ins) = &hold.sign_ins {
+            p { "The tenant's sign-in log: " @if sign_ins.is_used() == Some(false) { (sign_ins) "." } @else { span class="caution" { (sign_ins) "." } } }
+        }
     }
 }
 

@@ -68,9 +68,13 @@ fn is_ours(name: &str) -> bool {
     }
 }
 
+/// What the files beside a large report are about: the report's own names for it (`report::html`).
+const FURTHER: [&str; 6] = ["credentials-", "events-", "exposure-", "open-", "status-", "troubles-"];
+
 /// A file that lies beside `report.html` when the run is large.
 fn is_part_of_report(name: &str) -> bool {
-    let number = ["report-credentials-", "report-events-"].iter().find_map(|sort| name.strip_prefix(sort));
+    let number =
+        name.strip_prefix("report-").and_then(|rest| FURTHER.iter().find_map(|sort| rest.strip_prefix(sort)));
     let number = number.and_then(|rest| rest.strip_suffix(".html"));
     number.is_some_and(|n| n.len() == 4 && n.bytes().all(|b| b.is_ascii_digit()))
 }
