@@ -46,7 +46,7 @@ SELECT = ApplicationItemRequestBuilder.ApplicationItemRequestBuilderGetQueryPara
 def graph_client():
     hosts = ["graph.lab.test", f"graph.lab.test:{PORT}"]
     provider = AzureIdentityAuthenticationProvider(CREDENTIAL, scopes=[f"{GRAPH}/.default"], allowed_hosts=hosts)
-    adapter = GraphRequestAdapter(provider, client=httpx.AsyncClient(verify=CA))
+    adapter = GraphRequestAdapter(provider, client=httpx.AsyncClient(verify=CA, timeout=60))
     adapter.base_url = f"{GRAPH}/v1.0"
     return GraphServiceClient(request_adapter=adapter)
 
