@@ -135,9 +135,9 @@ fn told(arguments: &One, session: &mut Session, plan: &Plan, digest: &Digest) ->
     let file = arguments.out.display().to_string();
     session.out.object("plan", &PlanObject { digest, file: file.clone(), counts });
     let people = count(plan.header.approval.quorum, "person runs", "people run");
-    session
-        .out
-        .line(&format!("Written to {file}. Nothing was changed. Next: {people} `reissue approve {file}`."));
+    let at = status::at_home(&arguments.home.home);
+    let approve = format!("reissue approve {} --by NAME --key FILE{at}", status::quote(&file));
+    session.out.line(&format!("Written to {file}. Nothing was changed. Next: {people} `{approve}`."));
     let changes = plan.changes().count();
     let exit = match changes > 0 && arguments.detailed_exitcode {
         true => ExitCode::ChangesPresent,
@@ -145,8 +145,6 @@ fn told(arguments: &One, session: &mut Session, plan: &Plan, digest: &Digest) ->
     };
     let excepted = counts.excepted;
     let said = format!("{} to change, {excepted} left alone: {file}", count(changes, "target", "targets"));
-    let at = status::at_home(&arguments.home.home);
-    let approve = format!("reissue approve {} --by NAME --key FILE{at}", status::quote(&file));
     let next = if changes > 0 { vec![approve] } else { Vec::new() };
     Ended { next, ..Ended::new(exit, said) }
 }

@@ -4,6 +4,7 @@
 mod fold;
 mod next;
 mod view;
+mod waiting;
 
 use super::error::Failure;
 use super::fleet::{Ended, Rows};
@@ -18,7 +19,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::recovery::Recovery;
 use crate::trail::{Home, Objects};
 use fold::{Overview, RunHead, Writer};
-pub(super) use next::{Known, at_home, quote};
+pub(super) use next::{Known, at_home, quote, somebody, withdraw};
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
