@@ -59,7 +59,8 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
         }
         F::NotApproved(NotApproved::Quorum(_)) | F::NotCounted { .. } => {
             let at = at_home(home.root());
-            let how = format!("each of them runs `reissue approve {} --by NAME --key FILE{at}`", quote(&plan));
+            let how =
+                format!("each of them runs `reissue approve {} --by NAME --key FILE{at}`", quote(&plan));
             return (codes::NOT_APPROVED, format!("{how}, then apply again"));
         }
         F::Begun(run) => {

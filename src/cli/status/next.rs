@@ -154,7 +154,9 @@ fn signed_so_far<'a>(
     for ApprovalRecorded { approver, decision, expires, phase: given, .. } in said {
         match decision {
             Decision::Reject => signed.retain(|who| *who != approver.as_str()),
-            Decision::Approve if *given == phase && *expires > now && !signed.contains(&approver.as_str()) => {
+            Decision::Approve
+                if *given == phase && *expires > now && !signed.contains(&approver.as_str()) =>
+            {
                 signed.push(approver);
             }
             _ => {}
