@@ -21,6 +21,7 @@ use crate::domain::time::Timestamp;
 use crate::trail::Home;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 #[derive(Serialize)]
 struct RunObject<'a> {
@@ -145,7 +146,7 @@ fn before_a_run(session: &mut Session, home: &Home, waiting: &Waiting) {
 }
 
 /// One run: header, targets, counts, and what to do.
-pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) -> Ended {
+pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>, known: &Known) -> Ended {
     let now = session.env.clock.now();
     session.out.object("status", &object(run.head, &run.plan));
     if !session.out.is_json() {
@@ -165,11 +166,14 @@ pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) -> Ended {
     let excepted = run.plan.header.counts.excepted;
     let targets = count(tally.targets, "target", "targets");
     session.out.line(&format!("\n{targets}: {}; {excepted} left alone.", tally.say()));
-    let said = format!("{} {}: {}", run.head.state.id, run.head.word(), tally.say());
+    let mut said = format!("{} {}: {}", run.head.state.id, run.head.word(), tally.say());
+    if let (Some(writer), None) = (run.writer, &run.head.finished) {
+        let _ = write!(said, "; at work since {}, or it died", writer.since.short());
+    }
     forecast(session, run, now);
     session.out.object("status_tally", &TallyObject { run: run.head.state.id.as_str(), excepted, tally });
     handed_in(session, home);
-    let next = next(session, home, run, &Known::default());
+    let next = next(session, home, run, known);
     Ended { next, ..Ended::new(ExitCode::Done, said) }
 }
 
@@ -203,7 +207,13 @@ pub(super) fn next(session: &mut Session, home: &Home, run: &Run<'_>, known: &Kn
         session.out.line("\nNext:");
     }
     todos.iter().for_each(|todo| tell(session, todo));
-    todos.into_iter().next().map(|todo| todo.commands).unwrap_or_default()
+    let alone = todos.len() == 1;
+    let commands = todos.into_iter().next().map(|todo| todo.commands).unwrap_or_default();
+    match run.writer {
+        // Going on is the last thing to do: where it is the first, nothing is to be done unless the writer died.
+        Some(_) if alone => commands.into_iter().map(|command| format!("if it died: {command}")).collect(),
+        _ => commands,
+    }
 }
 
 fn tell(session: &mut Session, todo: &Todo) {
