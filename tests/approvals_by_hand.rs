@@ -94,6 +94,35 @@ fn what_was_signed_elsewhere_is_judged_like_everything_else() {
 }
 
 #[test]
+fn what_was_signed_elsewhere_is_shown_and_is_what_the_command_line_says() {
+    let team = planned();
+    let by = ["approve", "plan.jsonl", "--by", "ann@agency.example"];
+    team.must(0, &[&by[..], &["--reject", "--show", "--out", "s.json"]].concat());
+    assert_eq!(shell(&team, "ssh-keygen -q -Y sign -n plan-approval@reissue.v1 -f ann s.json").0, 0);
+    let files = ["--statement", "s.json", "--signature", "s.json.sig"];
+    let given = |code, more: &[&str]| team.must(code, &[&by[..], &files, more].concat());
+    for (flag, more) in [
+        ("--phase", &["--phase", "retire"][..]),
+        ("--withdraw", &["--withdraw"]),
+        ("--break-glass", &["--break-glass"]),
+    ] {
+        let said = given(4, more);
+        let what = format!("the statement is a reject, which is not what `{flag}` says");
+        assert!(said.contains(&what) && said.contains("You REJECT this plan"), "{said}");
+    }
+    assert!(team.must(0, &["status"]).contains("Next:\n  make a plan"), "nothing was handed in");
+    let said = given(0, &["--reject", "--phase", "start"]);
+    assert!(said.contains("You REJECT this plan") && said.contains("handed in: a reject ("), "{said}");
+    // Unread as it is, it is told as what it is.
+    let said = team.must(0, &["status"]);
+    assert!(said.contains("not read yet: 1 reject (ann@agency.example)."), "{said}");
+    assert!(said.contains("reissue approve PLAN --by ann@agency.example --withdraw --key FILE\n"), "{said}");
+    given(0, &[]);
+    let said = team.must(0, &["status"]);
+    assert!(said.contains("1 reject (ann@agency.example)."), "the same again is one: {said}");
+}
+
+#[test]
 fn every_approval_of_a_bundle_is_checked_as_the_readme_says() {
     let team = Team::gather(PLAYBOOK);
     team.init();

@@ -56,7 +56,12 @@ fn both_accept(team: &Team) {
 #[test]
 fn break_glass_contains_alone_and_is_loud_wherever_the_run_is_shown() {
     let team = prepared(&contained());
-    assert!(says(&team, 4, "ann", "--break-glass").contains("may not break glass"));
+    let refused = says(&team, 4, "ann", "--break-glass");
+    assert!(refused.contains("may not break glass") && refused.contains("reissue roster sign"), "{refused}");
+    let show =
+        ["approve", "plan.jsonl", "--by", "ann@agency.example", "--break-glass", "--show", "--out", "alone"];
+    let refused = team.must(4, &show);
+    assert!(!refused.contains("APPROVE ALONE") && !team.path("alone").exists(), "{refused}");
     let signed = says(&team, 0, "ben", "--break-glass");
     assert!(signed.contains("APPROVE ALONE (break glass)"), "{signed}");
     team.must(0, &APPLY);
@@ -81,7 +86,9 @@ fn break_glass_contains_alone_and_is_loud_wherever_the_run_is_shown() {
 #[test]
 fn break_glass_releases_nothing_but_containment() {
     let team = prepared(PLAYBOOK);
-    assert!(says(&team, 4, "ben", "--break-glass").contains("breaking glass is for plans that only contain"));
+    let refused = says(&team, 4, "ben", "--break-glass");
+    assert!(refused.contains("breaking glass is for plans that only contain"), "{refused}");
+    assert!(refused.contains("says `contain: true` in the playbook"), "{refused}");
     team.must(4, &APPLY);
 }
 
@@ -93,6 +100,11 @@ fn a_reject_blocks_until_it_is_withdrawn_and_a_plan_is_used_once() {
     says(&team, 0, "ben", "--reject");
     let blocked = team.must(4, &APPLY);
     assert!(blocked.contains("ben@agency.example rejected the plan"), "{blocked}");
+    let next = "`reissue approve plan.jsonl --by ben@agency.example --withdraw --key FILE`, which is no approval yet";
+    assert!(blocked.contains(next), "{blocked}");
+    let said = team.must(0, &["status"]);
+    let waiting = "2 approvals (ann@agency.example, ben@agency.example), 1 reject (ben@agency.example).";
+    assert!(said.contains(waiting) && said.contains("--by ben@agency.example --withdraw"), "{said}");
     // Others cannot withdraw it.
     says(&team, 0, "ann", "--withdraw");
     assert!(team.must(4, &APPLY).contains("ben@agency.example rejected the plan"));

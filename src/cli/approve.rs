@@ -1,16 +1,15 @@
 //! `reissue approve PLAN`: one person's signed decision, made with the key that person has.
 
+mod elsewhere;
 mod hold;
 
 use super::codes;
 use super::error::Failure;
 use super::ground::{disk_failure, home_failure};
-use super::world::{HomeArguments, unreadable};
+use super::world::HomeArguments;
 use super::{ExitCode, Session, plan_view};
-use crate::domain::approval::card;
 use crate::domain::approval::show::show as show_statement;
-use crate::domain::approval::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE, SIGNATURE_BYTES_MAX};
-use crate::domain::approval::statement::STATEMENT_BYTES_MAX;
+use crate::domain::approval::signed::{BREAK_GLASS_NAMESPACE, NAMESPACE};
 use crate::domain::approval::{ApprovalRefusal, Person, SignedApproval, Statement};
 use crate::domain::approved::{ReadPlan, Says};
 use crate::domain::event::Decision;
@@ -33,16 +32,17 @@ pub(super) struct Arguments {
     /// The SSH key to sign with: a private key file, or a public one whose private part is in an agent
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// What the approval releases
-    #[arg(long, value_enum, default_value = "start")]
-    phase: PhaseArgument,
+    /// What the approval releases [default: start]
+    #[arg(long, value_enum)]
+    phase: Option<PhaseArgument>,
     /// Reject instead: the plan is blocked until you withdraw
     #[arg(long, conflicts_with = "withdraw")]
     reject: bool,
     /// Take your own reject back
     #[arg(long)]
     withdraw: bool,
-    /// Alone, in an emergency, for a plan that only contains; loud everywhere
+    /// Alone, in an emergency, for a plan that only contains (each target says `contain: true`), by somebody whom
+    /// the roster lets (`break_glass: true`); loud everywhere
     #[arg(long)]
     break_glass: bool,
     /// Show what would be signed, and sign nothing
@@ -51,8 +51,9 @@ pub(super) struct Arguments {
     /// With `--show`: write the exact bytes that have to be signed into a new file
     #[arg(long, value_name = "FILE", requires = "show")]
     out: Option<PathBuf>,
-    /// A statement that was signed elsewhere, as `--show --out` wrote it
-    #[arg(long, value_name = "FILE", requires = "signature", conflicts_with_all = ["key", "show", "reject", "withdraw", "break_glass"])]
+    /// A statement that was signed elsewhere, as `--show --out` wrote it; it is shown, and must agree with
+    /// `--phase`, `--reject`, `--withdraw` and `--break-glass` where they are given
+    #[arg(long, value_name = "FILE", requires = "signature", conflicts_with_all = ["key", "show"])]
     statement: Option<PathBuf>,
     /// Its signature: what `ssh-keygen -Y sign` made of it, or `openssl cms -sign -binary -outform PEM`
     #[arg(long, value_name = "FILE", requires = "statement")]
@@ -68,6 +69,15 @@ pub(super) struct Arguments {
 enum PhaseArgument {
     Start,
     Retire,
+}
+
+impl PhaseArgument {
+    fn in_words(self) -> Phase {
+        match self {
+            PhaseArgument::Start => Phase::Start,
+            PhaseArgument::Retire => Phase::Retire,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -106,9 +116,10 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         return Err(Failure::new(codes::EXISTS, "there is a file already", next).at(out));
     }
     if let (Some(statement), Some(signature)) = (&arguments.statement, &arguments.signature) {
-        let signed = from_elsewhere(session, statement, signature, arguments.crl.as_deref())?;
+        let signed = elsewhere::read(session, statement, signature, arguments.crl.as_deref())?;
         return take(&arguments, session, &home, (&read, &person), signed);
     }
+    may_break_glass(&arguments, &read, &person)?;
     if !arguments.show {
         need_key(arguments.key.as_ref(), session)?;
     }
@@ -151,6 +162,33 @@ fn only_shown(
     Ok(ExitCode::Done)
 }
 
+/// Asked before anybody reads on: who may not decide alone is shown nothing to sign.
+fn may_break_glass(arguments: &Arguments, read: &ReadPlan, person: &Person) -> Result<(), Failure> {
+    let why = match (person.break_glass, read.facts.contain_only) {
+        _ if !arguments.break_glass => return Ok(()),
+        (false, _) => ApprovalRefusal::NotBreakGlass(person.name.clone()),
+        (true, false) => ApprovalRefusal::NotContainOnly,
+        (true, true) => return Ok(()),
+    };
+    Err(refused(arguments, &why))
+}
+
+/// Why a decision does not count, and what its person can do about it.
+fn refused(arguments: &Arguments, why: &ApprovalRefusal) -> Failure {
+    let next = match why {
+        ApprovalRefusal::NotBreakGlass(_) => {
+            "approve with others, without `--break-glass`; who may do so alone has `break_glass: true` in the roster, \
+             which its people change with `reissue roster sign`"
+        }
+        ApprovalRefusal::NotContainOnly => {
+            "approve with others, without `--break-glass`; a plan only contains if each target that it changes says \
+             `contain: true` in the playbook"
+        }
+        _ => "correct that, then approve again; what was signed was not handed in",
+    };
+    Failure::new(codes::NOT_APPROVED, why.to_string(), next).at(&arguments.plan)
+}
+
 /// What apply would refuse is refused now, while the person is still here.
 fn take(
     arguments: &Arguments,
@@ -159,47 +197,33 @@ fn take(
     (read, person): (&ReadPlan, &Person),
     signed: SignedApproval,
 ) -> Result<ExitCode, Failure> {
-    let refused = |what: String| {
-        let next = "correct that, then approve again; what was signed was not handed in";
-        Failure::new(codes::NOT_APPROVED, what, next).at(&arguments.plan)
-    };
-    let approval = read.judge(&signed, session.env.clock.now()).map_err(|e| refused(e.to_string()))?;
+    let judged = read.judge(&signed, session.env.clock.now());
+    let approval = judged.map_err(|why| refused(arguments, &why))?;
     if approval.person() != &person.name {
-        return Err(refused(format!("{} signed this, not {}", approval.person(), person.name)));
+        let what = format!("{} signed this, not {}", approval.person(), person.name);
+        let next = "name who signed with `--by`; what was signed was not handed in";
+        return Err(Failure::new(codes::NOT_APPROVED, what, next).at(&arguments.plan));
     }
-    let head = &approval.statement().log_head;
+    let said = approval.statement();
+    let head = &said.log_head;
     if !home.objects().had(head).map_err(|e| disk_failure(home.root(), &e, &e))? {
-        return Err(refused(ApprovalRefusal::OtherHead { size: head.size }.to_string()));
+        return Err(refused(arguments, &ApprovalRefusal::OtherHead { size: head.size }));
     }
-    hold::keep(&arguments.plan, home, read, &approval)?;
-    let Statement { decision, phase, .. } = *approval.statement();
+    if let Some(statement) = &arguments.statement {
+        session.out.line("What was signed:");
+        session.out.line(&said.to_string());
+        elsewhere::agrees(arguments, said).map_err(|failure| failure.at(statement))?;
+    }
+    let evidence = hold::keep(&arguments.plan, home, read, &approval)?;
+    if let (Some(evidence), Some(_)) = (&evidence, &arguments.statement) {
+        session.out.line(&evidence.to_string());
+    }
+    let Statement { decision, phase, .. } = *said;
     let note = hand_in(session, home, signed)?;
     let object = ApprovalObject { by: &arguments.by, decision, phase, note };
     session.out.object("approval", &object);
-    session.out.line(&format!("Signed and handed in ({}).", object.note));
+    session.out.line(&format!("Signed and handed in: {} ({}).", elsewhere::decision(said), object.note));
     Ok(ExitCode::Done)
-}
-
-/// A statement and its signature, made with `ssh-keygen` or `openssl` alone.
-fn from_elsewhere(
-    session: &Session,
-    statement: &Path,
-    signature: &Path,
-    crl: Option<&Path>,
-) -> Result<SignedApproval, Failure> {
-    let read = |path: &Path, limit: usize| {
-        let bytes = session.env.disk.read(path, limit as u64);
-        bytes.map_err(|e| unreadable(path, &e, "the file"))
-    };
-    let armored = read(signature, SIGNATURE_BYTES_MAX)?;
-    let armored = match crl {
-        None => String::from_utf8_lossy(&armored).into_owned(),
-        Some(crl) => card::enclose(&armored, &read(crl, SIGNATURE_BYTES_MAX)?).map_err(|e| {
-            let next = "`--crl` goes with a signature in CMS, as PEM";
-            Failure::new(codes::NOT_APPROVED, e.to_string(), next).at(signature)
-        })?,
-    };
-    Ok(SignedApproval { statement_bytes: read(statement, STATEMENT_BYTES_MAX)?, armored })
 }
 
 const NAME_A_KEY: &str = "name your SSH key with `--key`, for example `--key ~/.ssh/id_ed25519`";
@@ -228,10 +252,7 @@ fn statement(
         (_, true) => Decision::Withdraw,
         _ => Decision::Approve,
     };
-    let phase = match arguments.phase {
-        PhaseArgument::Start => Phase::Start,
-        PhaseArgument::Retire => Phase::Retire,
-    };
+    let phase = arguments.phase.map_or(Phase::Start, PhaseArgument::in_words);
     let log_head = home.head().map_err(|e| home_failure(home.root(), &e))?;
     let separately = read.facts.retire_separately;
     let evidence = match separately && decision == Decision::Approve && phase == Phase::Retire {

@@ -8,6 +8,7 @@ pub(super) use ended::Ended;
 
 use super::error::{self, Failure};
 use super::line::Line;
+use super::status::quote;
 use super::world::HomeArguments;
 use super::{ExitCode, Session, codes};
 use crate::domain::fleet::{self, Fleet, Tenant};
@@ -35,6 +36,23 @@ const FILES_EACH: u64 = 40;
 pub(super) struct Rows {
     file: PathBuf,
     tenants: Vec<Tenant>,
+}
+
+/// One row, as commands that come next name it.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    file: PathBuf,
+    name: String,
+    /// Where its plan is, or will be.
+    pub(super) plan: PathBuf,
+}
+
+impl Row {
+    /// `reissue COMMAND --fleet FILE --only NAME`, and `more`.
+    pub(super) fn command(&self, command: &str, more: &str) -> String {
+        let (file, name) = (self.file.to_string_lossy(), &self.name);
+        format!("reissue {command} --fleet {} --only {}{more}", quote(&file), quote(name))
+    }
 }
 
 impl Rows {
@@ -66,7 +84,7 @@ impl Rows {
         command: &str,
         lines: bool,
         session: &mut Session,
-        work: impl Fn(&Tenant, Session, UnboundedReceiver<()>) -> F,
+        work: impl Fn(&Tenant, Row, Session, UnboundedReceiver<()>) -> F,
     ) -> Result<ExitCode, Failure> {
         let few = self.tenants.len() <= TOLD_MOST;
         enough_files(self.tenants.len(), session);
@@ -77,7 +95,9 @@ impl Rows {
             let line = Line::new(out.notices());
             let (pressed, interrupts) = unbounded_channel();
             press.push(pressed);
-            work(tenant, Session { env: session.env.clone(), out, line }, interrupts)
+            let row =
+                Row { file: self.file.clone(), name: tenant.name.to_string(), plan: tenant.plan.clone() };
+            work(tenant, row, Session { env: session.env.clone(), out, line }, interrupts)
         };
         let work: Vec<F> = self.tenants.iter().map(|tenant| begin(tenant, &mut press)).collect();
         let runtime = runtime(self.tenants.len())?;

@@ -4,7 +4,7 @@ use super::codes;
 use super::error::Failure;
 use super::ground::home_failure;
 use super::world::{process, runtime};
-use super::{ExitCode, Session};
+use super::{ExitCode, Session, status};
 use crate::domain::event::Environment;
 use crate::domain::id::{Digest, IdError, TenantId};
 use crate::domain::playbook::model::Cloud;
@@ -85,7 +85,8 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     out.line(&format!("  roster  {}, {}", count(object.people, "person", "people"), object.roster));
     out.line("  the log's public key, to be kept somewhere else:");
     out.line(&format!("    {}", object.vkey));
-    out.line("Next: `reissue plan PLAYBOOK --out plan.jsonl`.");
+    let (acting, at) = (status::somebody(home.install.environment), status::at_home(&arguments.home));
+    out.line(&format!("Next: `reissue plan PLAYBOOK --author NAME{acting}{at}`."));
     Ok(ExitCode::Done)
 }
 

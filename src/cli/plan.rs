@@ -15,7 +15,7 @@ use crate::pipeline::{self, PlanFailure, PlanOrder, make_plan};
 use crate::trail::{Home, known};
 use crate::wire::budget::Start;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -67,7 +67,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let Arguments { file, out, author, detailed_exitcode, fleet, only, home, acting } = arguments;
     if let Some(fleet) = fleet {
         let rows = Rows::read(&fleet, &only, &home, session)?;
-        return rows.side_by_side("plan", false, session, |tenant, mut session, mut interrupts| {
+        return rows.side_by_side("plan", false, session, |tenant, _, mut session, mut interrupts| {
             let one = One {
                 file: tenant.playbook.clone(),
                 out: tenant.plan.clone(),
@@ -105,7 +105,7 @@ async fn carry_out(arguments: &One, session: &mut Session) -> Result<Ended, Fail
     }
     let home = arguments.home.open(session)?;
     belongs(&home, &playbook, arguments)?;
-    free_place(&arguments.out, session)?;
+    free_place(arguments, session)?;
     let azure = arguments.acting.session(session, playbook.tenant.cloud, &playbook.tenant.id, Start::Full)?;
     let order = PlanOrder { author, environment: arguments.acting.environment(), known: known(&home)? };
     let plan = make_plan(&session.env, &azure, &playbook, order).await;
@@ -135,9 +135,9 @@ fn told(arguments: &One, session: &mut Session, plan: &Plan, digest: &Digest) ->
     let file = arguments.out.display().to_string();
     session.out.object("plan", &PlanObject { digest, file: file.clone(), counts });
     let people = count(plan.header.approval.quorum, "person runs", "people run");
-    session
-        .out
-        .line(&format!("Written to {file}. Nothing was changed. Next: {people} `reissue approve {file}`."));
+    let at = status::at_home(&arguments.home.home);
+    let approve = format!("reissue approve {} --by NAME --key FILE{at}", status::quote(&file));
+    session.out.line(&format!("Written to {file}. Nothing was changed. Next: {people} `{approve}`."));
     let changes = plan.changes().count();
     let exit = match changes > 0 && arguments.detailed_exitcode {
         true => ExitCode::ChangesPresent,
@@ -145,16 +145,20 @@ fn told(arguments: &One, session: &mut Session, plan: &Plan, digest: &Digest) ->
     };
     let excepted = counts.excepted;
     let said = format!("{} to change, {excepted} left alone: {file}", count(changes, "target", "targets"));
-    let at = status::at_home(&arguments.home.home);
-    let approve = format!("reissue approve {} --by NAME --key FILE{at}", status::quote(&file));
     let next = if changes > 0 { vec![approve] } else { Vec::new() };
     Ended { next, ..Ended::new(exit, said) }
 }
 
 /// Asked before the tenant is read, which takes its time.
-fn free_place(out: &Path, session: &Session) -> Result<(), Failure> {
+fn free_place(arguments: &One, session: &Session) -> Result<(), Failure> {
+    let out = &arguments.out;
     if session.env.disk.exists(out) {
-        let next = "name another file with `--out`; plans are not written over";
+        let next = match arguments.home.of_a_row {
+            false => "name another file with `--out`; plans are not written over",
+            true => {
+                "have it approved and applied, or move it away and plan again; plans are not written over"
+            }
+        };
         return Err(Failure::new(codes::EXISTS, "there is a file already", next).at(out));
     }
     match out.parent() {

@@ -157,7 +157,7 @@ fn effect(effect: &Effect) -> String {
         Effect::Discarded { credential } => format!("discarded {credential}, which nobody used"),
         Effect::Held { how } => match how {
             Release::Confirmed => "the hold is over: everybody confirmed".into(),
-            Release::Time => "the hold is over: its time has passed".into(),
+            Release::Time => "the hold is over: its time has passed, and no confirmation is missing".into(),
         },
         Effect::Minted { credential, not_after, .. } => {
             format!("minted {credential}, valid until {}", not_after.short())

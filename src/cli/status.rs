@@ -3,12 +3,14 @@
 
 mod fold;
 mod next;
+mod not_begun;
 mod view;
+mod waiting;
 
 use super::error::Failure;
 use super::fleet::{Ended, Rows};
 use super::standing::Standing;
-use super::world::HomeArguments;
+use super::world::{ActingArguments, HomeArguments};
 use super::{ExitCode, Session};
 use crate::domain::event::RunFinished;
 use crate::domain::id::{Digest, RunId, TargetId, few};
@@ -18,7 +20,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::recovery::Recovery;
 use crate::trail::{Home, Objects};
 use fold::{Overview, RunHead, Writer};
-pub(super) use next::{Known, at_home, quote};
+pub(super) use next::{Known, at_home, quote, somebody, withdraw};
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,24 +58,30 @@ impl Run<'_> {
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     if let Some(fleet) = &arguments.fleet {
         let rows = Rows::read(fleet, &arguments.only, &arguments.home, session)?;
-        return rows.side_by_side("status", false, session, |tenant, mut session, _| {
+        return rows.side_by_side("status", false, session, |tenant, row, mut session, _| {
             let home = HomeArguments::of_tenant(tenant);
-            let planned = session.env.disk.exists(&tenant.plan).then(|| tenant.plan.clone());
+            let acting = Some(ActingArguments::of_tenant(tenant).words());
             async move {
-                let ended =
-                    tell(&home, None, &mut session).map(|ended| match (ended.said.is_empty(), planned) {
-                        (true, planned) => not_begun(&home, planned),
-                        _ => ended,
-                    });
+                let known = Known { acting, ..Known::default() };
+                let ended = tell(&home, None, &known, &mut session).and_then(|ended| match ended {
+                    Some(ended) => Ok(ended),
+                    None => not_begun::tell(&row, &home.open(&session)?, &session),
+                });
                 Ended::of(ended, &mut session)
             }
         });
     }
-    Ok(tell(&arguments.home, arguments.run.as_deref(), session)?.exit)
+    let ended = tell(&arguments.home, arguments.run.as_deref(), &Known::default(), session)?;
+    Ok(ended.map_or(ExitCode::Done, |ended| ended.exit))
 }
 
-/// How the runs of one installation stand; nothing is said of one without a run.
-fn tell(home: &HomeArguments, wanted: Option<&str>, session: &mut Session) -> Result<Ended, Failure> {
+/// How the runs of one installation stand; none for one without a run.
+fn tell(
+    home: &HomeArguments,
+    wanted: Option<&str>,
+    known: &Known,
+    session: &mut Session,
+) -> Result<Option<Ended>, Failure> {
     let home = home.open(session)?;
     let all = fold::overview(&home)?;
     let shown = match wanted {
@@ -83,18 +91,8 @@ fn tell(home: &HomeArguments, wanted: Option<&str>, session: &mut Session) -> Re
             all.runs.iter().rev().find(|r| r.finished.is_none()).or(all.runs.last())
         }
     };
-    match shown {
-        Some(head) => with_targets(session, &home, &all, head, |session, run| view::run(session, &home, run)),
-        None => Ok(Ended::new(ExitCode::Done, "")),
-    }
-}
-
-/// A tenant of a fleet without a run.
-fn not_begun(home: &HomeArguments, planned: Option<PathBuf>) -> Ended {
-    let Some(plan) = planned else { return Ended::new(ExitCode::Done, "no run, no plan yet") };
-    let at = at_home(&home.home);
-    let approve = format!("reissue approve {} --by NAME --key FILE{at}", quote(&plan.display().to_string()));
-    Ended { next: vec![approve], ..Ended::new(ExitCode::Done, "planned, not begun") }
+    let Some(head) = shown else { return Ok(None) };
+    with_targets(session, &home, &all, head, |session, run| view::run(session, &home, run, known)).map(Some)
 }
 
 /// The last run of an installation, and how it ended if it did.

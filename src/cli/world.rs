@@ -16,7 +16,7 @@ use crate::domain::playbook::model::Cloud;
 use crate::domain::secret::Secret;
 use crate::domain::text::Text;
 use crate::env::{DiskError, Env};
-use crate::trail::Home;
+use crate::trail::{Home, HomeError};
 use crate::wire::budget::{Budget, Start};
 use crate::wire::net::{Net, NetOptions, Roots};
 use clap::ValueEnum;
@@ -36,11 +36,23 @@ pub(crate) struct HomeArguments {
     /// The installation's folder, made by `reissue init`
     #[arg(long, value_name = "DIR", default_value = HOME, env = HOME_VARIABLE)]
     pub(crate) home: PathBuf,
+    /// It is from a fleet file: no option names it.
+    #[arg(skip)]
+    pub(crate) of_a_row: bool,
 }
 
 impl HomeArguments {
     pub(crate) fn open(&self, session: &Session) -> Result<Home, Failure> {
-        Home::open(&session.env, &self.home).map_err(|e| home_failure(&self.home, &e))
+        Home::open(&session.env, &self.home).map_err(|e| {
+            let failure = home_failure(&self.home, &e);
+            match (&e, self.of_a_row) {
+                (HomeError::Missing(_), true) => {
+                    let next = "correct `home` in the fleet file, or make it with `reissue init --home DIR`";
+                    Failure { next: next.into(), ..failure }
+                }
+                _ => failure,
+            }
+        })
     }
 }
 

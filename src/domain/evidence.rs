@@ -147,7 +147,8 @@ impl Display for Held {
         let Self { confirmed, ended, how, old_accepted, opened, rechecked, sign_ins, target } = self;
         let how = match how {
             Release::Confirmed => "everybody confirmed",
-            Release::Time => "its time had passed",
+            Release::Time if confirmed.is_empty() => "its time had passed",
+            Release::Time => "its time had passed, and everybody had confirmed",
         };
         let (from, to, span) = (opened.short(), ended.short(), show_span(ended.since(*opened)));
         writeln!(f, "  {target}  held {from} to {to} ({span}): {how}")?;
@@ -249,6 +250,10 @@ mod tests {
     #[test]
     fn people_read_who_confirmed_and_that_sign_ins_were_not_read() {
         let shown = Evidence::new(Digest::of(b"plan"), vec![held(2)]).to_string();
+        let timed = Held { how: Release::Time, ..held(2) }.to_string();
+        assert!(timed.contains("passed, and everybody had confirmed"), "{timed}");
+        let nobody = Held { how: Release::Time, confirmed: Vec::new(), ..held(2) }.to_string();
+        assert!(nobody.contains("its time had passed\n"), "{nobody}");
         for word in
             ["t2", "payroll has moved", "not on the roster", "seen in its log", "still accepted", "not read"]
         {

@@ -94,12 +94,12 @@ fn read(root: &Node, report: &Report) -> Option<Fleet> {
         let message = format!("{} tenants; one process works on at most {TENANTS_MAX}", items.len());
         i.wrong(Code::Budget, message, "split the fleet file")
     })?;
-    let read: Vec<Option<Row>> = items.iter().map(row).collect();
-    let all = read.len();
-    let rows: Vec<Row> = read.into_iter().flatten().collect();
+    let rows: Vec<Row> = items.iter().map(row).collect();
     alone(&rows, report);
     version?;
-    (rows.len() == all).then(|| Fleet { tenants: rows.into_iter().map(|row| row.tenant).collect() })
+    // None, if a single one of them is.
+    let tenants: Option<Vec<Tenant>> = rows.into_iter().map(|row| row.tenant).collect();
+    Some(Fleet { tenants: tenants? })
 }
 
 fn version(fields: &Fields<'_>) -> Option<()> {
@@ -111,26 +111,42 @@ fn version(fields: &Fields<'_>) -> Option<()> {
     }
 }
 
-/// A row, and where stands what no other row may say too.
+/// What no other row may say too, with where it stands, as far as it could be read; and the tenant, if all of the
+/// row could.
+#[derive(Default)]
 struct Row {
-    tenant: Tenant,
-    name_at: Span,
-    home_at: Span,
-    plan_at: Span,
+    name: Option<(Text<64>, Span)>,
+    home: Option<(PathBuf, Span)>,
+    plan: Option<(PathBuf, Span)>,
+    tenant: Option<Tenant>,
 }
 
-fn row(item: &Item<'_>) -> Option<Row> {
+fn row(item: &Item<'_>) -> Row {
     let item = Item { name: "a tenant", ..*item };
-    let fields = item.fields(&TENANT_KEYS)?;
+    let Some(fields) = item.fields(&TENANT_KEYS) else { return Row::default() };
     let name = fields.required("name").and_then(|i| Some((i.name::<64>("-_.")?, i.at())));
     let home = fields.required("home").and_then(|i| Some((path(&i)?, i.at())));
-    let playbook = fields.required("playbook").and_then(|i| path(&i));
+    let beside = || name.as_ref().map(|(name, at)| (PathBuf::from(format!("{name}.plan.jsonl")), *at));
     let plan = optional(&fields, "plan", |i| Some((path(i)?, i.at())));
-    let lab = optional(&fields, "lab", path);
-    let acts = optional(&fields, "as", acts);
-    let pace = optional(&fields, "pace", |i| u8::try_from(i.number(1..=100)?).ok());
-    let mirror = optional(&fields, "mirror", Item::text::<256>);
-    let countersign = optional(&fields, "countersign", Item::text::<256>);
+    let plan = plan.and_then(|plan| plan.or_else(beside));
+    let tenant = tenant(&item, &fields, (name.as_ref(), home.as_ref(), plan.as_ref()));
+    Row { name, home, plan, tenant }
+}
+
+type Placed<'a, T> = Option<&'a (T, Span)>;
+
+/// The rest of a row. Every mistake of it is reported.
+fn tenant(
+    item: &Item<'_>,
+    fields: &Fields<'_>,
+    (name, home, plan): (Placed<'_, Text<64>>, Placed<'_, PathBuf>, Placed<'_, PathBuf>),
+) -> Option<Tenant> {
+    let playbook = fields.required("playbook").and_then(|i| path(&i));
+    let lab = optional(fields, "lab", path);
+    let acts = optional(fields, "as", acts);
+    let pace = optional(fields, "pace", |i| u8::try_from(i.number(1..=100)?).ok());
+    let mirror = optional(fields, "mirror", Item::text::<256>);
+    let countersign = optional(fields, "countersign", Item::text::<256>);
     if fields.optional("as").or(fields.optional("lab")).is_none() && !fields.has_unknown() {
         let message = "a tenant says neither who acts (`as`) nor which `lab` it is";
         let finding = Diagnostic::new(Code::MissingKey, fields.at(), message);
@@ -139,22 +155,17 @@ fn row(item: &Item<'_>) -> Option<Row> {
         item.report.push(finding.hint(hint));
         return None;
     }
-    let (name, name_at) = name?;
-    let (home, home_at) = home?;
-    let beside = || (PathBuf::from(format!("{name}.plan.jsonl")), name_at);
-    let (plan, plan_at) = plan?.unwrap_or_else(beside);
-    let tenant = Tenant {
+    Some(Tenant {
+        name: name?.0.clone(),
+        home: home?.0.clone(),
+        plan: plan?.0.clone(),
         playbook: playbook?,
         acts: acts?,
         lab: lab?,
         pace: pace?.unwrap_or(PACE_DEFAULT),
         mirror: mirror?,
         countersign: countersign?,
-        name,
-        home,
-        plan,
-    };
-    Some(Row { tenant, name_at, home_at, plan_at })
+    })
 }
 
 /// The value of a key that may be missing: the outer none is a mistake, which is reported.
@@ -198,21 +209,26 @@ fn looks_like_a_value(item: &Item<'_>) -> bool {
     text.contains('~') && !text.contains('/') && text.len() >= 30
 }
 
-/// Names, homes and plans belong to one row.
+/// Names, homes and plans belong to one row, also of rows with other mistakes.
 fn alone(rows: &[Row], report: &Report) {
     let mut names: BTreeMap<String, Span> = BTreeMap::new();
     let (mut homes, mut plans) = (BTreeMap::new(), BTreeMap::new());
-    let named_at: BTreeSet<Span> = rows.iter().map(|row| row.name_at).collect();
-    for Row { tenant, name_at, home_at, plan_at } in rows {
-        // Two names that differ in case alone would be one file on some disks.
-        let name = tenant.name.to_ascii_lowercase();
-        once(&mut names, name, *name_at, (Code::DuplicateName, "this name stands here twice"), report);
-        let message = "two tenants share this home: a log is about one tenant";
-        once(&mut homes, plain(&tenant.home), *home_at, (Code::SamePlace, message), report);
+    let named_at: BTreeSet<Span> = rows.iter().filter_map(|row| Some(row.name.as_ref()?.1)).collect();
+    for Row { name, home, plan, tenant: _ } in rows {
+        if let Some((name, at)) = name {
+            // Two names that differ in case alone would be one file on some disks.
+            let name = name.to_ascii_lowercase();
+            once(&mut names, name, *at, (Code::DuplicateName, "this name stands here twice"), report);
+        }
+        if let Some((home, at)) = home {
+            let message = "two tenants share this home: a log is about one tenant";
+            once(&mut homes, plain(home), *at, (Code::SamePlace, message), report);
+        }
+        let Some((plan, at)) = plan else { continue };
         // Of one name twice, the plans that follow from it are no further mistake.
-        let plan = plain(&tenant.plan);
-        if plan_at != name_at || plans.get(&plan).is_none_or(|first| !named_at.contains(first)) {
-            once(&mut plans, plan, *plan_at, (Code::SamePlace, "two tenants share this plan file"), report);
+        let plan = plain(plan);
+        if !named_at.contains(at) || plans.get(&plan).is_none_or(|first| !named_at.contains(first)) {
+            once(&mut plans, plan, *at, (Code::SamePlace, "two tenants share this plan file"), report);
         }
     }
 }

@@ -25,6 +25,9 @@ pub const SOURCES_MAX: usize = 3;
 /// How far our clock and that of the log may be apart when they speak of one sign-in of ours.
 const NEAR: Duration = Duration::from_secs(5);
 
+/// Microsoft Graph's application id, the same in every tenant.
+const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
+
 /// What the sign-in log said of a target's old credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -248,7 +251,9 @@ impl Display for Source {
             None => write!(f, "an address that is not told")?,
         }
         if let Some(resource) = resource {
-            write!(f, " to {resource}")?;
+            // Sources that nobody can recognise help no approver; the service with the most uses has a name.
+            let name = if resource.as_str() == GRAPH { "Microsoft Graph" } else { resource.as_str() };
+            write!(f, " to {name}")?;
         }
         if *times > 1 { write!(f, " ({times} times)") } else { Ok(()) }
     }
@@ -273,7 +278,7 @@ mod tests {
     }
 
     fn row(n: u32, s: i64, credential: Option<&str>, ip: &str) -> Use {
-        let resource = "00000003-0000-0000-c000-000000000000".parse().ok();
+        let resource = GRAPH.parse().ok();
         let credential = credential.map(Text::lossy);
         let id = Text::lossy(&n.to_string());
         Use { id, at: at(s), accepted: true, credential, from: ip.parse().ok(), resource }
@@ -309,9 +314,14 @@ mod tests {
         let from: Vec<_> = found.sources.iter().map(|s| s.from.unwrap().to_string()).collect();
         assert_eq!(from, ["203.0.113.7", "192.0.2.1"], "the newest first");
         let said = SignIns::Read(found).to_string();
-        for word in
-            ["2 sign-ins with the old", "last 2026-11-23", "203.0.113.7", "1 more while this run", "15m late"]
-        {
+        for word in [
+            "2 sign-ins with the old",
+            "last 2026-11-23",
+            "203.0.113.7",
+            "to Microsoft Graph",
+            "1 more while this run",
+            "15m late",
+        ] {
             assert!(said.contains(word), "{word}: {said}");
         }
     }

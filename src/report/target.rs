@@ -200,7 +200,9 @@ fn hold(record: &Record, plan: &PlannedTarget, effects: &[Done<'_>]) -> Option<H
     }
     let over = effects.iter().rev().find_map(|d| match d.effect {
         Effect::Held { how: Release::Confirmed } => Some(("everybody confirmed".to_owned(), d.at)),
-        Effect::Held { how: Release::Time } => Some(("its time had passed".to_owned(), d.at)),
+        Effect::Held { how: Release::Time } => {
+            Some(("its time had passed, and no confirmation was missing".to_owned(), d.at))
+        }
         _ => None,
     });
     hold.map(|h| Hold { over, ..h })

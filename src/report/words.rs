@@ -241,7 +241,9 @@ pub fn effect(effect: &Effect) -> String {
         Effect::Detached { credential } => format!("{credential} detached"),
         Effect::Discarded { credential } => format!("{credential} discarded; nobody had used it"),
         Effect::Held { how: Release::Confirmed } => "hold over: everybody confirmed".into(),
-        Effect::Held { how: Release::Time } => "hold over: its time had passed".into(),
+        Effect::Held { how: Release::Time } => {
+            "hold over: its time had passed, and no confirmation was missing".into()
+        }
         Effect::Minted { credential, keeper: _, not_after } => {
             format!("{credential} made, valid until {}", not_after.short())
         }

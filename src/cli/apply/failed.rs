@@ -4,9 +4,11 @@ use super::Arguments;
 use crate::cli::codes::{self, ErrorCode};
 use crate::cli::error::Failure;
 use crate::cli::ground::{home_failure, log_failure};
-use crate::cli::status::at_home;
+use crate::cli::status::{at_home, quote, withdraw};
 use crate::connector::lease::LeaseError;
+use crate::domain::approval::QuorumShort;
 use crate::domain::approved::NotApproved;
+use crate::domain::text::Text;
 use crate::engine::Halt;
 use crate::pipeline::ApplyFailure;
 use crate::trail::{Home, JournalError};
@@ -48,9 +50,17 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
     let plan = arguments.plan.as_ref().map_or("PLAN".into(), |p| p.display().to_string());
     let resume = "`reissue apply --resume`";
     let (code, next) = match e {
+        F::NotApproved(NotApproved::Quorum(QuorumShort::Rejected { by }))
+        | F::NotCounted { why: NotApproved::Quorum(QuorumShort::Rejected { by }), .. } => {
+            let one = |who: &Text<128>| format!("`{}`", withdraw(&quote(&plan), who, home.root()));
+            let all: Vec<String> = by.iter().map(one).collect();
+            let next = format!("who rejected takes it back with {}", all.join(" and "));
+            return (codes::NOT_APPROVED, format!("{next}, which is no approval yet; or make another plan"));
+        }
         F::NotApproved(NotApproved::Quorum(_)) | F::NotCounted { .. } => {
             let at = at_home(home.root());
-            let how = format!("each of them runs `reissue approve {plan} --by NAME --key FILE{at}`");
+            let how =
+                format!("each of them runs `reissue approve {} --by NAME --key FILE{at}`", quote(&plan));
             return (codes::NOT_APPROVED, format!("{how}, then apply again"));
         }
         F::Begun(run) => {

@@ -2,28 +2,43 @@
 
 use super::{Arguments, carry_out};
 use crate::cli::error::Failure;
-use crate::cli::fleet::{Ended, Rows};
+use crate::cli::fleet::{Ended, Row, Rows};
 use crate::cli::world::{ActingArguments, HomeArguments};
 use crate::cli::{ExitCode, Session, run_view, show, status};
 use crate::domain::event::RunFinished;
 use crate::domain::fleet::Tenant;
 use crate::domain::id::RunId;
+use std::path::Path;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let Some(file) = &arguments.fleet else { return Ok(ExitCode::Usage) };
     let rows = Rows::read(file, &arguments.only, &arguments.home, session)?;
     let resume = arguments.resume.is_some();
-    rows.side_by_side("apply", true, session, |tenant, mut session, interrupts| {
+    rows.side_by_side("apply", true, session, |tenant, row, mut session, interrupts| {
         let one = of_tenant(arguments, tenant);
         async move {
             let ended = match resume {
                 true => go_on(one, &mut session, interrupts).await,
                 false => carry_out(&one, &mut session, Some(interrupts)).await,
             };
+            let ended = ended.map_err(|failure| unplanned(failure, &row, &session));
             Ended::of(ended, &mut session)
         }
     })
+}
+
+/// A plan that is not there was not made yet.
+fn unplanned(failure: Failure, row: &Row, session: &Session) -> Failure {
+    let is_about = |plan: &Path| failure.place.as_deref() == Some(&*plan.to_string_lossy());
+    if !is_about(&row.plan) || session.env.disk.exists(&row.plan) {
+        return failure;
+    }
+    Failure {
+        what: "this tenant has no plan yet".into(),
+        next: format!("`{}`", row.command("plan", " --author NAME")),
+        ..failure
+    }
 }
 
 /// The command line for one tenant: its plan is begun.

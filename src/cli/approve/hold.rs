@@ -52,9 +52,14 @@ pub(super) fn render(path: &Path, evidence: &Evidence, plan: &Plan) -> Result<St
 
 /// Keeps the evidence that was signed for. It is made again from the log, as it was when it had as many lines as
 /// the signer saw: who names other evidence was shown something else.
-pub(super) fn keep(plan: &Path, home: &Home, read: &ReadPlan, approval: &Approval) -> Result<(), Failure> {
+pub(super) fn keep(
+    plan: &Path,
+    home: &Home,
+    read: &ReadPlan,
+    approval: &Approval,
+) -> Result<Option<Evidence>, Failure> {
     let statement = approval.statement();
-    let Some(named) = statement.evidence else { return Ok(()) };
+    let Some(named) = statement.evidence else { return Ok(None) };
     let evidence =
         pipeline::evidence_at(home, read, &statement.log_head).map_err(|e| unreadable(plan, &e))?;
     if digest(plan, &evidence)? != named {
@@ -62,5 +67,6 @@ pub(super) fn keep(plan: &Path, home: &Home, read: &ReadPlan, approval: &Approva
         let next = "look at it again with `reissue approve --phase retire --show --out FILE`, and sign that; nothing was handed in";
         return Err(Failure::new(codes::NOT_APPROVED, what, next).at(plan));
     }
-    pipeline::keep_evidence(home, &evidence).map_err(|e| unreadable(plan, &e)).map(drop)
+    pipeline::keep_evidence(home, &evidence).map_err(|e| unreadable(plan, &e))?;
+    Ok(Some(evidence))
 }

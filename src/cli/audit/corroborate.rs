@@ -38,6 +38,8 @@ struct Compared {
     found: Corroboration,
     from: Timestamp,
     until: Timestamp,
+    /// Until then rows of this window may still come.
+    settled: Timestamp,
     now: Timestamp,
     /// Rows of theirs that were looked at.
     rows: u64,
@@ -96,7 +98,7 @@ fn compare(deeds: Deeds, acting: &ActingArguments, session: &Session) -> Result<
         skew: clock.as_lag(SKEW),
     };
     let found = corroborate(deeds.ours.clone(), theirs, &frame);
-    Ok(Compared { deeds, found, from, until, now, rows })
+    Ok(Compared { deeds, found, from, until, settled: until.after(frame.late), now, rows })
 }
 
 /// The rows that are of interest, and how many there were: a whole tenant's log goes by.

@@ -6,15 +6,12 @@ use crate::cli::ground::{home_failure, read_failure};
 use crate::cli::{Session, notes};
 use crate::domain::event::{Event, Line, RunAborted, RunFinished, RunPaused};
 use crate::domain::id::RunId;
-use crate::domain::note::Note;
 use crate::domain::plan::PackedPlan;
 use crate::domain::run::RunState;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::engine::recovery::Recovery;
-use crate::trail::inbox::Inbox;
 use crate::trail::{Home, Objects};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One run, without its targets.
@@ -131,17 +128,6 @@ pub(super) fn recovery(home: &Home, plan: &Arc<PackedPlan>) -> Result<Recovery, 
     let what = format!("line {} of the log does not fit the plan: {why}", line + 1);
     let next = "do not go on; run `reissue audit verify` and compare with a copy";
     Err(Failure::new(codes::LOG, what, next).at(home.root()))
-}
-
-/// Notes that lie in the inbox, by their word.
-pub(super) fn waiting_notes(session: &Session, home: &Home) -> BTreeMap<&'static str, u32> {
-    let items = Inbox::new(session.env.disk.clone(), &home.log()).items().unwrap_or_default();
-    let mut words = BTreeMap::new();
-    for item in items.into_iter().flatten() {
-        let word = serde_json::from_slice::<Note>(&item.bytes).map_or("unreadable", |n| n.word());
-        *words.entry(word).or_default() += 1;
-    }
-    words
 }
 
 /// The run that is asked for; with `latest`, the last one that was started.

@@ -3,7 +3,7 @@
 use super::Run;
 use crate::cli::standing::{Standing, when};
 use crate::connector::registry;
-use crate::domain::event::{Decision, Environment};
+use crate::domain::event::{ApprovalRecorded, Decision, Environment};
 use crate::domain::id::TargetId;
 use crate::domain::step::{Phase, Verb};
 use crate::domain::text::count;
@@ -32,8 +32,7 @@ pub(in crate::cli) struct Known {
 pub(super) fn todos(run: &Run<'_>, home: &Path, known: &Known, now: Timestamp) -> Vec<Todo> {
     let acting = match (&known.acting, run.plan.header.environment) {
         (Some(words), _) => words.iter().map(|w| format!(" {}", quote(w))).collect(),
-        (None, Environment::Lab) => " --lab DIR".to_owned(),
-        (None, Environment::Production) => " --as HOW --client-id GUID".to_owned(),
+        (None, environment) => somebody(environment).to_owned(),
     };
     let words = Words {
         acting,
@@ -47,11 +46,9 @@ pub(super) fn todos(run: &Run<'_>, home: &Path, known: &Known, now: Timestamp) -
         return todos;
     }
     for who in &run.head.state.rejected_by {
-        let Words { home, plan, .. } = &words;
-        let who = quote(who);
         todos.push(Todo {
             why: format!("{who} rejects the plan; nobody else can take that back"),
-            commands: vec![format!("reissue approve {plan} --by {who} --withdraw --key FILE{home}")],
+            commands: vec![withdraw(&words.plan, who, home)],
         });
     }
     if let Some((paused, at)) = &run.head.paused {
@@ -86,6 +83,19 @@ struct Words {
     run: String,
 }
 
+/// Who acts, where nobody has said it yet.
+pub(in crate::cli) fn somebody(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Lab => " --lab DIR",
+        Environment::Production => " --as HOW --client-id GUID",
+    }
+}
+
+/// What one person does who has rejected a plan. The plan's name is quoted already.
+pub(in crate::cli) fn withdraw(plan: &str, who: &str, home: &Path) -> String {
+    format!("reissue approve {plan} --by {} --withdraw --key FILE{}", quote(who), at_home(home))
+}
+
 /// The option that names this home, unless it is the usual one.
 pub(in crate::cli) fn at_home(home: &Path) -> String {
     match home.to_string_lossy().as_ref() {
@@ -104,17 +114,17 @@ pub(in crate::cli) fn quote(text: &str) -> String {
 }
 
 fn approvals(run: &Run<'_>, words: &Words, now: Timestamp, todos: &mut Vec<Todo>) {
+    // While somebody rejects, no approval helps.
+    if !run.head.state.rejected_by.is_empty() {
+        return;
+    }
     for phase in [Phase::Start, Phase::Retire] {
         let wanted = |(_, s): (_, Standing)| s == Standing::AwaitingApproval { phase };
         let waiting = run.standings(now).into_iter().filter(|s| wanted(s.clone())).count();
         if waiting == 0 {
             continue;
         }
-        let stands = |(a, _): &&(crate::domain::event::ApprovalRecorded, Timestamp)| {
-            a.phase == phase && a.decision == Decision::Approve && a.expires > now
-        };
-        let signed: Vec<&str> =
-            run.recovery.approvals.iter().filter(stands).map(|(a, _)| a.approver.as_str()).collect();
+        let signed = signed_so_far(run.recovery.approvals.iter().map(|(said, _)| said), phase, now);
         let signed =
             if signed.is_empty() { "nobody so far".into() } else { format!("so far {}", signed.join(", ")) };
         let header = &run.plan.header;
@@ -132,6 +142,27 @@ fn approvals(run: &Run<'_>, words: &Words, now: Timestamp, todos: &mut Vec<Todo>
             commands: vec![format!("reissue approve {plan}{which} --by NAME --key FILE{home}")],
         });
     }
+}
+
+/// Each person once whose approval of the phase stands; a reject takes back what its person approved before.
+fn signed_so_far<'a>(
+    said: impl Iterator<Item = &'a ApprovalRecorded>,
+    phase: Phase,
+    now: Timestamp,
+) -> Vec<&'a str> {
+    let mut signed: Vec<&str> = Vec::new();
+    for ApprovalRecorded { approver, decision, expires, phase: given, .. } in said {
+        match decision {
+            Decision::Reject => signed.retain(|who| *who != approver.as_str()),
+            Decision::Approve
+                if *given == phase && *expires > now && !signed.contains(&approver.as_str()) =>
+            {
+                signed.push(approver);
+            }
+            _ => {}
+        }
+    }
+    signed
 }
 
 /// Why the approvals of the retire phase that are there do not release these targets too.
@@ -212,7 +243,38 @@ fn resume(run: &Run<'_>, words: &Words, now: Timestamp) -> Option<Todo> {
 
 #[cfg(test)]
 mod tests {
-    use super::quote;
+    use super::*;
+    use crate::domain::id::Digest;
+    use crate::domain::text::Text;
+
+    #[test]
+    fn nobody_is_counted_twice_or_after_a_reject() {
+        let said = |who: &str, decision, phase, expires| ApprovalRecorded {
+            approver: Text::lossy(who),
+            break_glass: false,
+            decision,
+            evidence: None,
+            expires: Timestamp::from_unix_s(expires),
+            phase,
+            plan: Digest::of(b"plan"),
+            signature: Digest::of(b"signature"),
+            statement: Digest::of(b"statement"),
+        };
+        let (yes, no) = (Decision::Approve, Decision::Reject);
+        let all = [
+            said("ann", yes, Phase::Start, 100),
+            said("ben", yes, Phase::Start, 100),
+            said("ben", yes, Phase::Start, 200),
+            said("cat", yes, Phase::Start, 50),
+            said("dan", yes, Phase::Retire, 100),
+            said("ann", no, Phase::Start, 100),
+            said("ann", Decision::Withdraw, Phase::Start, 100),
+        ];
+        let now = Timestamp::from_unix_s(60);
+        assert_eq!(signed_so_far(all.iter(), Phase::Start, now), ["ben"]);
+        assert_eq!(signed_so_far(all[..2].iter(), Phase::Start, now), ["ann", "ben"]);
+        assert_eq!(signed_so_far(all.iter(), Phase::Retire, now), ["dan"]);
+    }
 
     #[test]
     fn words_are_quoted_for_a_shell() {

@@ -1,7 +1,8 @@
 //! `status` for people and for programs.
 
 use super::fold::{self, Overview, RunHead};
-use super::next::{Known, todos};
+use super::next::{Known, Todo, at_home, somebody, todos, withdraw};
+use super::waiting::Waiting;
 use super::{Run, Standing};
 use crate::cli::error::Failure;
 use crate::cli::fleet::Ended;
@@ -20,6 +21,7 @@ use crate::domain::time::Timestamp;
 use crate::trail::Home;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 #[derive(Serialize)]
 struct RunObject<'a> {
@@ -92,8 +94,8 @@ fn object<'a>(head: &'a RunHead, plan: &'a PackedPlan) -> RunObject<'a> {
 pub(super) fn list(session: &mut Session, home: &Home, all: &Overview) -> Result<(), Failure> {
     if all.runs.is_empty() {
         session.out.line("No run was started in this installation.");
-        handed_in(session, home);
-        session.out.line("Next: `reissue plan PLAYBOOK`, approvals, then `reissue apply PLAN`.");
+        let waiting = handed_in(session, home);
+        before_a_run(session, home, &waiting);
         return Ok(());
     }
     for head in &all.runs {
@@ -111,18 +113,40 @@ pub(super) fn list(session: &mut Session, home: &Home, all: &Overview) -> Result
     Ok(())
 }
 
-fn handed_in(session: &mut Session, home: &Home) {
-    let waiting = fold::waiting_notes(session, home);
-    if waiting.is_empty() {
-        return;
+fn handed_in(session: &mut Session, home: &Home) -> Waiting {
+    let waiting = Waiting::read(session, home);
+    if let Some(said) = waiting.say() {
+        session.out.object("status_inbox", &serde_json::json!({ "waiting": waiting.counts }));
+        session.out.line(&format!("Handed in and not read yet: {said}."));
     }
-    session.out.object("status_inbox", &serde_json::json!({ "waiting": waiting }));
-    let words: Vec<String> = waiting.iter().map(|(word, n)| format!("{n} {word}")).collect();
-    session.out.line(&format!("Handed in and not read yet: {}.", words.join(", ")));
+    waiting
+}
+
+/// What comes next where no run was started: the one thing that is missing.
+fn before_a_run(session: &mut Session, home: &Home, waiting: &Waiting) {
+    let (acting, at) = (somebody(home.install.environment), at_home(home.root()));
+    let rejected = waiting.rejected_by();
+    let (why, commands) = match (rejected.is_empty(), waiting.has_decisions()) {
+        (false, _) => (
+            "a reject stops the plan; nobody else can take it back",
+            rejected.into_iter().map(|who| withdraw("PLAN", who, home.root())).collect(),
+        ),
+        (true, true) => (
+            "when enough people have approved (it says who is missing)",
+            vec![format!("reissue apply PLAN --operator NAME{acting}{at}")],
+        ),
+        (true, false) => (
+            "make a plan, which people then approve and somebody applies",
+            vec![format!("reissue plan PLAYBOOK --author NAME{acting}{at}")],
+        ),
+    };
+    session.out.line("\nNext:");
+    let todo = Todo { why: why.into(), commands };
+    tell(session, &todo);
 }
 
 /// One run: header, targets, counts, and what to do.
-pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) -> Ended {
+pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>, known: &Known) -> Ended {
     let now = session.env.clock.now();
     session.out.object("status", &object(run.head, &run.plan));
     if !session.out.is_json() {
@@ -142,11 +166,14 @@ pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>) -> Ended {
     let excepted = run.plan.header.counts.excepted;
     let targets = count(tally.targets, "target", "targets");
     session.out.line(&format!("\n{targets}: {}; {excepted} left alone.", tally.say()));
-    let said = format!("{} {}: {}", run.head.state.id, run.head.word(), tally.say());
+    let mut said = format!("{} {}: {}", run.head.state.id, run.head.word(), tally.say());
+    if let (Some(writer), None) = (run.writer, &run.head.finished) {
+        let _ = write!(said, "; at work since {}, or it died", writer.since.short());
+    }
     forecast(session, run, now);
     session.out.object("status_tally", &TallyObject { run: run.head.state.id.as_str(), excepted, tally });
     handed_in(session, home);
-    let next = next(session, home, run, &Known::default());
+    let next = next(session, home, run, known);
     Ended { next, ..Ended::new(ExitCode::Done, said) }
 }
 
@@ -179,12 +206,20 @@ pub(super) fn next(session: &mut Session, home: &Home, run: &Run<'_>, known: &Kn
     if !todos.is_empty() {
         session.out.line("\nNext:");
     }
-    for todo in &todos {
-        session.out.object("status_next", todo);
-        session.out.line(&format!("  {}:", todo.why));
-        todo.commands.iter().for_each(|c| session.out.line(&format!("    {c}")));
+    todos.iter().for_each(|todo| tell(session, todo));
+    let alone = todos.len() == 1;
+    let commands = todos.into_iter().next().map(|todo| todo.commands).unwrap_or_default();
+    match run.writer {
+        // Going on is the last thing to do: where it is the first, nothing is to be done unless the writer died.
+        Some(_) if alone => commands.into_iter().map(|command| format!("if it died: {command}")).collect(),
+        _ => commands,
     }
-    todos.into_iter().next().map(|todo| todo.commands).unwrap_or_default()
+}
+
+fn tell(session: &mut Session, todo: &Todo) {
+    session.out.object("status_next", todo);
+    session.out.line(&format!("  {}:", todo.why));
+    todo.commands.iter().for_each(|c| session.out.line(&format!("    {c}")));
 }
 
 fn header(session: &mut Session, run: &Run<'_>, now: Timestamp) {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 impl HomeArguments {
     pub(in crate::cli) fn of_tenant(tenant: &Tenant) -> Self {
-        Self { home: tenant.home.clone() }
+        Self { home: tenant.home.clone(), of_a_row: true }
     }
 
     /// Whether somebody named a home on the command line: the variable of the environment is there for every

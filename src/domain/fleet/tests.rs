@@ -63,3 +63,11 @@ fn places_that_are_one_by_another_spelling_are_one() {
     let codes: Vec<Code> = found.found().iter().map(|d| d.code).collect();
     assert_eq!(codes, [Code::DuplicateName, Code::SamePlace]);
 }
+
+#[test]
+fn a_name_and_a_home_that_stand_twice_are_told_with_other_mistakes_of_their_rows() {
+    let rows = "  - { name: a, home: x, playbook: p, lab: l }\n  - { name: a, home: x, playbook: p, pace: 0, lab: l }\n";
+    let found = check_bytes(format!("reissue_fleet: 1\ntenants:\n{rows}").as_bytes()).unwrap_err();
+    let codes: Vec<Code> = found.found().iter().map(|d| d.code).collect();
+    assert_eq!(codes, [Code::DuplicateName, Code::SamePlace, Code::NotANumber]);
+}

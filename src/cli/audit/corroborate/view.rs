@@ -36,9 +36,10 @@ struct VerdictObject<'a> {
 
 pub(super) fn show(compared: &Compared, code: ExitCode, out: &mut Output) {
     objects(compared, code, out);
-    let Compared { deeds, found, from, until, now, rows } = compared;
+    let Compared { deeds, found, from, until, settled, now, rows } = compared;
     let Corroboration { pairs, findings, pending, complete_at: _, beside, other_runs, refused } = found;
-    out.line(&format!("Run {}, and the tenant's own audit log from {from} to {until}:", deeds.run));
+    let to = window_end(*until, *settled, *now);
+    out.line(&format!("Run {}, and the tenant's own audit log from {from} {to}:", deeds.run));
     row(out, pairs.len() as u64, "confirmed", "changes of ours, each with one row of theirs");
     row(out, pending.len() as u64, "awaited", "changes of ours whose row is not there yet");
     row(out, findings.len() as u64, "FINDINGS", "where the two do not agree");
@@ -64,6 +65,15 @@ pub(super) fn show(compared: &Compared, code: ExitCode, out: &mut Output) {
     out.line(&format!("\n{}", verdict(compared)));
 }
 
+/// Until when their log was read. A window that is open, or that late rows still come into, is no whole one.
+fn window_end(until: Timestamp, settled: Timestamp, now: Timestamp) -> String {
+    match (until > now, settled > now) {
+        (true, _) => format!("so far, at {now} (the window ends at {until})"),
+        (false, true) => format!("to {until}, so far (rows of it may come until {settled})"),
+        (false, false) => format!("to {until}"),
+    }
+}
+
 fn row(out: &mut Output, n: u64, name: &str, about: &str) {
     if n > 0 || name == "confirmed" {
         out.line(&format!("  {n:>6}  {name:<11} {about}"));
@@ -71,7 +81,7 @@ fn row(out: &mut Output, n: u64, name: &str, about: &str) {
 }
 
 fn objects(compared: &Compared, code: ExitCode, out: &mut Output) {
-    let Compared { deeds, found, from, until, now: _, rows } = compared;
+    let Compared { deeds, found, from, until, settled: _, now: _, rows } = compared;
     let Corroboration { pairs, findings, pending, complete_at, beside, other_runs, refused } = found;
     pairs.iter().for_each(|pair| out.object("corroboration_pair", pair));
     findings.iter().for_each(|finding| out.object("corroboration_finding", finding));
@@ -178,7 +188,7 @@ fn old(from: Timestamp, now: Timestamp, out: &mut Output) {
 }
 
 fn verdict(compared: &Compared) -> String {
-    let Compared { deeds, found, .. } = compared;
+    let Compared { deeds, found, settled, now, .. } = compared;
     if !found.findings.is_empty() {
         let n = count(found.findings.len(), "finding", "findings");
         return format!("They do not agree: {n}. Each is for a person; nothing was changed.");
@@ -193,7 +203,26 @@ fn verdict(compared: &Compared) -> String {
     if deeds.ended.is_none() {
         return "No finding so far. The run is open: run it again when it is finished.".to_owned();
     }
-    "They agree: every change of the run is in the tenant's own log, once, and nobody else changed an object of the plan \
-     meanwhile."
-        .to_owned()
+    let late = match settled > now {
+        true => format!(" so far: a row of somebody else's change may still come until {}", settled.short()),
+        false => String::new(),
+    };
+    format!(
+        "They agree: every change of the run is in the tenant's own log, once, and nobody else changed an object of the \
+         plan meanwhile{late}."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_that_is_not_over_is_told_as_far_as_it_goes() {
+        let at = Timestamp::from_unix_s;
+        let said = |now| window_end(at(100), at(200), at(now));
+        assert!(said(99).starts_with("so far, at "), "{}", said(99));
+        assert!(said(100).contains(", so far (rows of it may come until "), "{}", said(100));
+        assert!(!said(200).contains("so far"), "{}", said(200));
+    }
 }
