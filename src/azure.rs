@@ -7,6 +7,7 @@
 
 pub mod assertion;
 pub mod blob;
+mod body;
 pub mod bridge;
 pub mod claims;
 mod clock;

@@ -23,6 +23,7 @@ pub mod checkpoint;
 pub mod countersign;
 pub mod excerpt;
 pub mod export;
+pub mod head;
 pub mod home;
 pub mod inbox;
 pub mod journal;

@@ -16,6 +16,7 @@ use log::{Story, written};
 use reissue::domain::approval::{
     PlanFacts, Quorum, QuorumMet, QuorumShort, Recorded, Roster, RosterError, Seats,
 };
+use reissue::domain::event::Decision;
 use reissue::domain::step::Phase;
 use reissue::domain::text::Text;
 
@@ -113,5 +114,32 @@ async fn both_judges_see_a_phase_that_was_opened_without_its_seat() {
         let (ours, theirs, said) = both(&log.disk, &log.folder, log.key().public());
         assert_eq!((ours, theirs), (code, code), "{roles:?}\n{said}");
         assert!(said.contains(says), "{says}\n{said}");
+    }
+}
+
+#[test]
+fn a_reject_is_heard_however_it_was_signed() {
+    let facts = facts(&roster());
+    let record = |approval: reissue::domain::approval::SignedApproval| Recorded {
+        approval: approval.verify(&roster(), &facts, noon()).unwrap(),
+        at: noon(),
+        evidence: None,
+    };
+    let reject = |nonce, signed_at: &str| {
+        record(signed(&facts, 2, nonce, |s| {
+            s.decision = Decision::Reject;
+            (s.signed_at, s.not_before) = (at(signed_at), at(signed_at));
+        }))
+    };
+    let both = || vec![record(signed(&facts, 1, 1, |_| ())), record(signed(&facts, 2, 2, |_| ()))];
+    assert!(Quorum::check(&facts, Phase::Start, &both(), noon()).is_ok());
+    // With the nonce of that person's approval, or signed before it: it is a no.
+    for no in [reject(2, "2026-11-23T11:00:00Z"), reject(3, "2026-11-23T10:00:00Z")] {
+        let mut said = both();
+        said.push(no);
+        let Err(QuorumShort::Rejected { by }) = Quorum::check(&facts, Phase::Start, &said, noon()) else {
+            panic!("the reject is not heard")
+        };
+        assert_eq!(by.len(), 1);
     }
 }

@@ -3,7 +3,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+use reissue::env::{MemoryDisk, Random};
 use reissue::trail::export::{Bundle, BundleError, unpack};
+
+use reissue::trail::LogKey;
+use std::path::Path;
+use std::process::Command;
 
 fn tar_of(files: &[(&str, &[u8], tar::EntryType)]) -> Vec<u8> {
     let mut out = tar::Builder::new(Vec::new());
@@ -23,8 +28,27 @@ fn tar_of(files: &[(&str, &[u8], tar::EntryType)]) -> Vec<u8> {
     out.into_inner().unwrap()
 }
 
+/// Why it is refused; the verifier in Python refuses it for the same file.
 fn refused(files: &[(&str, &[u8], tar::EntryType)]) -> BundleError {
-    unpack(&tar_of(files)).err().unwrap_or_else(|| panic!("{files:?} was taken"))
+    let tar = tar_of(files);
+    theirs(&tar);
+    unpack(&tar).err().unwrap_or_else(|| panic!("{files:?} was taken"))
+}
+
+/// What the verifier in Python says of a bundle that it does not judge.
+fn theirs(tar: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bundle.tar");
+    std::fs::write(&file, tar).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/verifier/reissue_verify.py");
+    let (disk, random) = (MemoryDisk::default(), Random::from_seed(7));
+    let key =
+        LogKey::create(&disk, Path::new("k"), &random, "reissue.test/t/i").unwrap().public().to_string();
+    let ran = Command::new("python3").args([script, file.to_str().unwrap(), &key]).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(2), "{said}");
+    assert!(said.contains("no judgement") && !said.contains("Traceback"), "{said}");
+    said
 }
 
 const FILE: tar::EntryType = tar::EntryType::Regular;
@@ -44,7 +68,9 @@ fn names_that_lead_out_are_refused() {
         "evil.sh",
         "C:\\x",
     ] {
-        assert!(matches!(refused(&[(name, b"x", FILE)]), BundleError::Name(_)), "{name}");
+        let files = [(name, &b"x"[..], FILE)];
+        assert!(matches!(refused(&files), BundleError::Name(_)), "{name}");
+        assert!(theirs(&tar_of(&files)).contains("has no place in a bundle"), "{name}");
     }
 }
 

@@ -535,13 +535,16 @@ class Judge:
         people, alone, rejects, used = {}, {}, set(), set()
         for person, p, statement, shown in self.decisions.get(plan, []):
             other = held and (p["phase"], p["decision"]) == ("retire", "approve") and shown.get(held["target"]) != held
-            if (person, p["nonce"]) in used or other:
+            if other or ((person, p["nonce"]) in used and p["decision"] != "reject"):
                 continue
             used.add((person, p["nonce"]))
             covers = p["phase"] == phase or (p["phase"] == "start" and not header["approval"]["retire_separately"])
-            if p["decision"] != "approve":
-                (rejects.add if p["decision"] == "reject" else rejects.discard)(person)
+            if p["decision"] == "withdraw":
+                rejects.discard(person)
+            elif p["decision"] == "reject":
+                rejects.add(person)
                 people.pop(person, None)
+                alone.pop(person, None)
             elif covers and at < ms(p["expires"]) and (p.get("break_glass") or person != header["author"].lower()):
                 (alone if p.get("break_glass") else people).setdefault(person, set()).add(statement)
         enough = self.roster.filled(header["approval"].get("roles", {}), header["approval"]["quorum"], people)
@@ -639,15 +642,18 @@ class Judge:
             if said != found:
                 self.bad("run.finished counts %s %s, the log holds %s" % (said, what, found))
 
+BUNDLED = re.compile(r"(events|excerpt)\.jsonl|log\.vkey|checkpoints/(checkpoint|\d{12})|objects/sha256-[0-9a-f]{64}|"
+                     r"anchors/\d{12}\.(cosig|tsr|git\.json|blob\.json)|SHA256SUMS|allowed_signers|reissue_verify\.py|(credentials|events|status)\.csv|"
+                     r"events\.ocsf\.jsonl|report\.(html|json)|report-(credentials|events|exposure|open|status|troubles)-\d{4}\.html")
 def load(path):
     """name -> bytes, of a folder or a tar file; only what belongs to a log, only regular files."""
     ours, files = re.compile(r"((events|excerpt)\.jsonl|log\.vkey|checkpoints/[^/]+|objects/[^/]+|"
                              r"anchors/\d{12}\.(cosig|tsr|git\.json|blob\.json))\Z"), {}
     if os.path.isfile(path):
-        with tarfile.open(path) as tar:
+        with tarfile.open(path, "r:") as tar:
             for member in tar:
-                if not member.isreg() or member.name in files or member.name.startswith("/") or ".." in member.name:
-                    raise ValueError("%r has no place in a bundle" % member.name)
+                if not member.isreg() or member.name in files or not BUNDLED.fullmatch(member.name):
+                    raise ValueError("%a has no place in a bundle" % member.name)
                 files[member.name] = tar.extractfile(member).read()
         files = {name: data for name, data in files.items() if ours.match(name)}
     for folder in ("", "anchors", "checkpoints", "objects"):
@@ -658,8 +664,8 @@ def load(path):
                 raise ValueError("%r is not a regular file" % name)
             if ours.match(name):
                 files[name] = open(full, "rb").read()
-    if {"events.jsonl", "excerpt.jsonl"} <= set(files):
-        raise ValueError("both a log and an excerpt of one")
+    if len({"events.jsonl", "excerpt.jsonl"} & set(files)) != 1:
+        raise ValueError("there is no log in it, or both a log and an excerpt of one")
     return files
 def main(arguments):
     try:

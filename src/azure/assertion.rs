@@ -10,12 +10,16 @@
 use crate::domain::id::{ClientId, Digest, ObjectId, TenantId};
 use crate::domain::secret::Secret;
 use crate::env::Env;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::signature::RSA_PSS_SHA256;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, EncodingKey};
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Serialize;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// The audience of proofs: the directory's own service. One edition of Microsoft's page names
 /// `00000003-0000-0000-c000-000000000000` (Graph) instead.
@@ -100,17 +104,19 @@ impl Unsigned {
 
     /// The statement, signed with a key at hand.
     pub fn signed_by(self, key: &CertificateKey) -> Result<Secret, BadKey> {
-        let signature =
-            jsonwebtoken::crypto::sign(self.0.as_bytes(), &key.key, Algorithm::PS256).map_err(|_| BadKey)?;
-        Ok(Secret::new(format!("{}.{signature}", self.0)))
+        let mut signature = vec![0; key.key.public_modulus_len()];
+        let signed = key.key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), self.0.as_bytes(), &mut signature);
+        signed.map_err(|_| BadKey)?;
+        Ok(self.with_signature(&signature))
     }
 }
 
 /// A certificate and its RSA key, in memory. Elliptic keys are not documented for client
-/// assertions and are refused.
+/// assertions and are refused. The key is read once: reading one checks it, which takes longer than
+/// signing with it.
 #[derive(Clone)]
 pub struct CertificateKey {
-    key: EncodingKey,
+    key: Arc<KeyPair>,
     certificate: Vec<u8>,
 }
 
@@ -126,9 +132,8 @@ impl CertificateKey {
             .filter_map(Result::ok)
             .filter(|block| block.label == "CERTIFICATE");
         let certificate = certificates.next().ok_or(BadKey)?.contents;
-        let key = private_key_block(pem.expose()).ok_or(BadKey)?;
-        let key = EncodingKey::from_rsa_pem(key.as_bytes()).map_err(|_| BadKey)?;
-        Ok(Self { key, certificate })
+        let key = private_key(private_key_block(pem.expose()).ok_or(BadKey)?)?;
+        Ok(Self { key: Arc::new(key), certificate })
     }
     /// The certificate, DER.
     pub fn certificate(&self) -> &[u8] {
@@ -145,6 +150,19 @@ fn private_key_block(pem: &str) -> Option<&str> {
     let end = begin + pem[begin..].find("-----END ")?;
     let line_end = pem[end..].find('\n').map_or(pem.len(), |at| end + at + 1);
     Some(&pem[begin..line_end])
+}
+
+/// The key of a PEM block (RFC 7468): PKCS #8, or PKCS #1 where the mark says RSA.
+fn private_key(block: &str) -> Result<KeyPair, BadKey> {
+    let is_text = |line: &&str| !line.starts_with('-');
+    let size = block.lines().filter(is_text).map(|line| line.trim().len()).sum();
+    // Taken at once, so that no half-grown copy stays behind.
+    let mut text = Zeroizing::new(String::with_capacity(size));
+    block.lines().filter(is_text).for_each(|line| text.push_str(line.trim()));
+    let der = Zeroizing::new(STANDARD.decode(text.as_bytes()).map_err(|_| BadKey)?);
+    let is_pkcs1 = block.starts_with("-----BEGIN RSA");
+    let read = if is_pkcs1 { KeyPair::from_der(&der) } else { KeyPair::from_pkcs8(&der) };
+    read.map_err(|_| BadKey)
 }
 
 impl fmt::Debug for CertificateKey {

@@ -19,6 +19,9 @@ use std::sync::Arc;
 /// So many states are kept as they are, at least; at most twice as many. Where mistakes are looked for, so few
 /// that nearly every state is packed and unpacked all the time.
 const LIVE: usize = if cfg!(debug_assertions) { 2 } else { 512 };
+/// The same for who does nothing but read: a log goes round its targets, and each round unpacks those that
+/// have no room.
+const LIVE_TO_READ: usize = if cfg!(debug_assertions) { 2 } else { 4_096 };
 
 /// The states of one run.
 pub struct States {
@@ -26,8 +29,9 @@ pub struct States {
     slots: Vec<Slot>,
     /// What was said to all, and when.
     said: Vec<(Event, Timestamp)>,
-    /// The slots that are not packed.
+    /// The slots that are not packed, and for how many there is room.
     live: Vec<usize>,
+    room: usize,
     touches: u64,
 }
 
@@ -93,12 +97,17 @@ impl States {
         let changing = plan.parts().filter(|(_, part)| *part != Part::Excepted);
         let slot = |(id, _)| Slot { id, heard: 0, brief: Brief::default(), kept: Kept::Fresh };
         let slots = changing.map(slot).collect();
-        Self { plan, slots, said: Vec::new(), live: Vec::new(), touches: 0 }
+        Self { plan, slots, said: Vec::new(), live: Vec::new(), room: LIVE, touches: 0 }
     }
 
     /// No target at all: the run has not begun.
     pub fn none(plan: Arc<PackedPlan>) -> Self {
-        Self { plan, slots: Vec::new(), said: Vec::new(), live: Vec::new(), touches: 0 }
+        Self { plan, slots: Vec::new(), said: Vec::new(), live: Vec::new(), room: LIVE, touches: 0 }
+    }
+
+    /// With room for who reads a log and does nothing else.
+    pub fn to_read(self) -> Self {
+        Self { room: LIVE_TO_READ, ..self }
     }
 
     pub fn plan(&self) -> &Arc<PackedPlan> {
@@ -206,7 +215,7 @@ impl States {
 
     /// Packs the half that was touched least lately, when there are too many.
     fn make_room(&mut self) {
-        if self.live.len() < 2 * LIVE {
+        if self.live.len() < 2 * self.room {
             return;
         }
         let touched = |slots: &[Slot], at: usize| match slots[at].kept {
@@ -215,7 +224,7 @@ impl States {
         };
         let slots = &self.slots;
         self.live.sort_unstable_by_key(|at| std::cmp::Reverse(touched(slots, *at)));
-        for at in self.live.split_off(LIVE) {
+        for at in self.live.split_off(self.room) {
             if !self.put_away(at) {
                 self.live.push(at);
             }

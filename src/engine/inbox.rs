@@ -3,7 +3,9 @@
 use super::shared::Shared;
 use super::{Halt, watch};
 use crate::connector::{Depth, Sight};
-use crate::domain::approval::{Approval, QuorumMet, Recorded, Release, SignedApproval, releases};
+use crate::domain::approval::{
+    Approval, ApprovalRefusal, QuorumMet, Recorded, Release, SignedApproval, Statement, releases,
+};
 use crate::domain::approved::ApprovedPlan;
 use crate::domain::event::{
     ConsumerConfirmed, Event, NoteRefused, PhaseOpened, Resolution, RunAborted, RunContinued, RunPaused,
@@ -64,7 +66,7 @@ impl<'a> Desk<'a> {
 
     async fn take_in(&mut self, shared: &Shared, item: &Item) -> Result<(), Halt> {
         let fate = match serde_json::from_slice::<Note>(&item.bytes) {
-            Ok(note) if !concerns(&note, &shared.board.run_id()) => return Ok(()),
+            Ok(note) if !self.concerns(&note, &shared.board.run_id()) => return Ok(()),
             Ok(note) => self.hear(shared, note).await?,
             Err(_) => Err(Text::lossy("it is not a note that this version can read")),
         };
@@ -74,6 +76,21 @@ impl<'a> Desk<'a> {
             shared.board.record_run(NoteRefused { object, reason }.into()).await?;
         }
         Ok(self.inbox.take_out(&item.name)?)
+    }
+
+    /// Whether a note is for this run. What is said of another plan, a reject above all, stays where it is until that
+    /// plan is carried out.
+    fn concerns(&self, note: &Note, this: &RunId) -> bool {
+        match note {
+            Note::Approval { statement, .. } => Statement::from_bytes(statement.as_bytes())
+                .map_or(true, |said| said.plan == self.approved.digest()),
+            Note::Roster { .. } => false,
+            Note::Confirm { run, .. }
+            | Note::Pause { run, .. }
+            | Note::Continue { run, .. }
+            | Note::Abort { run, .. }
+            | Note::Resolve { run, .. } => run == this,
+        }
     }
 
     /// Records what a note says, or says why not.
@@ -128,6 +145,11 @@ impl<'a> Desk<'a> {
             return Ok(Ok(()));
         }
         let objects = shared.board.journal().objects();
+        let head = &approval.statement().log_head;
+        // Every judge would call a log forged that has it.
+        if !objects.had(head)? {
+            return Ok(Err(Text::lossy(&ApprovalRefusal::OtherHead { size: head.size }.to_string())));
+        }
         objects.put(&signed.statement_bytes).map_err(|e| Halt::Log(e.into()))?;
         let signature = objects.put(signed.armored.as_bytes()).map_err(|e| Halt::Log(e.into()))?;
         // Judged as of the moment at which the log has it.
@@ -210,19 +232,6 @@ async fn open(shared: &Shared, met: &QuorumMet, targets: Vec<TargetId>) -> Resul
         shared.board.journal().checkpoint_now().await?;
     }
     Ok(())
-}
-
-/// Whether a note is for this run; approvals name their plan instead.
-fn concerns(note: &Note, this: &RunId) -> bool {
-    match note {
-        Note::Approval { .. } => true,
-        Note::Roster { .. } => false,
-        Note::Confirm { run, .. }
-        | Note::Pause { run, .. }
-        | Note::Continue { run, .. }
-        | Note::Abort { run, .. }
-        | Note::Resolve { run, .. } => run == this,
-    }
 }
 
 /// Records an event of one target and makes it decide again.

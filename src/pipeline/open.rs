@@ -2,7 +2,7 @@
 
 use super::{ApplyFailure, ApplyOrder};
 use crate::domain::approval::signed::SIGNATURE_BYTES_MAX;
-use crate::domain::approval::{Approval, Recorded, SignedApproval};
+use crate::domain::approval::{Approval, ApprovalRefusal, Recorded, SignedApproval};
 use crate::domain::approved::ReadPlan;
 use crate::domain::event::RunStarted;
 use crate::domain::note::Note;
@@ -16,7 +16,7 @@ use crate::engine::recovery::Recovery;
 use crate::env::Env;
 use crate::trail::inbox::{Inbox, Item};
 use crate::trail::journal::Entry;
-use crate::trail::objects::{self, ObjectError};
+use crate::trail::objects::{self, ObjectError, Objects};
 use crate::trail::{Journal, JournalError};
 use std::sync::Arc;
 
@@ -89,7 +89,7 @@ type HandedIn = (String, Approval, SignedApproval);
 /// The approvals in the inbox, and why others of its files do not count.
 fn handed_in(
     read: &ReadPlan,
-    inbox: &Inbox,
+    (inbox, objects): (&Inbox, &Objects),
     at: Timestamp,
 ) -> Result<(Vec<HandedIn>, Vec<String>), ApplyFailure> {
     let (mut notes, mut not_counted) = (Vec::new(), Vec::new());
@@ -114,6 +114,10 @@ fn handed_in(
         match read.judge(&signed, at) {
             // Retiring is approved when a hold is over: that note stays where it is until then.
             Ok(approval) if read.is_too_early(&approval) => {}
+            Ok(approval) if !objects.had(&approval.statement().log_head).map_err(Halt::Disk)? => {
+                let size = approval.statement().log_head.size;
+                not_counted.push(ApprovalRefusal::OtherHead { size }.to_string());
+            }
             Ok(approval) => notes.push((name, approval, signed)),
             Err(why) => not_counted.push(why.to_string()),
         }
@@ -130,7 +134,7 @@ async fn begin(
     (order, pace): (&ApplyOrder, u8),
 ) -> Result<Opened, ApplyFailure> {
     let at = env.clock.now();
-    let (notes, not_counted) = handed_in(&read, inbox, at)?;
+    let (notes, not_counted) = handed_in(&read, (inbox, journal.objects()), at)?;
     let recorded = notes
         .iter()
         .map(|(_, approval, _)| Recorded { approval: approval.clone(), at, evidence: None })

@@ -2,7 +2,7 @@
 //! Each is a file named by its SHA-256, so that it can be checked by anybody with `sha256sum`.
 
 use super::Folder;
-use crate::domain::approval::Approval;
+use crate::domain::approval::{Approval, LogHead};
 use crate::domain::evidence::{EVIDENCE_BYTES_MAX, Evidence};
 use crate::domain::id::Digest;
 use crate::domain::plan::PackedPlan;
@@ -42,17 +42,22 @@ pub fn evidence(objects: &Objects, approval: &Approval) -> Option<Evidence> {
 #[derive(Clone)]
 pub struct Objects {
     disk: Arc<dyn Disk>,
-    folder: PathBuf,
+    log: Folder,
 }
 
 impl Objects {
     pub fn new(disk: Arc<dyn Disk>, folder: &Folder) -> Self {
-        Self { disk, folder: folder.objects() }
+        Self { disk, log: folder.clone() }
+    }
+
+    /// Whether the log that they belong to ever had this head.
+    pub fn had(&self, head: &LogHead) -> Result<bool, DiskError> {
+        super::head::had(self.disk.as_ref(), &self.log, head)
     }
 
     /// Where the object is, for people who want to look at it.
     pub fn path(&self, digest: &Digest) -> PathBuf {
-        self.folder.join(format!("sha256-{}", digest.hex()))
+        self.log.objects().join(format!("sha256-{}", digest.hex()))
     }
 
     /// What a file in the folder is named after; none if it is no object.

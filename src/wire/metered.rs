@@ -55,10 +55,13 @@ impl<W: Wire> Metered<W> {
 
     /// Sends a write once. The permit is the caller's: the budget is asked before the intent is
     /// recorded, so that nothing waits between the two.
-    async fn write(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
-        let permit = request.extensions().get::<Permit>().cloned().or_else(Permit::of_task);
-        let needed = request.extensions().get::<Draws>().cloned().unwrap_or_default();
-        let Some(permit) = permit.filter(|p| p.covers(&needed.0) && p.spend()) else {
+    async fn write(
+        &self,
+        mut request: http::Request<Bytes>,
+        Draws(needed): Draws,
+    ) -> Result<http::Response<Bytes>, WireError> {
+        let permit = request.extensions_mut().remove::<Permit>().or_else(Permit::of_task);
+        let Some(permit) = permit.filter(|p| p.covers(&needed) && p.spend()) else {
             return Err(WireError::new(Kind::Unpermitted, Reached::No, request.uri()));
         };
         let result = self.inner.call(request).await;
@@ -73,8 +76,11 @@ impl<W: Wire> Metered<W> {
 
     /// Sends what may be repeated until it is answered, or patience ends: then the last answer or
     /// failure is the result.
-    async fn repeat(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
-        let draws = request.extensions().get::<Draws>().cloned().unwrap_or_default().0;
+    async fn repeat(
+        &self,
+        request: http::Request<Bytes>,
+        Draws(draws): Draws,
+    ) -> Result<http::Response<Bytes>, WireError> {
         let begun = self.clock.elapsed();
         let mut tries = 0;
         loop {
@@ -125,10 +131,12 @@ fn is_passing(status: StatusCode) -> bool {
 
 #[async_trait]
 impl<W: Wire> Wire for Metered<W> {
-    async fn call(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
+    async fn call(&self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
+        // Taken out: nobody further down needs them, and each try is a copy.
+        let draws = request.extensions_mut().remove().unwrap_or_default();
         match Class::of(&request) {
-            Class::Write => self.write(request).await,
-            Class::Read | Class::Token => self.repeat(request).await,
+            Class::Write => self.write(request, draws).await,
+            Class::Read | Class::Token => self.repeat(request, draws).await,
         }
     }
 }

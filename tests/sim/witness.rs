@@ -55,10 +55,17 @@ pub(crate) fn presented(request: &Request<bytes::Bytes>) -> Option<String> {
     form.find(|(name, _)| name == "client_secret").map(|(_, value)| value.into_owned())
 }
 
-/// The objects that a request asks about.
+/// The objects that a request asks about: in its path, or by their ids in a filter.
 pub(crate) fn asked(request: &Request<bytes::Bytes>) -> Vec<String> {
-    let path = request.uri().path().split('/').filter(|_| request.method() == Method::GET);
-    path.filter(|part| part.len() == GUID).map(str::to_owned).collect()
+    if request.method() != Method::GET {
+        return Vec::new();
+    }
+    let query = url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
+    let filter = query.filter(|(name, value)| name == "$filter" && value.starts_with("id in ("));
+    let named: Vec<String> = filter.map(|(_, value)| value.into_owned()).collect();
+    let named = named.iter().flat_map(|filter| filter.split('\''));
+    let parts = request.uri().path().split('/').chain(named);
+    parts.filter(|part| part.len() == GUID).map(str::to_owned).collect()
 }
 
 impl Witness {

@@ -5,6 +5,7 @@
 
 use super::GraphError;
 use super::json;
+use crate::azure::body;
 use crate::azure::credential::{Door, Tokens};
 use crate::azure::fault::{ApiError, Reply, Service};
 use crate::azure::quota::{self, Operation};
@@ -50,7 +51,8 @@ pub(super) struct Ask {
     pub(super) query: Vec<(&'static str, String)>,
     /// `ConsistencyLevel: eventual`, for advanced queries.
     pub(super) eventual: bool,
-    pub(super) body: Option<Zeroizing<Vec<u8>>>,
+    /// Wiped when the last copy goes.
+    pub(super) body: Option<Bytes>,
     pub(super) operation: Operation<'static>,
     /// How many times the operation's cost is due.
     pub(super) times: u32,
@@ -92,7 +94,7 @@ impl Ask {
         self
     }
     pub(super) fn body<T: serde::Serialize>(mut self, value: &T) -> Self {
-        self.body = json::body(value);
+        self.body = body::json(value);
         self
     }
     pub(super) fn beta(self) -> Self {
@@ -203,7 +205,7 @@ impl Graph {
         let body = match &ask.body {
             Some(bytes) => {
                 request = request.header(header::CONTENT_TYPE, "application/json");
-                Bytes::from_owner(bytes.clone())
+                bytes.clone()
             }
             None => Bytes::new(),
         };

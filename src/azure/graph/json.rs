@@ -3,7 +3,6 @@
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Deserializer};
-use zeroize::Zeroizing;
 
 /// A point in time. One that cannot be said in ours (a year before 1970 stands for "never")
 /// counts as absent, as `null` does.
@@ -25,14 +24,6 @@ pub(super) fn secret<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Secret>, 
 /// A flag that may be `null`, which Graph's documents read as false.
 pub(super) fn flag<'de, D: Deserializer<'de>>(d: D) -> Result<bool, D::Error> {
     Ok(Option::<bool>::deserialize(d)?.unwrap_or(false))
-}
-
-/// Serialises straight into memory that is wiped afterwards. The room is taken at once, so that
-/// no half-grown copy stays behind.
-pub(super) fn body<T: serde::Serialize>(value: &T) -> Option<Zeroizing<Vec<u8>>> {
-    let mut out = Zeroizing::new(Vec::with_capacity(16 << 10));
-    serde_json::to_writer(&mut *out, value).ok()?;
-    Some(out)
 }
 
 /// Percent-encodes a piece of a path or of a query value (RFC 3986, 2.3 and 3.4). Signs that

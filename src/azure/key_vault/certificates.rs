@@ -6,6 +6,7 @@
 //! vault (unconfirmed).
 
 use super::{Attributes, Name, Vault, VaultError, checked_version, is_warm, version_of, warm};
+use crate::azure::body;
 use crate::azure::fault::{ApiError, Service, clean_code};
 use crate::domain::id::{Digest, hex};
 use crate::domain::secret::Secret;
@@ -20,7 +21,6 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use zeroize::Zeroizing;
 
 /// A certificate to be made: RSA, signed by itself, for client sign-in, never renewed by the vault.
 /// Its secret holds it as PEM, key and certificate in one text.
@@ -242,11 +242,8 @@ impl Vault {
             "secret_props": { "contentType": "application/x-pem-file" },
         });
         let body = ImportBody { value: value.expose(), policy, tags };
-        let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));
-        serde_json::to_writer(&mut *bytes, &body)
-            .map_err(|_| ApiError::refused(Service::Vault, "bad_request"))?;
-        let call =
-            self.0.certificates.import_certificate(name.as_str(), Bytes::from_owner(bytes).into(), None);
+        let bytes = body::json(&body).ok_or(ApiError::refused(Service::Vault, "bad_request"))?;
+        let call = self.0.certificates.import_certificate(name.as_str(), bytes.into(), None);
         match with_permit(permit, call).await {
             Ok(answer) => {
                 let bundle: Bundle = self.read(&answer.into(), true)?;

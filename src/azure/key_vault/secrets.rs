@@ -1,6 +1,7 @@
 //! Secrets of a vault: where new values are published.
 
 use super::{Attributes, Name, Vault, VaultError, checked_version, is_warm, version_of, warm};
+use crate::azure::body;
 use crate::azure::fault::{ApiError, Service};
 use crate::domain::secret::Secret;
 use crate::domain::text::Text;
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 /// A secret to be stored.
 #[derive(Debug)]
@@ -118,11 +119,8 @@ impl Vault {
             tags: &new.tags,
             attributes: SetAttributes { enabled: true, exp: new.expires.map(Timestamp::unix_s) },
         };
-        // Taken at once, so that no half-grown copy stays behind: a value has at most 25 KB.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));
-        serde_json::to_writer(&mut *bytes, &body)
-            .map_err(|_| ApiError::refused(Service::Vault, "bad_request"))?;
-        let call = self.0.secrets.set_secret(name.as_str(), Bytes::from_owner(bytes).into(), None);
+        let bytes = body::json(&body).ok_or(ApiError::refused(Service::Vault, "bad_request"))?;
+        let call = self.0.secrets.set_secret(name.as_str(), bytes.into(), None);
         match with_permit(permit, call).await {
             Ok(answer) => self.parts(answer.into(), true).map(|(_, version)| version),
             Err(e) => Err(self.fail(&e, true, true).await),

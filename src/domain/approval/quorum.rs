@@ -177,21 +177,22 @@ impl Quorum {
 fn listen<'a>(facts: &PlanFacts, recorded: &'a [Recorded]) -> (Voices<'a>, PassedOver) {
     let mut voices = Voices::new();
     let (mut seen, mut passed_over) = (BTreeSet::new(), Vec::new());
-    // A person's last word is the one signed last, however the statements arrived.
-    let mut spoken: Vec<&Recorded> = recorded.iter().collect();
-    spoken.sort_by_key(|r| r.approval.statement().signed_at);
-    for Recorded { approval, at, .. } in spoken {
+    // In the order of the log, as the run and every judge hear them.
+    for Recorded { approval, at, .. } in recorded {
         let person = approval.person();
         if let Err(why) = approval.check(facts, *at) {
             passed_over.push((person.clone(), why));
             continue;
         }
-        if !seen.insert((person, approval.statement().nonce.as_str())) {
+        let decision = approval.statement().decision;
+        // Who says no is heard, however it was signed.
+        let is_new = seen.insert((person, approval.statement().nonce.as_str()));
+        if !is_new && decision != Decision::Reject {
             passed_over.push((person.clone(), ApprovalRefusal::Replayed));
             continue;
         }
         let voice = voices.entry(person).or_default();
-        match approval.statement().decision {
+        match decision {
             Decision::Approve => voice.approvals.push(approval),
             Decision::Reject => *voice = Voice { approvals: Vec::new(), rejects: true },
             Decision::Withdraw => voice.rejects = false,

@@ -45,7 +45,7 @@ pub enum ApprovalRefusal {
     OtherPlaybook { found: Digest, want: Digest },
     #[error("it is about the tenant {found}; the plan is for {want}")]
     OtherTenant { found: TenantId, want: TenantId },
-    #[error("it relies on another roster ({found}); the one pinned at init is {want}")]
+    #[error("it relies on another roster ({found}); the one in force here is {want}")]
     OtherRoster { found: Digest, want: Digest },
     #[error("it is for another environment: a rehearsal opens nothing in production, nor the reverse")]
     OtherEnvironment,
@@ -55,6 +55,10 @@ pub enum ApprovalRefusal {
     OtherLog { found: Text<200>, want: Text<200> },
     #[error("its summary is not that of the plan: the signer was shown other numbers")]
     OtherSummary,
+    #[error(
+        "it names {size} lines of this log with a root that they never had; sign again what `reissue approve` writes"
+    )]
+    OtherHead { size: u64 },
     #[error(
         "it does not name the evidence of the hold; look at the evidence and approve the retire phase again"
     )]
@@ -105,6 +109,7 @@ impl ApprovalRefusal {
             Self::OtherEnvironment => "other-environment",
             Self::OtherIncident { .. } => "other-incident",
             Self::OtherLog { .. } => "other-log",
+            Self::OtherHead { .. } => "other-head",
             Self::OtherSummary => "other-summary",
             Self::NoEvidence => "no-evidence",
             Self::NeedlessEvidence => "needless-evidence",

@@ -5,6 +5,7 @@ use super::super::Folder;
 use super::super::anchors::Kind;
 use super::super::objects::OBJECT_BYTES_MAX;
 use super::{BUNDLE_BYTES_MAX, FOLDER};
+use crate::domain::text::Text;
 use crate::env::{Disk, DiskError, MemoryDisk};
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -81,7 +82,8 @@ fn is_part_of_report(name: &str) -> bool {
 
 /// Reads a bundle.
 pub fn unpack(bytes: &[u8]) -> Result<Unpacked, BundleError> {
-    let tar = |e: std::io::Error| BundleError::Tar(e.to_string().chars().take(200).collect());
+    // The message may quote the file, which may hold anything.
+    let tar = |e: std::io::Error| BundleError::Tar(Text::<200>::lossy(&e.to_string()).to_string());
     let disk = MemoryDisk::default();
     let (mut seen, mut total) = (BTreeSet::new(), 0u64);
     let mut archive = tar::Archive::new(bytes);

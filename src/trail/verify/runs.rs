@@ -141,7 +141,7 @@ impl Runs {
             let what = "the run names another playbook than its plan was made from";
             bench.found.tampered(Check::Runs, Some(place), what, NOT_OURS);
         }
-        (run.facts, run.targets) = (Some(facts), Some(States::fresh(plan)));
+        (run.facts, run.targets) = (Some(facts), Some(States::fresh(plan).to_read()));
     }
 
     /// What is still open when the log ends.
