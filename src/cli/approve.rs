@@ -214,6 +214,10 @@ fn take(
         session.out.line(&said.to_string());
         elsewhere::agrees(arguments, said).map_err(|failure| failure.at(statement))?;
     }
+    let head = &said.log_head;
+    if !home.objects().had(head).map_err(|e| disk_failure(home.root(), &e, &e))? {
+        return Err(refused(arguments, &ApprovalRefusal::OtherHead { size: head.size }));
+    }
     let evidence = hold::keep(&arguments.plan, home, read, &approval)?;
     if let (Some(evidence), Some(_)) = (&evidence, &arguments.statement) {
         session.out.line(&evidence.to_string());

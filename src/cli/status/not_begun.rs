@@ -38,6 +38,8 @@ fn handed_in(read: &ReadPlan, home: &Home, session: &Session) -> Vec<Recorded> {
         let Note::Approval { signature, statement } = note else { return None };
         let signed = SignedApproval { statement_bytes: statement.into_bytes(), armored: signature };
         let approval = read.judge(&signed, at).ok().filter(|approval| !read.is_too_early(approval))?;
+        // One that names a head which this log never had counts nowhere.
+        home.objects().had(&approval.statement().log_head).ok().filter(|had| *had)?;
         Some(Recorded { approval, at, evidence: None })
     };
     let notes = items.into_iter().flatten().filter_map(|item| serde_json::from_slice(&item.bytes).ok());

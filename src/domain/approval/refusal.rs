@@ -45,7 +45,7 @@ pub enum ApprovalRefusal {
     OtherPlaybook { found: Digest, want: Digest },
     #[error("it is about the tenant {found}; the plan is for {want}")]
     OtherTenant { found: TenantId, want: TenantId },
-    #[error("it relies on another roster ({found}); the one pinned at init is {want}")]
+    #[error("it relies on another roster ({found}); the one in force here is {want}")]
     OtherRoster { found: Digest, want: Digest },
     #[error("it is for another environment: a rehearsal opens nothing in production, nor the reverse")]
     OtherEnvironment,

@@ -59,7 +59,13 @@ impl Display for Statement {
         row("tenant", tenant)?;
         row("environment", &environment)?;
         row("phase", phase)?;
-        row("effect", summary)?;
+        match evidence {
+            Some(_) => {
+                row("effect", &"only on the targets that its evidence lists")?;
+                row("whole plan", summary)?;
+            }
+            None => row("effect", summary)?,
+        }
         row("valid", &format_args!("{} to {}", not_before.short(), expires.short()))?;
         row("", &format_args!("({})", show_span(expires.since(*not_before))))?;
         row("signed at", &signed_at.short())?;
