@@ -112,10 +112,15 @@ impl Scenario {
         let s = random.stream("sim-scenario");
         let (apps, users, offs) = aims::draw(&random.stream("sim-aims"));
         let count = apps.len();
-        let faults = match s.below(10) {
+        let mut faults = match s.below(10) {
             0 => Faults::default(),
             _ => favourite(&random.stream("sim-favourite"), Faults::swarm(&random)),
         };
+        let people = people(&random.stream("sim-people"));
+        // What is taken back is doubted, too: elsewhere that is rare.
+        if people.abort.is_some() && random.stream("sim-doubted-undo").chance(400) {
+            faults.lost_after = faults.lost_after.max(120);
+        }
         Self {
             seed,
             apps,
@@ -127,7 +132,7 @@ impl Scenario {
             token_s: [3_599, 3_599, 900, 300][s.below(4) as usize],
             skew_s: if s.chance(700) { 0 } else { s.between(0, 90) as i64 - 45 },
             lives: lives(&random.stream("sim-lives")),
-            people: people(&random.stream("sim-people")),
+            people,
             quorum: if s.chance(300) { 2 } else { 1 },
             retire_separately: s.chance(300),
             hostile_for: seconds(&s, 900, 5_400),
