@@ -230,7 +230,7 @@ fn favourite(s: &Stream, mut faults: Faults) -> Faults {
         1 => faults.stranger_removes = 120,
         2 => faults.stranger_disables = 150,
         3 => faults.stranger_deletes = 40,
-        4 => faults.stranger_certifies = 30,
+        4 => faults.stranger_certifies = 90,
         5 => faults.stranger_disables_version = 250,
         6 => faults.stranger_deletes_secret = 250,
         7 => faults.attacker_adds = 80,
