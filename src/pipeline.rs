@@ -24,7 +24,7 @@ use crate::connector::lease::LeaseError;
 use crate::connector::observe::{ObserveError, observe};
 use crate::connector::registry::{self, Registry};
 use crate::domain::approved::{Here, NotApproved, ReadPlan};
-use crate::domain::event::Environment;
+use crate::domain::event::{Environment, Fault, FaultClass};
 use crate::domain::id::RunId;
 use crate::domain::kind::PlanContext;
 use crate::domain::plan::make::{Known, count, plan};
@@ -72,7 +72,21 @@ impl Acting {
         let name = match &claims.upn {
             Some(upn) => Text::lossy(upn),
             None => {
-                let principal = azure.graph().service_principal(&object).await.map_err(told)?;
+                // One cut answer is no reason to give up.
+                let clock = azure.env().clock;
+                let mut principal = azure.graph().service_principal(&object).await;
+                for tries in 1..=4 {
+                    if principal
+                        .as_ref()
+                        .err()
+                        .is_none_or(|e| Fault::from(e.clone()).class == FaultClass::Refused)
+                    {
+                        break;
+                    }
+                    clock.pause_between_looks(Duration::from_secs(1 << tries)).await;
+                    principal = azure.graph().service_principal(&object).await;
+                }
+                let principal = principal.map_err(told)?;
                 Text::lossy(&principal.map(|p| p.display_name().to_string()).unwrap_or_default())
             }
         };
