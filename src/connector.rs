@@ -28,7 +28,7 @@ mod store;
 mod switch;
 pub mod user_password;
 
-pub(crate) use reads::KNOWN_EVERYWHERE;
+pub(crate) use reads::{KNOWN_EVERYWHERE, patiently};
 pub use registry::syntaxes;
 
 use crate::domain::credential::{CredentialRef, Place};

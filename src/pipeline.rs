@@ -20,8 +20,10 @@ pub use guard::Guard;
 pub use plan_in_hand::PlanInHand;
 
 use crate::azure::Azure;
+use crate::azure::fault::ApiError;
 use crate::connector::lease::LeaseError;
 use crate::connector::observe::{ObserveError, observe};
+use crate::connector::patiently;
 use crate::connector::registry::{self, Registry};
 use crate::domain::approved::{Here, NotApproved, ReadPlan};
 use crate::domain::event::{Environment, Fault, FaultClass};
@@ -44,6 +46,9 @@ use tokio::sync::watch;
 /// A plan may be applied for this long after it was made.
 const PLAN_LIVES: Duration = Duration::from_secs(7 * 86_400);
 
+/// So often the own identity is looked up, if the answers are cut.
+const TRIES: u32 = 5;
+
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFailure {
@@ -65,7 +70,7 @@ pub struct Acting {
 impl Acting {
     /// Signs in and looks. A token of another tenant than the session's is refused.
     pub async fn of(azure: &Azure) -> Result<Self, Text<128>> {
-        let told = |e: crate::azure::fault::ApiError| Text::lossy(&e.to_string());
+        let told = |e: ApiError| Text::lossy(&e.to_string());
         let claims = azure.who_am_i().await.map_err(told)?;
         let claims = claims.ok_or_else(|| Text::lossy("the token does not say who it is for"))?;
         let object = claims.oid.ok_or_else(|| Text::lossy("the token names no object"))?;
@@ -73,20 +78,10 @@ impl Acting {
             Some(upn) => Text::lossy(upn),
             None => {
                 // One cut answer is no reason to give up.
-                let clock = azure.env().clock;
-                let mut principal = azure.graph().service_principal(&object).await;
-                for tries in 1..=4 {
-                    if principal
-                        .as_ref()
-                        .err()
-                        .is_none_or(|e| Fault::from(e.clone()).class == FaultClass::Refused)
-                    {
-                        break;
-                    }
-                    clock.pause_between_looks(Duration::from_secs(1 << tries)).await;
-                    principal = azure.graph().service_principal(&object).await;
-                }
-                let principal = principal.map_err(told)?;
+                let cut = |e: &ApiError| Fault::from(e.clone()).class == FaultClass::Unexpected;
+                let graph = azure.graph();
+                let look = || graph.service_principal(&object);
+                let principal = patiently(azure.env().clock, TRIES, cut, look).await.map_err(told)?;
                 Text::lossy(&principal.map(|p| p.display_name().to_string()).unwrap_or_default())
             }
         };

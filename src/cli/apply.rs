@@ -192,10 +192,8 @@ fn plan_in_hand(arguments: &Arguments, session: &Session, home: &Home) -> Result
     let wanted = arguments.resume.as_deref().unwrap_or("latest");
     let (_, started, _) = super::notes::find_run(home, wanted)?;
     let objects = Objects::new(session.env.disk.clone(), &home.log());
-    objects.check(&started.plan).map_err(|e| {
+    PlanInHand::kept(&objects, &started.plan).map_err(|e| {
         let next = "restore the log's objects from a copy; `reissue audit verify` says which are missing";
         Failure::new(codes::LOG, e.to_string(), next).at(home.root())
-    })?;
-    PlanInHand::file(session.env.disk.as_ref(), &objects.path(&started.plan))
-        .map_err(|e| Failure::new(codes::BAD_PLAN, e.to_string(), "run `reissue audit verify`"))
+    })
 }

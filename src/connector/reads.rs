@@ -2,9 +2,11 @@
 //! counts when several reads in a row agree on it.
 
 use super::Call;
+use super::parts::old;
 use crate::bent::{self, Bend};
 use crate::domain::credential::CredentialRef;
 use crate::domain::event::{Fault, FaultClass, Happened};
+use crate::domain::step::Verb;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::env::Clock;
@@ -18,6 +20,8 @@ pub(super) struct Agreement {
     pub(super) apart: Duration,
 }
 
+/// Where one read is enough for a yes.
+pub(super) const ONCE: Agreement = Agreement { times: 1, apart: Duration::ZERO };
 /// After a write whose answer was lost: four reads over two minutes, longer than the usual lag.
 pub(super) const AFTER_DOUBT: Agreement = Agreement { times: 4, apart: Duration::from_secs(45) };
 /// As proof of a state: four reads over half a minute.
@@ -29,11 +33,15 @@ const SPREADS_WITHIN: Duration = Duration::from_secs(600);
 /// More disagreement than this is no lag any more.
 const READS_MOST: u16 = 40;
 
-/// Until when reads alone do not prove that a credential is dead: its removal is still spreading. None:
-/// it has spread.
-pub(super) fn spreads_until(clock: Clock, call: &Call<'_>, gone: &CredentialRef) -> Option<Timestamp> {
-    let spread = call.state.retired_at(gone)?.after(clock.as_lag(SPREADS_WITHIN));
-    (clock.now() < spread).then_some(spread)
+/// The credential that the step proves dead, and until when reads alone do not prove it: its removal is
+/// still spreading. None: it has spread, or the step proves nothing.
+pub(super) fn spreading(clock: Clock, call: &Call<'_>) -> Result<Option<(CredentialRef, Timestamp)>, Fault> {
+    if call.step.verb != Verb::Prove {
+        return Ok(None);
+    }
+    let gone = old(call)?;
+    let spread = call.state.retired_at(&gone).map(|at| at.after(clock.as_lag(SPREADS_WITHIN)));
+    Ok(spread.filter(|spread| clock.now() < *spread).map(|spread| (gone, spread)))
 }
 
 /// By then every replica knows what was written. Lags of minutes are reported, and Terraform's provider
@@ -48,7 +56,7 @@ pub(super) fn tried_for_long(clock: Clock, call: &Call<'_>, undo: bool) -> bool 
 }
 
 /// Does it again while its trouble may pass: so often, the pauses doubling from two seconds.
-pub(super) async fn patiently<T, E, F>(
+pub(crate) async fn patiently<T, E, F>(
     clock: Clock,
     times: u32,
     may_pass: impl Fn(&E) -> bool,

@@ -9,6 +9,7 @@ use crate::connector::{Effects, SignInLog, Stores};
 use crate::domain::approved::ApprovedPlan;
 use crate::domain::event::{Ending, LaneTaken, RunFinished, TargetExcepted};
 use crate::domain::id::TargetId;
+use crate::domain::states::Brief;
 use crate::domain::step::Phase;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -95,7 +96,7 @@ impl Executor {
             never = shared.ring_when_asked_to_leave() => match never {},
         };
         shared.board.journal().checkpoint_now().await?;
-        Ok(tally(&shared.board, approved, left))
+        Ok(tally(&shared.board.briefs(), approved, left))
     }
 }
 
@@ -127,7 +128,8 @@ async fn finish(shared: &Shared, approved: &ApprovedPlan) -> Result<bool, Halt> 
         return Ok(false);
     }
     let board = &shared.board;
-    let n = tally(board, approved, Left::Finished);
+    let briefs = board.briefs();
+    let n = tally(&briefs, approved, Left::Finished);
     if n.stuck > 0 {
         // A person has to resolve them: the run stays open.
         return Ok(true);
@@ -139,25 +141,28 @@ async fn finish(shared: &Shared, approved: &ApprovedPlan) -> Result<bool, Halt> 
         events: 0,
         excepted: n.excepted,
         partial: n.partial,
-        steps: board.briefs().iter().map(|(_, b)| u32::from(b.steps_done)).sum(),
+        steps: briefs.iter().map(|(_, b)| u32::from(b.steps_done)).sum(),
         stuck: n.stuck,
         undone: n.undone + n.abandoned,
-        unresolved: board.briefs().iter().map(|(_, b)| u32::from(b.unresolved)).sum(),
+        unresolved: briefs.iter().map(|(_, b)| u32::from(b.unresolved)).sum(),
     };
     board.record_run(event.into()).await.map(|_| true)
 }
 
-fn tally(board: &Board, approved: &ApprovedPlan, left: Left) -> Outcome {
-    let ended = |e: Ending| board.count(|b| b.ending == Some(e));
+fn tally(briefs: &[(TargetId, Brief)], approved: &ApprovedPlan, left: Left) -> Outcome {
+    let count = |fits: &dyn Fn(&Brief) -> bool| {
+        u32::try_from(briefs.iter().filter(|(_, brief)| fits(brief)).count()).unwrap_or(u32::MAX)
+    };
+    let ended = |e: Ending| count(&|b| b.ending == Some(e));
     Outcome {
         left,
         done: ended(Ending::Done),
         not_evicted: ended(Ending::DoneNotEvicted),
         partial: ended(Ending::Partial),
         undone: ended(Ending::Undone),
-        stale: board.count(|b| b.ending == Some(Ending::Undone) && b.stale),
+        stale: count(&|b| b.ending == Some(Ending::Undone) && b.stale),
         abandoned: ended(Ending::Abandoned),
-        stuck: board.count(|b| b.stuck),
+        stuck: count(&|b| b.stuck),
         excepted: approved.plan().header.counts.excepted,
     }
 }

@@ -31,6 +31,10 @@ impl PlanInHand {
     pub fn file(disk: &dyn Disk, path: &Path) -> Result<Self, PlanFileError> {
         Ok(Self { plan: Arc::new(plan_in(disk, path)?), bytes: PlanBytes::File(path.to_owned()) })
     }
+    /// Of a run that was begun: as it is kept, checked against its name.
+    pub fn kept(objects: &Objects, digest: &Digest) -> Result<Self, ObjectError> {
+        Ok(Self { plan: Arc::new(objects.plan(digest)?), bytes: PlanBytes::File(objects.path(digest)) })
+    }
     pub fn plan(&self) -> &Arc<PackedPlan> {
         &self.plan
     }

@@ -8,10 +8,9 @@ use proptest::prelude::*;
 use reissue::azure::Azure;
 use reissue::azure::credential::Identity;
 use reissue::azure::quota::{self, Operation, QUOTAS};
-use reissue::domain::id::ClientId;
 use reissue::domain::playbook::model::Cloud;
 use reissue::domain::secret::Secret;
-use reissue::lab::{LabDisconnect, LabOptions, Lags, NewApplication, SecretSpec};
+use reissue::lab::{LabDisconnect, LabOptions, Lags, SecretSpec};
 use reissue::wire::budget::{Bucket, Budget, Draw, Quota, Start};
 use reissue::wire::in_process::InProcess;
 use std::collections::BTreeMap;
@@ -254,12 +253,7 @@ async fn all_runs_of_a_process_share_one_budget_and_the_lab_agrees() {
         let identity = Identity::Secret { client_id: client(OPERATOR), secret: Secret::new(secret.clone()) };
         Azure::new(&scene.env, Cloud::UsGovHigh, tenant(), Arc::new(wire), budget.clone(), identity)
     };
-    let apps: Vec<_> = (0..60)
-        .map(|i| {
-            let id: ClientId = format!("8a1d0000-0000-4000-8000-0000000001{i:02}").parse().unwrap();
-            scene.lab.create_application(NewApplication::new(id, format!("app {i}"))).object_id
-        })
-        .collect();
+    let apps = scene.sixty_applications();
     let begun = scene.env.clock.elapsed();
     let (one, two) = (run(), run());
     tokio::join!(write_all(&one, &apps, 2_000), write_all(&two, &apps, 2_000));

@@ -2,7 +2,7 @@
 
 use reissue::azure::Azure;
 use reissue::azure::credential::Identity;
-use reissue::domain::id::{ClientId, TenantId};
+use reissue::domain::id::{ClientId, ObjectId, TenantId};
 use reissue::domain::playbook::model::Cloud;
 use reissue::domain::secret::Secret;
 use reissue::domain::time::Timestamp;
@@ -40,6 +40,15 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
+    /// So many that one at a time on each is never what limits; their object ids.
+    pub(crate) fn sixty_applications(&self) -> Vec<ObjectId> {
+        let made = (0..60).map(|i| {
+            let id = client(&format!("8a1d0000-0000-4000-8000-0000000001{i:02}"));
+            self.lab.create_application(NewApplication::new(id, format!("app {i}"))).object_id
+        });
+        made.collect()
+    }
+
     /// A calm lab: no lag, no faults.
     pub(crate) fn calm() -> Self {
         Self::new(LabOptions { lags: Lags::none(), ..LabOptions::default() })

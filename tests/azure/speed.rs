@@ -5,9 +5,8 @@ use futures::StreamExt;
 use reissue::azure::Azure;
 use reissue::azure::credential::Identity;
 use reissue::azure::quota::Operation;
-use reissue::domain::id::ClientId;
 use reissue::domain::secret::Secret;
-use reissue::lab::{LabOptions, Lags, NewApplication, SecretSpec};
+use reissue::lab::{LabOptions, Lags, SecretSpec};
 use reissue::wire::budget::Start;
 
 /// Seconds for `count` writes, 60 in flight, at `pace`; and how often the lab said "too many".
@@ -19,12 +18,7 @@ async fn race(count: usize, pace: u8) -> (f64, u64) {
     let (_, secret) = scene.lab.add_secret(&client(OPERATOR), SecretSpec::default());
     let identity = Identity::Secret { client_id: client(OPERATOR), secret: Secret::new(secret) };
     let azure = session(&scene.env, &scene.lab, identity, pace);
-    let apps: Vec<_> = (0..60)
-        .map(|i| {
-            let id: ClientId = format!("8a1d0000-0000-4000-8000-0000000001{i:02}").parse().unwrap();
-            scene.lab.create_application(NewApplication::new(id, format!("app {i}"))).object_id
-        })
-        .collect();
+    let apps = scene.sixty_applications();
     let begun = scene.env.clock.elapsed();
     let writes = (0..count).map(|i| write(&azure, &apps[i % apps.len()], i % 2 == 0));
     futures::stream::iter(writes).buffer_unordered(60).collect::<Vec<()>>().await;

@@ -1,7 +1,7 @@
 //! The steps of a certificate rotation, each with one write at most.
 
 use super::entry::Guard;
-use super::list::{List, ONCE, Odd};
+use super::list::{List, Odd};
 use super::vault::{Made, Own, in_doubt, is_exportable, new_credential};
 use crate::azure::Azure;
 use crate::azure::assertion::CertificateKey;
@@ -14,7 +14,7 @@ use crate::connector::parts::{
     store_changed, unexpected,
 };
 use crate::connector::plan_reads::PlanReads;
-use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, spreads_until, tried_for_long};
+use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, ONCE, spreading, tried_for_long};
 use crate::connector::registry::World;
 use crate::connector::sign_in::Presented;
 use crate::connector::store::{Label, VaultStores};
@@ -188,7 +188,7 @@ impl AppCertificateEffects {
         let credential = old(call)?;
         let holder = holder_of(&call.state.plan, &credential.object)?;
         let witness = self.witness_of(call, hand, &credential).await;
-        if witness.is_none() && spreads_until(self.azure.env().clock, call, &credential).is_some() {
+        if witness.is_none() && spreading(self.azure.env().clock, call)?.is_some() {
             return Err(fault(FaultClass::NotYet, "still_spreading").into());
         }
         let list = List::read(&self.apps, &holder, AS_PROOF).await?;
@@ -292,12 +292,8 @@ impl Effects for AppCertificateEffects {
 
     /// Without the old key, reads prove its death once its removal has spread.
     async fn not_before(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Option<Timestamp>, Fault> {
-        if call.step.verb != Verb::Prove {
-            return Ok(None);
-        }
-        let credential = old(call)?;
-        let Some(spread) = spreads_until(self.azure.env().clock, call, &credential) else { return Ok(None) };
-        Ok(self.witness_of(call, hand, &credential).await.is_none().then_some(spread))
+        let Some((gone, spread)) = spreading(self.azure.env().clock, call)? else { return Ok(None) };
+        Ok(self.witness_of(call, hand, &gone).await.is_none().then_some(spread))
     }
 
     async fn perform(&self, call: &Call<'_>, hand: &mut Hand, warrant: Warrant) -> Result<Effect, Trouble> {

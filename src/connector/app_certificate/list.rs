@@ -18,9 +18,6 @@ use std::time::Duration;
 /// before, over longer.
 pub(super) const BEFORE_WRITE: Agreement = Agreement { times: 3, apart: Duration::from_secs(6) };
 
-/// Where one read is enough for a yes.
-pub(super) const ONCE: Agreement = Agreement { times: 1, apart: Duration::ZERO };
-
 /// The certificates on one object, as several reads agree.
 pub(super) struct List {
     object: Text<128>,

@@ -5,7 +5,7 @@ use crate::connector::app_reads::AppReads;
 use crate::connector::entra::{Wish, fault, observe_app};
 use crate::connector::parts::APP_TOKEN_LIFE;
 use crate::connector::plan_reads::PlanReads;
-use crate::connector::reads::{AS_PROOF, Agreement, agree};
+use crate::connector::reads::{AS_PROOF, Agreement, ONCE, agree};
 use crate::connector::registry::World;
 use crate::connector::switch::{self, Switchable, switchable, switchable_of};
 use crate::connector::{Call, Effects, Errand, Hand, Sight, Trouble, Warrant};
@@ -23,7 +23,6 @@ use std::time::Duration;
 /// An owner, or whoever runs the application, may switch it on again as soon as it is missed: it
 /// is watched for ten minutes (our choice; replicas lag by less).
 const WATCH: Agreement = Agreement { times: 11, apart: Duration::from_secs(60) };
-const ONCE: Agreement = Agreement { times: 1, apart: Duration::ZERO };
 
 /// Meets Entra.
 pub struct AppDisableEffects {

@@ -14,7 +14,7 @@ use crate::connector::parts::{
     store_changed, unexpected,
 };
 use crate::connector::plan_reads::PlanReads;
-use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, Agreement, agree, spreads_until, tried_for_long};
+use crate::connector::reads::{AFTER_DOUBT, AS_PROOF, Agreement, agree, spreading, tried_for_long};
 use crate::connector::registry::World;
 use crate::connector::sign_in::Presented;
 use crate::connector::store::{Label, VaultStores};
@@ -217,7 +217,7 @@ impl AppSecretEffects {
     async fn prove(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Effect, Trouble> {
         let credential = old(call)?;
         let witness = self.witness_of(call, hand, &credential).await;
-        if witness.is_none() && spreads_until(self.azure.env().clock, call, &credential).is_some() {
+        if witness.is_none() && spreading(self.azure.env().clock, call)?.is_some() {
             return Err(fault(FaultClass::NotYet, "still_spreading").into());
         }
         if self.is_listed(&call.state.plan, &credential, AS_PROOF).await? {
@@ -301,12 +301,8 @@ impl Effects for AppSecretEffects {
 
     /// Without the old value, reads prove its death once its removal has spread.
     async fn not_before(&self, call: &Call<'_>, hand: &mut Hand) -> Result<Option<Timestamp>, Fault> {
-        if call.step.verb != Verb::Prove {
-            return Ok(None);
-        }
-        let credential = old(call)?;
-        let Some(spread) = spreads_until(self.azure.env().clock, call, &credential) else { return Ok(None) };
-        Ok(self.witness_of(call, hand, &credential).await.is_none().then_some(spread))
+        let Some((gone, spread)) = spreading(self.azure.env().clock, call)? else { return Ok(None) };
+        Ok(self.witness_of(call, hand, &gone).await.is_none().then_some(spread))
     }
 
     async fn perform(&self, call: &Call<'_>, hand: &mut Hand, warrant: Warrant) -> Result<Effect, Trouble> {
