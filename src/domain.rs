@@ -21,6 +21,7 @@ pub mod playbook;
 pub mod retry;
 pub mod run;
 pub mod secret;
+pub mod shelf;
 pub mod sign_ins;
 pub mod states;
 pub mod step;

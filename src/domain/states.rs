@@ -2,8 +2,9 @@
 //!
 //! A target's state with its plan is some 12 KiB. A run of 100,000 targets works on a few hundred at once;
 //! all others wait, have not begun, or are over. So those that were touched last are kept as they are, and of the others
-//! what their events have come to is packed (`serde_json`, LZ4 with the target's plan line as the dictionary): some
-//! 300 bytes, nothing for who has not begun. Nobody sees the difference: whoever is asked for is unpacked.
+//! what their events have come to is packed (`serde_json`, LZ4 with the target's plan line as the dictionary) and put on
+//! the plan's [`Shelf`](super::shelf::Shelf): some 300 bytes, nothing for who has not begun. Nobody sees the difference:
+//! whoever is asked for is unpacked. If that fails, nobody is there who was: [`States::lost`] tells.
 //!
 //! What is said to the whole run is kept once, in order, and heard by a target when it is touched next: such
 //! an event changes a state in ways that nothing refuses, and every target hears it before anything later of its own.
@@ -11,6 +12,7 @@
 use super::event::{Ending, Event};
 use super::id::TargetId;
 use super::plan::packed::{self, PackedPlan, Part};
+use super::shelf::{Block, Lost};
 use super::target::{Illegal, TargetState};
 use super::time::Timestamp;
 use std::borrow::Cow;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 
 /// So many states are kept as they are, at least; at most twice as many. Where mistakes are looked for, so few
 /// that nearly every state is packed and unpacked all the time.
-const LIVE: usize = if cfg!(debug_assertions) { 2 } else { 512 };
+const LIVE: usize = if cfg!(debug_assertions) { 2 } else { 256 };
 /// The same for who does nothing but read: a log goes round its targets, and each round unpacks those that
 /// have no room.
 const LIVE_TO_READ: usize = if cfg!(debug_assertions) { 2 } else { 4_096 };
@@ -46,7 +48,7 @@ struct Slot {
 enum Kept {
     /// As every target begins.
     Fresh,
-    Packed(Box<[u8]>),
+    Packed(Block),
     Live {
         state: Box<TargetState>,
         touched: u64,
@@ -113,6 +115,10 @@ impl States {
     pub fn plan(&self) -> &Arc<PackedPlan> {
         &self.plan
     }
+    /// What cannot be read again, if anything.
+    pub fn lost(&self) -> Option<Lost> {
+        self.plan.lost()
+    }
     pub fn ids(&self) -> impl Iterator<Item = TargetId> + '_ {
         self.slots.iter().map(|slot| slot.id)
     }
@@ -124,7 +130,7 @@ impl States {
         self.slots.binary_search_by_key(&id, |slot| slot.id).ok()
     }
 
-    /// Folds an event of one target. None: there is no such target.
+    /// Folds an event of one target. None: there is no such target, or it is [lost](Self::lost).
     pub fn apply(&mut self, id: TargetId, event: &Event, at: Timestamp) -> Option<Result<(), Illegal>> {
         Some(self.live(id)?.apply(event, at))
     }
@@ -164,12 +170,6 @@ impl States {
         })
     }
 
-    /// How many targets fit a description.
-    pub fn count(&self, fits: impl Fn(&Brief) -> bool) -> u32 {
-        let count = self.briefs().filter(|(_, brief)| fits(brief)).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
-    }
-
     fn heard_by_all(&self) -> u32 {
         u32::try_from(self.said.len()).unwrap_or(u32::MAX)
     }
@@ -181,7 +181,10 @@ impl States {
             let state = Box::new(self.unpacked(&self.slots[at])?.into_owned());
             self.make_room();
             self.live.push(at);
-            self.slots[at].kept = Kept::Live { state, touched: 0 };
+            let packed = std::mem::replace(&mut self.slots[at].kept, Kept::Live { state, touched: 0 });
+            if let Kept::Packed(block) = packed {
+                self.plan.shelf().take_down(block);
+            }
         }
         self.touches += 1;
         let (now, heard_by_all) = (self.touches, self.heard_by_all());
@@ -205,12 +208,21 @@ impl States {
         if let Kept::Live { state, .. } = &slot.kept {
             return Some(Cow::Borrowed(state));
         }
+        let state = self.read(slot);
+        state.map(Cow::Owned).or_else(|| self.plan.shelf().lose(&format!("the state of target {}", slot.id)))
+    }
+
+    /// The state of one that is not kept as it is.
+    fn read(&self, slot: &Slot) -> Option<TargetState> {
         let line = self.plan.line(slot.id)?;
         let plan = Arc::new(packed::target_of(&line)?);
-        Some(Cow::Owned(match &slot.kept {
-            Kept::Packed(bytes) => TargetState::unpack(plan, &packed::unpack(bytes, &line)?)?,
+        Some(match &slot.kept {
+            Kept::Packed(block) => {
+                let bytes = self.plan.shelf().get(block)?;
+                TargetState::unpack(plan, &packed::unpack(&bytes, &line)?)?
+            }
             _ => TargetState::new(plan),
-        }))
+        })
     }
 
     /// Packs the half that was touched least lately, when there are too many.
@@ -239,7 +251,7 @@ impl States {
         let Some(packed) = packed else { return false };
         let brief = Brief::of(state);
         let slot = &mut self.slots[at];
-        (slot.brief, slot.kept) = (brief, Kept::Packed(packed));
+        (slot.brief, slot.kept) = (brief, Kept::Packed(self.plan.shelf().put(packed)));
         true
     }
 }

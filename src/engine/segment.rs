@@ -18,7 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::wire::budget::{Permit, with_permit};
 
 pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -> Result<Went, Halt> {
-    let Some((state, step, effects)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
+    let Some((state, step, effects)) = shared.stand(course.id, act.step)? else { return Ok(Went::On) };
     let writes = step.verb.writes() || act.deed != Deed::Do;
     if !writes {
         if let Some(went) = not_yet(shared, course, Stand { state: &state, step: &step, effects }).await {
@@ -37,7 +37,7 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
         return Ok(Went::On);
     };
     // While we waited, people may have spoken: decide again if the state has moved.
-    let Some((state, _, _)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
+    let Some((state, _, _)) = shared.stand(course.id, act.step)? else { return Ok(Went::On) };
     if act.deed == Deed::Do {
         if clearance(shared, &state, &shared.board.run(), &step).is_none() {
             return Ok(Went::On);

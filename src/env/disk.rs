@@ -39,6 +39,12 @@ pub trait Appender: Send {
     }
 }
 
+/// A file without a name, for what need not outlive the process: nobody else opens it, and it is gone with its owner.
+pub trait Scratch: Send {
+    fn write(&mut self, at: u64, bytes: &[u8]) -> std::io::Result<()>;
+    fn read(&self, at: u64, bytes: &mut [u8]) -> std::io::Result<()>;
+}
+
 /// The files of one machine. All paths are used as given. Files are made with mode 0600 and
 /// folders with 0700. Symbolic links, FIFOs and devices are refused when read.
 pub trait Disk: Send + Sync {
@@ -68,6 +74,10 @@ pub trait Disk: Send + Sync {
     /// thread to be repeatable.
     fn is_simulated(&self) -> bool {
         false
+    }
+    /// A new scratch file on the file system of a folder; none where memory does as well.
+    fn scratch(&self, _folder: &Path) -> Result<Option<Box<dyn Scratch>>, DiskError> {
+        Ok(None)
     }
     /// Length of a regular file.
     fn len(&self, path: &Path) -> Result<u64, DiskError>;
