@@ -25,7 +25,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         session.out.object("planned_target", target);
     }
     if !session.out.is_json() {
-        session.out.raw(&plan_view::render(&plan, &digest));
+        plan_view::tell(&plan, &digest, &mut |text| session.out.raw(text));
     }
     Ok(ExitCode::Done)
 }

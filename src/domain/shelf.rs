@@ -33,8 +33,12 @@ pub trait Room: Send {
 pub struct Block(Place);
 
 enum Place {
-    Memory(Box<[u8]>),
-    Room { unit: u32, bytes: u32 },
+    /// Boxed twice: a block on the shelf is what there are many of.
+    Memory(Box<Box<[u8]>>),
+    Room {
+        unit: u32,
+        bytes: u32,
+    },
 }
 
 /// Keeps blocks.
@@ -76,7 +80,7 @@ impl Shelf {
     /// Puts bytes aside.
     pub fn put(&self, bytes: Vec<u8>) -> Block {
         let placed = self.inner().place(&bytes);
-        Block(placed.unwrap_or_else(|| Place::Memory(bytes.into_boxed_slice())))
+        Block(placed.unwrap_or_else(|| Place::Memory(Box::new(bytes.into_boxed_slice()))))
     }
 
     /// The bytes again. None: they are lost.

@@ -35,6 +35,8 @@ pub struct States {
     live: Vec<usize>,
     room: usize,
     touches: u64,
+    /// Of those that are packed: when a credential was last made of which nobody knew whether it was.
+    doubted_mint_at: Option<Timestamp>,
 }
 
 struct Slot {
@@ -49,10 +51,12 @@ enum Kept {
     /// As every target begins.
     Fresh,
     Packed(Block),
-    Live {
-        state: Box<TargetState>,
-        touched: u64,
-    },
+    Live(Box<Live>),
+}
+
+struct Live {
+    state: TargetState,
+    touched: u64,
 }
 
 /// What is known of a target without unpacking it.
@@ -70,8 +74,6 @@ pub struct Brief {
     pub steps_done: u16,
     /// Intents whose outcome is not known.
     pub unresolved: u16,
-    /// When a credential was last made of which nobody knew whether it was.
-    pub doubted_mint_at: Option<Timestamp>,
 }
 
 impl Brief {
@@ -85,7 +87,6 @@ impl Brief {
             awaits_release: TargetState::awaits_release(state).is_some(),
             steps_done: u16::try_from(state.steps_done()).unwrap_or(u16::MAX),
             unresolved: u16::try_from(state.unresolved()).unwrap_or(u16::MAX),
-            doubted_mint_at: state.doubted_mint_at(),
         }
     }
     pub fn is_live(&self) -> bool {
@@ -99,12 +100,13 @@ impl States {
         let changing = plan.parts().filter(|(_, part)| *part != Part::Excepted);
         let slot = |(id, _)| Slot { id, heard: 0, brief: Brief::default(), kept: Kept::Fresh };
         let slots = changing.map(slot).collect();
-        Self { plan, slots, said: Vec::new(), live: Vec::new(), room: LIVE, touches: 0 }
+        Self { slots, ..Self::none(plan) }
     }
 
     /// No target at all: the run has not begun.
     pub fn none(plan: Arc<PackedPlan>) -> Self {
-        Self { plan, slots: Vec::new(), said: Vec::new(), live: Vec::new(), room: LIVE, touches: 0 }
+        let (slots, said, live) = (Vec::new(), Vec::new(), Vec::new());
+        Self { plan, slots, said, live, room: LIVE, touches: 0, doubted_mint_at: None }
     }
 
     /// With room for who reads a log and does nothing else.
@@ -162,12 +164,21 @@ impl States {
             let is_behind = slot.heard < self.heard_by_all();
             let may_change = is_behind && (slot.brief.unresolved > 0 || slot.brief.value_in_memory);
             let brief = match &slot.kept {
-                Kept::Live { .. } => self.seen(slot).map(|state| Brief::of(&state)),
+                Kept::Live(_) => self.seen(slot).map(|state| Brief::of(&state)),
                 _ if may_change => self.seen(slot).map(|state| Brief::of(&state)),
                 _ => None,
             };
             (slot.id, brief.unwrap_or(slot.brief))
         })
+    }
+
+    /// When a credential was last made of which nobody knew whether it was.
+    pub fn doubted_mint_at(&self) -> Option<Timestamp> {
+        let of_live = self.live.iter().filter_map(|at| match &self.slots[*at].kept {
+            Kept::Live(live) => live.state.doubted_mint_at(),
+            _ => None,
+        });
+        of_live.chain(self.doubted_mint_at).max()
     }
 
     fn heard_by_all(&self) -> u32 {
@@ -177,11 +188,12 @@ impl States {
     /// The state, unpacked, that has heard everything.
     fn live(&mut self, id: TargetId) -> Option<&mut TargetState> {
         let at = self.at(id)?;
-        if !matches!(self.slots[at].kept, Kept::Live { .. }) {
-            let state = Box::new(self.unpacked(&self.slots[at])?.into_owned());
+        if !matches!(self.slots[at].kept, Kept::Live(_)) {
+            let state = self.unpacked(&self.slots[at])?.into_owned();
+            let live = Box::new(Live { state, touched: 0 });
             self.make_room();
             self.live.push(at);
-            let packed = std::mem::replace(&mut self.slots[at].kept, Kept::Live { state, touched: 0 });
+            let packed = std::mem::replace(&mut self.slots[at].kept, Kept::Live(live));
             if let Kept::Packed(block) = packed {
                 self.plan.shelf().take_down(block);
             }
@@ -189,10 +201,10 @@ impl States {
         self.touches += 1;
         let (now, heard_by_all) = (self.touches, self.heard_by_all());
         let slot = &mut self.slots[at];
-        let Kept::Live { state, touched } = &mut slot.kept else { return None };
-        hear(state, &self.said, slot.heard);
-        (slot.heard, *touched) = (heard_by_all, now);
-        Some(state)
+        let Kept::Live(live) = &mut slot.kept else { return None };
+        hear(&mut live.state, &self.said, slot.heard);
+        (slot.heard, live.touched) = (heard_by_all, now);
+        Some(&mut live.state)
     }
 
     /// The state as it is when it has heard everything.
@@ -205,8 +217,8 @@ impl States {
     }
 
     fn unpacked<'a>(&self, slot: &'a Slot) -> Option<Cow<'a, TargetState>> {
-        if let Kept::Live { state, .. } = &slot.kept {
-            return Some(Cow::Borrowed(state));
+        if let Kept::Live(live) = &slot.kept {
+            return Some(Cow::Borrowed(&live.state));
         }
         let state = self.read(slot);
         state.map(Cow::Owned).or_else(|| self.plan.shelf().lose(&format!("the state of target {}", slot.id)))
@@ -230,8 +242,8 @@ impl States {
         if self.live.len() < 2 * self.room {
             return;
         }
-        let touched = |slots: &[Slot], at: usize| match slots[at].kept {
-            Kept::Live { touched, .. } => touched,
+        let touched = |slots: &[Slot], at: usize| match &slots[at].kept {
+            Kept::Live(live) => live.touched,
             _ => 0,
         };
         let slots = &self.slots;
@@ -246,10 +258,12 @@ impl States {
     /// Packs one; false if it cannot be packed, and stays as it is.
     fn put_away(&mut self, at: usize) -> bool {
         let slot = &self.slots[at];
-        let Kept::Live { state, .. } = &slot.kept else { return true };
+        let Kept::Live(live) = &slot.kept else { return true };
+        let state = &live.state;
         let packed = self.plan.line(slot.id).and_then(|line| Some(packed::pack(&state.pack()?, &line)));
         let Some(packed) = packed else { return false };
         let brief = Brief::of(state);
+        self.doubted_mint_at = self.doubted_mint_at.max(state.doubted_mint_at());
         let slot = &mut self.slots[at];
         (slot.brief, slot.kept) = (brief, Kept::Packed(self.plan.shelf().put(packed)));
         true
@@ -261,5 +275,16 @@ fn hear(state: &mut TargetState, said: &[(Event, Timestamp)], heard: u32) {
     for (event, time) in said.iter().skip(heard as usize) {
         // Nothing refuses what is said to all.
         let _ = state.apply(event, *time);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A hundred thousand of them are in memory.
+    #[test]
+    fn a_slot_is_small() {
+        assert_eq!(size_of::<Slot>(), 40);
     }
 }

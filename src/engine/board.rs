@@ -205,6 +205,10 @@ impl Board {
         nothing_lost(&states)?;
         Ok(seen)
     }
+    /// When a credential was last made of which nobody knew whether it was.
+    pub(super) fn doubted_mint_at(&self) -> Option<Timestamp> {
+        locked(&self.states).doubted_mint_at()
+    }
     /// How many targets fit a description.
     pub fn count(&self, fits: impl Fn(&Brief) -> bool) -> Result<u32, Halt> {
         self.briefs(|all| u32::try_from(all.filter(|(_, brief)| fits(brief)).count()).unwrap_or(u32::MAX))

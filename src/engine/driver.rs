@@ -21,14 +21,14 @@ pub(super) async fn drive(shared: &Shared, course: &mut Course) -> Result<Rest, 
             return Ok(Rest::Left);
         }
         match shared.board.next(id, shared.env.clock.now())? {
-            Next::Record(event) => record(shared, id, event).await?,
+            Next::Record(event) => Box::pin(record(shared, id, event)).await?,
             Next::Act(act) => {
                 if let Some(when) = act_on(shared, course, act).await? {
                     return Ok(Rest::Pause(Pause::Until { holding: false, when }));
                 }
             }
             Next::Wait(Pause::Approval(Phase::Retire)) if watch::is_due(shared, id)? => {
-                watch::read(shared, id).await?;
+                Box::pin(watch::read(shared, id)).await?;
             }
             Next::Wait(pause) => return Ok(Rest::Pause(pause)),
             Next::Over if shared.board.with(id, |s| s.ending().is_some())? == Some(true) => {
@@ -49,7 +49,7 @@ async fn record(shared: &Shared, id: TargetId, event: Event) -> Result<(), Halt>
 async fn act_on(shared: &Shared, course: &mut Course, act: Act) -> Result<Option<Timestamp>, Halt> {
     let step = act.step;
     let went = match act.deed {
-        Deed::Look { undo } => reconcile::look(shared, course, &act, undo).await?,
+        Deed::Look { undo } => Box::pin(reconcile::look(shared, course, &act, undo)).await?,
         _ => segment::carry_out(shared, course, &act).await?,
     };
     match went {
@@ -59,8 +59,8 @@ async fn act_on(shared: &Shared, course: &mut Course, act: Act) -> Result<Option
             return Ok(Some(when));
         }
         Went::Unreadable(fault) => {
-            refusals::note(shared, Some(&fault), false).await?;
-            be_patient(shared, course, step, fault).await?;
+            Box::pin(refusals::note(shared, Some(&fault), false)).await?;
+            Box::pin(be_patient(shared, course, step, fault)).await?;
         }
     }
     Ok(None)

@@ -17,6 +17,7 @@ use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::wire::budget::{Permit, with_permit};
 
+/// What is on the heap here is there only for those few who are past their waiting: two thousand wait.
 pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -> Result<Went, Halt> {
     let Some((state, step, effects)) = shared.stand(course.id, act.step)? else { return Ok(Went::On) };
     let writes = step.verb.writes() || act.deed != Deed::Do;
@@ -24,7 +25,8 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
         if let Some(went) = not_yet(shared, course, Stand { state: &state, step: &step, effects }).await {
             return Ok(went);
         }
-        return send(shared, course, act, Stand { state: &state, step: &step, effects }, None).await;
+        let stand = Stand { state: &state, step: &step, effects };
+        return Box::pin(send(shared, course, act, stand, None)).await;
     }
     let by_step = bent::is(Bend::WrongLane).then(|| Text::lossy(&format!("{}.{}", course.id, step.no)));
     let waiting = async {
@@ -42,12 +44,13 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
         if clearance(shared, &state, &shared.board.run(), &step).is_none() {
             return Ok(Went::On);
         }
-        if let Some(went) = drift::check(shared, course, &state, &step, effects).await? {
+        if let Some(went) = Box::pin(drift::check(shared, course, &state, &step, effects)).await? {
             return Ok(went);
         }
     }
     let stand = Stand { state: &state, step: &step, effects };
-    let went = with_permit(&permit, send(shared, course, act, stand, Some(&permit))).await;
+    let sending = Box::pin(send(shared, course, act, stand, Some(&permit)));
+    let went = with_permit(&permit, sending).await;
     drop((lane, place));
     went
 }

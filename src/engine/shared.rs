@@ -25,7 +25,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 const WRITES_AT_ONCE: usize = 256;
 
 /// What an act stands on: the state, the planned step and the connector.
-type Stand<'a> = (TargetState, Step, &'a dyn Effects);
+type Stand<'a> = (Box<TargetState>, Step, &'a dyn Effects);
 
 /// What every target's task shares.
 pub(super) struct Shared {
@@ -79,7 +79,7 @@ impl Shared {
         let of = |state: TargetState| {
             let step = state.step(no)?.clone();
             let effects = self.effects.get(state.plan.kind.as_str())?;
-            Some((state, step, effects.as_ref()))
+            Some((Box::new(state), step, effects.as_ref()))
         };
         Ok(self.board.state(id)?.and_then(of))
     }

@@ -35,8 +35,9 @@ const EMPTY_ROUNDS: u32 = 3;
 /// Sweeps until nothing is left; false if something is, or cannot be looked at. Then the run stays
 /// open: whoever resumes it sweeps again.
 pub(super) async fn sweep(shared: &Shared) -> Result<bool, Halt> {
-    let Some(shown) = shared.while_staying(until_shown(shared)).await else { return Ok(false) };
-    shown?;
+    if shared.while_staying(until_shown(shared)).await.is_none() {
+        return Ok(false);
+    }
     let (mut before, mut empty) = (Vec::new(), 0);
     for round in 1..=SWEEPS_MOST {
         let (orphans, clean) = sweep_once(shared, &before).await?;
@@ -54,14 +55,11 @@ pub(super) async fn sweep(shared: &Shared) -> Result<bool, Halt> {
 }
 
 /// Waits until every replica shows what was made in doubt, if it was made.
-async fn until_shown(shared: &Shared) -> Result<(), Halt> {
-    let board = &shared.board;
-    let newest = board.briefs(|all| all.filter_map(|(_, brief)| brief.doubted_mint_at).max())?;
-    if let Some(at) = newest {
+async fn until_shown(shared: &Shared) {
+    if let Some(at) = shared.board.doubted_mint_at() {
         let clock = shared.env.clock;
         clock.sleep_until(at.after(clock.as_lag(KNOWN_EVERYWHERE))).await;
     }
-    Ok(())
 }
 
 /// Looks at every target's objects: what it found, and whether it saw everything. What a round

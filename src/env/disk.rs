@@ -39,6 +39,31 @@ pub trait Appender: Send {
     }
 }
 
+/// Pieces that are made one by one, as something to read from.
+pub struct Pieces<I> {
+    pieces: I,
+    piece: std::io::Cursor<Vec<u8>>,
+}
+
+impl<I: Iterator<Item = std::io::Result<Vec<u8>>>> Pieces<I> {
+    pub fn of(pieces: I) -> Self {
+        Self { pieces, piece: std::io::Cursor::default() }
+    }
+}
+
+impl<I: Iterator<Item = std::io::Result<Vec<u8>>>> std::io::Read for Pieces<I> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            let read = self.piece.read(out)?;
+            if read > 0 || out.is_empty() {
+                return Ok(read);
+            }
+            let Some(piece) = self.pieces.next() else { return Ok(0) };
+            self.piece = std::io::Cursor::new(piece?);
+        }
+    }
+}
+
 /// A file without a name, for what need not outlive the process: nobody else opens it, and it is gone with its owner.
 pub trait Scratch: Send {
     fn write(&mut self, at: u64, bytes: &[u8]) -> std::io::Result<()>;
@@ -56,6 +81,12 @@ pub trait Disk: Send + Sync {
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError>;
     /// Like `write_atomic`, but an existing file is an error (`AlreadyExists`).
     fn write_new(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError>;
+    /// `write_new` of what is read, which may be larger than memory should hold.
+    fn write_new_from(&self, path: &Path, from: &mut dyn std::io::Read) -> Result<(), DiskError> {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).map_err(|e| DiskError::new("cannot make", path, &e))?;
+        self.write_new(path, &bytes)
+    }
     /// Copies a file to a new one, as `write_new` writes it.
     fn copy_new(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
         self.write_new(to, &self.read(from, u64::MAX - 1)?)

@@ -51,15 +51,28 @@ pub fn root(targets: &[Planned]) -> Result<Digest, PlanError> {
     Ok(Digest(tree.root()))
 }
 
+/// The file's lines, each with its end. All together are larger than memory should hold.
+pub fn lines(plan: &Plan) -> impl Iterator<Item = Result<Vec<u8>, PlanError>> {
+    let header = std::iter::once_with(|| canonical(&plan.header));
+    header.chain(plan.targets.iter().map(canonical)).map(|line| {
+        let mut line = line?;
+        line.push(b'\n');
+        Ok(line)
+    })
+}
+
 /// The file's bytes.
 pub fn write(plan: &Plan) -> Result<Vec<u8>, PlanError> {
-    let mut out = canonical(&plan.header)?;
-    out.push(b'\n');
-    for target in &plan.targets {
-        out.extend(canonical(target)?);
-        out.push(b'\n');
-    }
+    let mut out = Vec::new();
+    lines(plan).try_for_each(|line| Ok(out.extend(line?)))?;
     Ok(out)
+}
+
+/// The file's digest.
+pub fn digest(plan: &Plan) -> Result<Digest, PlanError> {
+    let mut hash = Sha256::new();
+    lines(plan).try_for_each(|line| Ok(hash.update(line?)))?;
+    Ok(Digest(hash.finalize().into()))
 }
 
 /// Reads a plan, checks that each line is canonical, and that header and targets belong together.
