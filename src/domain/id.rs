@@ -35,7 +35,7 @@ macro_rules! guid {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Box<str>);
 
         impl $name {
             pub fn as_str(&self) -> &str {
@@ -45,13 +45,13 @@ macro_rules! guid {
             pub fn from_random(mut bytes: [u8; 16]) -> Self {
                 bytes[6] = bytes[6] & 0x0f | 0x40;
                 bytes[8] = bytes[8] & 0x3f | 0x80;
-                Self(guid_text(&bytes))
+                Self(guid_text(&bytes).into())
             }
         }
         impl FromStr for $name {
             type Err = IdError;
             fn from_str(s: &str) -> Result<Self, IdError> {
-                if is_guid(s) { Ok(Self(s.to_ascii_lowercase())) } else { Err(IdError::new($want, s)) }
+                if is_guid(s) { Ok(Self(s.to_ascii_lowercase().into())) } else { Err(IdError::new($want, s)) }
             }
         }
         impl TryFrom<String> for $name {
@@ -62,7 +62,7 @@ macro_rules! guid {
         }
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                id.0.into()
             }
         }
         impl fmt::Display for $name {

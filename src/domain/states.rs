@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// So many states are kept as they are, at least; at most twice as many. Where mistakes are looked for, so few
 /// that nearly every state is packed and unpacked all the time.
-const LIVE: usize = if cfg!(debug_assertions) { 2 } else { 256 };
+const LIVE: usize = if cfg!(debug_assertions) { 2 } else { 128 };
 /// The same for who does nothing but read: a log goes round its targets, and each round unpacks those that
 /// have no room.
 const LIVE_TO_READ: usize = if cfg!(debug_assertions) { 2 } else { 4_096 };

@@ -9,7 +9,7 @@ use std::fmt;
 /// Text of at most `N` characters that is safe to print.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Text<const N: usize>(String);
+pub struct Text<const N: usize>(Box<str>);
 
 /// Why a string is not a [`Text`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,7 @@ impl<const N: usize> Text<N> {
         let s = s.into();
         // Nearly everything is printable ASCII, where a byte is a character.
         if s.len() <= N && s.bytes().all(|b| matches!(b, b' '..=b'~')) {
-            return Ok(Self(s));
+            return Ok(Self(s.into()));
         }
         let found = s.chars().count();
         if found > N {
@@ -43,7 +43,7 @@ impl<const N: usize> Text<N> {
         }
         match s.chars().find(|c| is_hostile(*c)) {
             Some(c) => Err(TextError::Hostile(c as u32)),
-            None => Ok(Self(s)),
+            None => Ok(Self(s.into())),
         }
     }
 
@@ -54,7 +54,7 @@ impl<const N: usize> Text<N> {
             out.pop();
             out.push('…');
         }
-        Self(out)
+        Self(out.into())
     }
 
     pub fn as_str(&self) -> &str {
@@ -77,7 +77,7 @@ impl<const N: usize> Serialize for Text<N> {
 
 impl<const N: usize> From<Text<N>> for String {
     fn from(t: Text<N>) -> String {
-        t.0
+        t.0.into()
     }
 }
 
