@@ -99,7 +99,8 @@ impl States {
     pub fn fresh(plan: Arc<PackedPlan>) -> Self {
         let changing = plan.parts().filter(|(_, part)| *part != Part::Excepted);
         let slot = |(id, _)| Slot { id, heard: 0, brief: Brief::default(), kept: Kept::Fresh };
-        let slots = changing.map(slot).collect();
+        let mut slots = Vec::with_capacity(plan.changing());
+        slots.extend(changing.map(slot));
         Self { slots, ..Self::none(plan) }
     }
 

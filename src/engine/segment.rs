@@ -16,6 +16,7 @@ use crate::domain::target::{Act, Deed, TargetState};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::wire::budget::{Permit, with_permit};
+use std::sync::Arc;
 
 /// What is on the heap here is there only for those few who are past their waiting: two thousand wait.
 pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -> Result<Went, Halt> {
@@ -28,13 +29,16 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
         let stand = Stand { state: &state, step: &step, effects };
         return Box::pin(send(shared, course, act, stand, None)).await;
     }
+    // Two thousand wait, and look again afterwards: until then the plan is enough.
+    let plan = Arc::clone(&state.plan);
+    drop(state);
     let by_step = bent::is(Bend::WrongLane).then(|| Text::lossy(&format!("{}.{}", course.id, step.no)));
-    let waiting = async {
+    let waiting = Box::pin(async {
         let object = by_step.as_ref().unwrap_or(&step.object);
         let lane = shared.lanes.enter(object, shared.env.clock).await;
-        let permit = effects.reserve(&state.plan, &step, errand(&act.deed)).await;
+        let permit = effects.reserve(&plan, &step, errand(&act.deed)).await;
         (lane, permit, shared.place_to_write().await)
-    };
+    });
     let Some((lane, permit, place)) = shared.unless_leaving(course.id, waiting).await else {
         return Ok(Went::On);
     };

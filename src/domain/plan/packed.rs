@@ -191,7 +191,10 @@ impl PackedPlan {
 /// The target of a line.
 pub(in crate::domain) fn target_of(line: &[u8]) -> Option<PlannedTarget> {
     match serde_json::from_slice(line) {
-        Ok(Planned::Change(target)) => Some(*target),
+        Ok(Planned::Change(mut target)) => {
+            target.shrink();
+            Some(*target)
+        }
         _ => None,
     }
 }
