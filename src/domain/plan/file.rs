@@ -64,14 +64,18 @@ pub fn lines(plan: &Plan) -> impl Iterator<Item = Result<Vec<u8>, PlanError>> {
 /// The file's bytes.
 pub fn write(plan: &Plan) -> Result<Vec<u8>, PlanError> {
     let mut out = Vec::new();
-    lines(plan).try_for_each(|line| Ok(out.extend(line?)))?;
+    for line in lines(plan) {
+        out.extend(line?);
+    }
     Ok(out)
 }
 
 /// The file's digest.
 pub fn digest(plan: &Plan) -> Result<Digest, PlanError> {
     let mut hash = Sha256::new();
-    lines(plan).try_for_each(|line| Ok(hash.update(line?)))?;
+    for line in lines(plan) {
+        hash.update(line?);
+    }
     Ok(Digest(hash.finalize().into()))
 }
 
