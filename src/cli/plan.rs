@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     detailed_exitcode: bool,
     /// Plan for many tenants, side by side: a fleet file, which says what the other options say here
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "file", "out", "how", "client_id", "secret_fd", "secret_file", "certificate", "lab", "pace",
+        "file", "out", "how", "client_id", "secret_fd", "secret_file", "certificate", "lab", "pace", "quotas",
     ])]
     fleet: Option<PathBuf>,
     /// Of the fleet, this tenant only; again for more
