@@ -10,6 +10,7 @@ pub mod drift;
 pub mod event;
 pub mod evidence;
 pub mod fleet;
+pub mod folds;
 pub mod id;
 pub mod kind;
 pub mod lease;

@@ -11,7 +11,7 @@
 use super::event::{Ending, Event};
 use super::id::TargetId;
 use super::plan::packed::{self, PackedPlan, Part};
-use super::target::{Illegal, TargetState};
+use super::target::{Fold, Illegal, TargetState};
 use super::time::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,9 +19,6 @@ use std::sync::Arc;
 /// So many states are kept as they are, at least; at most twice as many. Where mistakes are looked for, so few
 /// that nearly every state is packed and unpacked all the time.
 const LIVE: usize = if cfg!(debug_assertions) { 2 } else { 512 };
-/// The same for who does nothing but read: a log goes round its targets, and each round unpacks those that
-/// have no room.
-const LIVE_TO_READ: usize = if cfg!(debug_assertions) { 2 } else { 4_096 };
 
 /// The states of one run.
 pub struct States {
@@ -29,9 +26,8 @@ pub struct States {
     slots: Vec<Slot>,
     /// What was said to all, and when.
     said: Vec<(Event, Timestamp)>,
-    /// The slots that are not packed, and for how many there is room.
+    /// The slots that are not packed.
     live: Vec<usize>,
-    room: usize,
     touches: u64,
 }
 
@@ -73,14 +69,14 @@ pub struct Brief {
 }
 
 impl Brief {
-    fn of(state: &TargetState) -> Self {
+    fn of(state: &Fold) -> Self {
         Self {
             started: state.is_started(),
             ending: state.ending(),
             stuck: state.stuck().is_some(),
             stale: state.is_stale(),
             value_in_memory: state.value_in_memory(),
-            awaits_release: TargetState::awaits_release(state).is_some(),
+            awaits_release: Fold::awaits_release(state).is_some(),
             steps_done: u16::try_from(state.steps_done()).unwrap_or(u16::MAX),
             unresolved: u16::try_from(state.unresolved()).unwrap_or(u16::MAX),
             doubted_mint_at: state.doubted_mint_at(),
@@ -97,17 +93,12 @@ impl States {
         let changing = plan.parts().filter(|(_, part)| *part != Part::Excepted);
         let slot = |(id, _)| Slot { id, heard: 0, brief: Brief::default(), kept: Kept::Fresh };
         let slots = changing.map(slot).collect();
-        Self { plan, slots, said: Vec::new(), live: Vec::new(), room: LIVE, touches: 0 }
+        Self { plan, slots, said: Vec::new(), live: Vec::new(), touches: 0 }
     }
 
     /// No target at all: the run has not begun.
     pub fn none(plan: Arc<PackedPlan>) -> Self {
-        Self { plan, slots: Vec::new(), said: Vec::new(), live: Vec::new(), room: LIVE, touches: 0 }
-    }
-
-    /// With room for who reads a log and does nothing else.
-    pub fn to_read(self) -> Self {
-        Self { room: LIVE_TO_READ, ..self }
+        Self { plan, slots: Vec::new(), said: Vec::new(), live: Vec::new(), touches: 0 }
     }
 
     pub fn plan(&self) -> &Arc<PackedPlan> {
@@ -215,7 +206,7 @@ impl States {
 
     /// Packs the half that was touched least lately, when there are too many.
     fn make_room(&mut self) {
-        if self.live.len() < 2 * self.room {
+        if self.live.len() < 2 * LIVE {
             return;
         }
         let touched = |slots: &[Slot], at: usize| match slots[at].kept {
@@ -224,7 +215,7 @@ impl States {
         };
         let slots = &self.slots;
         self.live.sort_unstable_by_key(|at| std::cmp::Reverse(touched(slots, *at)));
-        for at in self.live.split_off(self.room) {
+        for at in self.live.split_off(LIVE) {
             if !self.put_away(at) {
                 self.live.push(at);
             }
