@@ -3,6 +3,7 @@
 
 pub mod approval;
 pub mod approved;
+pub mod canonical;
 pub mod cms;
 pub mod corroborate;
 pub mod credential;

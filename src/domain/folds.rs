@@ -8,7 +8,6 @@
 //! What is said to the whole run is kept once, and heard by a target when it is touched next, as in `States`.
 
 use super::event::{Ending, Event};
-use super::evidence::Held;
 use super::id::TargetId;
 use super::plan::packed::{self, PackedPlan, Part};
 use super::target::{Fold, Outline};
@@ -114,23 +113,23 @@ impl Folds {
         Some(fold)
     }
 
-    /// The evidence of one target's hold.
-    pub fn held(&self, id: TargetId) -> Option<Held> {
-        self.seen(&self.slots[self.at(id)?])?.held()
+    /// One target, for a look.
+    pub fn look(&self, id: TargetId) -> Option<Cow<'_, Fold>> {
+        self.seen(&self.slots[self.at(id)?])
     }
 
     /// Where each target stands.
     pub fn stands(&self) -> impl Iterator<Item = (TargetId, Stand)> {
         self.slots.iter().map(|slot| {
             let stand = match &slot.kept {
-                // What is said to all changes no ending, and nothing where no outcome is open.
-                Kept::Packed { stand, .. } if slot.heard == self.said.len() || stand.unresolved == 0 => {
-                    Some(*stand)
-                }
-                Kept::Fresh => None,
-                _ => self.seen(slot).map(|fold| Stand::of(&fold)),
+                Kept::Fresh => Stand::default(),
+                Kept::Packed { stand, .. } => *stand,
+                Kept::Live { fold, .. } => Stand::of(fold),
             };
-            (slot.id, stand.unwrap_or_default())
+            // What is said to all changes no ending, and nothing where no outcome is open.
+            let is_news = slot.heard < self.said.len() && stand.unresolved > 0;
+            let seen = is_news.then(|| self.seen(slot)).flatten();
+            (slot.id, seen.map_or(stand, |fold| Stand::of(&fold)))
         })
     }
 

@@ -131,7 +131,7 @@ mod tests {
         other("\"v\":1,", "\"v\":2,");
         other("\"t14\"", "\"t014\"");
         other("\"run\":\"0", "\"run\":\"\\u0030");
-        other("C30", "c30");
+        other("C1G", "c1g");
         other("STP010I", "STP020I");
         other("step.intent", "step.done");
         other("209Z", "209z");

@@ -4,6 +4,7 @@
 //! header holds the RFC 6962 root of the target lines, so that one line can be shown alone.
 
 use super::{PLAN_VERSION, Plan, PlanHeader, Planned};
+use crate::domain::canonical;
 use crate::domain::id::{Digest, TargetId};
 use crate::domain::merkle::{Frontier, leaf};
 use crate::domain::text::Text;
@@ -37,26 +38,25 @@ pub enum PlanError {
     Count { header: u32, found: usize },
 }
 
-fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, PlanError> {
-    serde_json_canonicalizer::to_vec(value)
-        .map_err(|e| PlanError::Line { line: 0, why: Text::lossy(&e.to_string()) })
+fn written<T: Serialize>(value: &T) -> Result<Vec<u8>, PlanError> {
+    canonical::to_vec(value).map_err(|e| PlanError::Line { line: 0, why: Text::lossy(&e.to_string()) })
 }
 
 /// The root over target lines.
 pub fn root(targets: &[Planned]) -> Result<Digest, PlanError> {
     let mut tree = Frontier::default();
     for target in targets {
-        tree.push(leaf(&canonical(target)?));
+        tree.push(leaf(&written(target)?));
     }
     Ok(Digest(tree.root()))
 }
 
 /// The file's bytes.
 pub fn write(plan: &Plan) -> Result<Vec<u8>, PlanError> {
-    let mut out = canonical(&plan.header)?;
+    let mut out = written(&plan.header)?;
     out.push(b'\n');
     for target in &plan.targets {
-        out.extend(canonical(target)?);
+        out.extend(written(target)?);
         out.push(b'\n');
     }
     Ok(out)
@@ -151,7 +151,7 @@ impl<F: FnMut(&[u8], Planned)> Walk<F> {
 fn parse<T: DeserializeOwned + Serialize>(line: usize, bytes: &[u8]) -> Result<T, PlanError> {
     let value: T = serde_json::from_slice(bytes)
         .map_err(|e| PlanError::Line { line, why: Text::lossy(&e.to_string()) })?;
-    if canonical(&value)? == bytes {
+    if written(&value)? == bytes {
         Ok(value)
     } else {
         Err(PlanError::Line { line, why: Text::lossy("it is not canonical JSON (RFC 8785)") })

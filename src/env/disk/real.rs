@@ -142,6 +142,10 @@ impl Disk for RealDisk {
         make(path, &mut &*bytes)
     }
 
+    fn write_new_from(&self, path: &Path, from: &mut dyn Read) -> Result<(), DiskError> {
+        make(path, from)
+    }
+
     fn copy_new(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
         make(to, &mut open_regular(from)?)
     }

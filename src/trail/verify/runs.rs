@@ -88,7 +88,7 @@ impl Runs {
             Event::PhaseOpened(opened) => {
                 run.fold(bench, place, line);
                 if let Some(facts) = &run.facts {
-                    let held = |id| run.targets.as_ref()?.held(id);
+                    let held = |id| run.targets.as_ref()?.look(id)?.held();
                     self.approvals.phase(bench, place, facts, (opened, line.time), held);
                 }
             }
