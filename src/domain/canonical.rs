@@ -165,7 +165,7 @@ mod tests {
         }
     }
 
-    fn any() -> impl Strategy<Value = Any> {
+    fn values() -> impl Strategy<Value = Any> {
         let key = prop_oneof![4 => "[a-z_ !\"]{0,3}", 1 => "\\PC{0,2}"];
         let one = prop_oneof![
             Just(Any::Null),
@@ -190,7 +190,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_what_the_library_makes_of_it(value in any()) {
+        fn it_is_what_the_library_makes_of_it(value in values()) {
             let want = serde_json_canonicalizer::to_vec(&value).unwrap();
             prop_assert_eq!(to_vec(&value).unwrap(), want);
         }

@@ -134,7 +134,7 @@ mod tests {
         other("C1G", "c1g");
         other("STP010I", "STP020I");
         other("step.intent", "step.done");
-        other("209Z", "209z");
+        other("123Z", "123z");
         other("\"step\":2", "\"step\":2,\"undo\":false");
         other("\"attempt\":1", "\"attempt\": 1");
         other("ü", "\\u00fc");
