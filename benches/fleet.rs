@@ -64,14 +64,16 @@ impl Audience for Nobody {
     fn event(&mut self, _: &Line) {}
 }
 
-/// How long a tenant took, in virtual time, and how many of its targets are done.
-async fn tenant(number: usize, targets: usize) -> (Duration, u32) {
+/// How long a tenant took, in virtual time, and how many of its targets ended how: done, gone back, waiting for a person.
+async fn tenant(number: usize, targets: usize) -> (Duration, [u32; 3]) {
     let env = drill::environment(number as u64 + 1);
     let conditions = Conditions { lab: lab(number), aftermath: Duration::ZERO, ..Conditions::default() };
     let held = drill::hold_under(&env, &playbook(number, targets), conditions, &mut Nobody).await;
     let result = held.unwrap_or_else(|e| panic!("tenant {number}: {e}"));
     assert_eq!(result.outcome.left, Left::Finished);
-    (result.ended.since(result.began), result.outcome.done)
+    let out = result.outcome;
+    let ended = [out.done + out.not_evicted + out.partial, out.undone + out.abandoned, out.stuck];
+    (result.ended.since(result.began), ended)
 }
 
 fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {
@@ -95,20 +97,21 @@ fn processor() -> f64 {
 
 fn fleet(tenants: usize, targets: usize) {
     let (begun, cpu) = (Instant::now(), processor());
-    let mut took = vec![(Duration::ZERO, 0); tenants];
+    let mut took = vec![(Duration::ZERO, [0; 3]); tenants];
     in_virtual_time(side_by_side((0..tenants).map(|n| tenant(n, targets)), |n, ended| {
         took[n] = ended.expect("no panic");
     }));
     let (wall, cpu) = (begun.elapsed(), processor() - cpu);
     let (slowest, (makespan, _)) = took.iter().enumerate().max_by_key(|(_, t)| **t).expect("a tenant");
     let alone = in_virtual_time(tenant(slowest, targets)).0;
+    let ended = [0, 1, 2].map(|i| took.iter().map(|(_, ended)| ended[i]).sum::<u32>());
     println!(
-        "| tenants | targets | done | makespan | slowest alone | ratio | wall | processor | peak memory |"
+        "| tenants | targets | done, gone back, stuck | makespan | slowest alone | ratio | wall | processor | peak memory |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     println!(
         "| {tenants} | {targets} each | {} | {:.1} s | {:.1} s | {:.4} | {:.0} s | {cpu:.0} s | {} MiB |",
-        took.iter().map(|(_, done)| u64::from(*done)).sum::<u64>(),
+        ended.map(|n| n.to_string()).join(", "),
         makespan.as_secs_f64(),
         alone.as_secs_f64(),
         makespan.as_secs_f64() / alone.as_secs_f64(),

@@ -13,7 +13,8 @@
 //!   and two readings of a list for each change of it, fifteen to a request. Nobody who stays within the
 //!   quota in every window can be faster by more than one window's burst.
 //! * `bound` = `quota` + what no order of work can hide: the pilots, who go alone; what the next ones read
-//!   before they write; and the chain of the last target from its last write to its proof. These are taken
+//!   before they write; and the chain of the last target from what it draws last of the scarcest bucket (its last
+//!   write to the directory, or the key that the vault makes for it) to its proof. These are taken
 //!   from a run of the pilots alone, so that they hold our own waiting too (proofs that need ten minutes
 //!   by their nature): where work of the pilots overlaps with the rest, a run is shorter than its bound.
 
@@ -23,11 +24,11 @@ use reissue::azure::quota;
 use reissue::domain::event::{Event, Line};
 use reissue::domain::id::{Digest, TargetId};
 use reissue::domain::plan::{Plan, PlannedTarget};
-use reissue::domain::step::{Protocol, Verb};
+use reissue::domain::step::{Protocol, Step, Verb};
 use reissue::domain::time::Timestamp;
 use reissue::drill::{self, Audience, Conditions};
 use reissue::lab::{Faults, LabOptions};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -111,14 +112,23 @@ struct Moments {
     begun: Option<Timestamp>,
     first_write: Option<Timestamp>,
     pilots: BTreeMap<TargetId, Timestamp>,
-    last_write: Option<Timestamp>,
+    /// When a step that draws on the scarcest bucket was last done.
+    last_draw: Option<Timestamp>,
+    scarcest: Scarcest,
     writes: BTreeMap<TargetId, Vec<u16>>,
+    draws: BTreeSet<(TargetId, u16)>,
 }
 
 impl Audience for Moments {
     fn planned(&mut self, plan: &Plan, _: &Digest) {
         let writes = |t: &PlannedTarget| t.steps.iter().filter(|s| s.verb.writes()).map(|s| s.no).collect();
         self.writes = plan.changes().map(|t| (t.id, writes(t))).collect();
+        self.scarcest = scarcest(plan);
+        for target in plan.changes() {
+            let drawing =
+                target.steps.iter().filter(|s| drawn(target, s).iter().any(|d| d.0 == self.scarcest.name));
+            self.draws.extend(drawing.map(|s| (target.id, s.no)));
+        }
     }
     fn event(&mut self, line: &Line) {
         let Some(target) = line.target else { return };
@@ -127,7 +137,9 @@ impl Audience for Moments {
             Event::HoldOpened(_) => drop(self.pilots.insert(target, line.time)),
             Event::StepDone(done) if self.writes[&target].contains(&done.step) => {
                 self.first_write.get_or_insert(line.time);
-                self.last_write = Some(line.time);
+                if self.draws.contains(&(target, done.step)) {
+                    self.last_draw = Some(line.time);
+                }
                 if self.writes[&target].last() == Some(&done.step) {
                     self.pilots.entry(target).or_insert(line.time);
                 }
@@ -137,30 +149,35 @@ impl Audience for Moments {
     }
 }
 
-/// What is written to each bucket, by the plan's own steps.
+/// What a step draws at least.
+fn drawn(target: &PlannedTarget, step: &Step) -> Vec<(&'static str, f64)> {
+    let list = target.protocol == Protocol::ReplaceList;
+    let mut drawn = match step.verb {
+        Verb::Publish | Verb::Deliver => vec![(quota::VAULT_CREATES, 1.0)],
+        Verb::Mint if list => vec![(quota::VAULT_KEYS, 1.0)],
+        verb if verb.writes() => vec![(quota::GRAPH_WRITES, 1.0)],
+        _ => Vec::new(),
+    };
+    // A list is read just before it is replaced, and again after; one request reads fifteen.
+    if list && matches!(step.verb, Verb::Attach | Verb::Detach) {
+        drawn.push((quota::KEY_READS, 2.0 / 15.0));
+    }
+    drawn
+}
+
+/// The bucket that the plan's own steps need longest.
 fn scarcest(plan: &Plan) -> Scarcest {
-    let mut drawn: BTreeMap<&'static str, f64> = BTreeMap::new();
-    let mut draw = |name, amount| *drawn.entry(name).or_default() += amount;
+    let mut all: BTreeMap<&'static str, f64> = BTreeMap::new();
     for target in plan.changes() {
-        let list = target.protocol == Protocol::ReplaceList;
-        for step in &target.steps {
-            match step.verb {
-                Verb::Publish | Verb::Deliver => draw(quota::VAULT_CREATES, 1.0),
-                Verb::Mint if list => draw(quota::VAULT_KEYS, 1.0),
-                verb if verb.writes() => draw(quota::GRAPH_WRITES, 1.0),
-                _ => {}
-            }
-            // A list is read just before it is replaced, and again after; one request reads fifteen.
-            if list && matches!(step.verb, Verb::Attach | Verb::Detach) {
-                draw(quota::KEY_READS, 2.0 / 15.0);
-            }
+        for (name, amount) in target.steps.iter().flat_map(|step| drawn(target, step)) {
+            *all.entry(name).or_default() += amount;
         }
     }
     let seconds = |name: &str, amount: f64| {
         let (_, quota) = quota::QUOTAS.iter().find(|(n, _)| *n == name).expect("a documented quota");
         amount * quota.window.as_secs_f64() / f64::from(quota.amount)
     };
-    let each = drawn.into_iter().map(|(name, amount)| Scarcest { name, seconds: seconds(name, amount) });
+    let each = all.into_iter().map(|(name, amount)| Scarcest { name, seconds: seconds(name, amount) });
     each.max_by(|a, b| a.seconds.total_cmp(&b.seconds)).unwrap_or_default()
 }
 
@@ -182,7 +199,7 @@ fn run(mix: &[(Kind, usize)], per_mille: u16) -> Run {
     let mut pilots: Vec<Timestamp> = moments.pilots.into_values().collect();
     pilots.sort();
     let until = |at: Option<&Timestamp>| at.map_or(Duration::ZERO, |at| at.since(begun_at));
-    let tail = moments.last_write.map_or(Duration::ZERO, |at| result.ended.since(at));
+    let tail = moments.last_draw.map_or(Duration::ZERO, |at| result.ended.since(at));
     let unhidden = until(pilots.get(2).or(pilots.last())) + until(moments.first_write.as_ref()) + tail;
     Run {
         makespan: result.ended.since(begun_at),

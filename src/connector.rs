@@ -44,6 +44,7 @@ use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::wire::budget::Permit;
 use async_trait::async_trait;
+use std::time::Duration;
 
 /// What to read: the subject, and the place in a store that goes with it.
 #[derive(Clone, Copy, Debug)]
@@ -171,8 +172,9 @@ pub trait Effects: Send + Sync {
     async fn discard(&self, call: &Call<'_>, credential: &CredentialRef) -> Result<Effect, Trouble>;
     /// Finds out whether a step in doubt has happened (or, with `undo`, its undo).
     async fn look(&self, call: &Call<'_>, hand: &mut Hand, undo: bool) -> Result<Sighting, Trouble>;
-    /// Waits for the budget of the step's write (promise 6), before its intent.
-    async fn reserve(&self, plan: &PlannedTarget, step: &Step, errand: Errand) -> Permit;
+    /// Waits for the budget of the step's write (promise 6), before its intent. Whoever has a long way to go
+    /// counts as having come earlier, by `lead`.
+    async fn reserve(&self, plan: &PlannedTarget, step: &Step, errand: Errand, lead: Duration) -> Permit;
 }
 
 /// Stores, as the engine knows them before a value goes there.

@@ -20,6 +20,7 @@ pub mod note;
 pub mod observation;
 pub mod plan;
 pub mod playbook;
+pub mod quotas;
 pub mod retry;
 pub mod run;
 pub mod secret;

@@ -77,11 +77,13 @@ impl Acting {
         let name = match &claims.upn {
             Some(upn) => Text::lossy(upn),
             None => {
-                // One cut answer is no reason to give up.
-                let cut = |e: &ApiError| Fault::from(e.clone()).class == FaultClass::Unexpected;
+                // One cut answer is no reason to give up, nor is a busy service.
+                let passes = |e: &ApiError| {
+                    matches!(Fault::from(e.clone()).class, FaultClass::Unexpected | FaultClass::Busy)
+                };
                 let graph = azure.graph();
                 let look = || graph.service_principal(&object);
-                let principal = patiently(azure.env().clock, TRIES, cut, look).await.map_err(told)?;
+                let principal = patiently(azure.env().clock, TRIES, passes, look).await.map_err(told)?;
                 Text::lossy(&principal.map(|p| p.display_name().to_string()).unwrap_or_default())
             }
         };

@@ -39,7 +39,8 @@ fn every_case_prints_what_it_printed() {
     trycmd::TestCases::new()
         .case("tests/cases/check/*.trycmd")
         .case("tests/cases/commands/*.trycmd")
-        .case("tests/cases/fleet/*.trycmd");
+        .case("tests/cases/fleet/*.trycmd")
+        .case("tests/cases/quotas/*.trycmd");
 }
 
 #[test]

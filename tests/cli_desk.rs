@@ -75,6 +75,7 @@ fn desk() -> Team {
         std::fs::write(team.path(name), text).unwrap();
         std::fs::set_permissions(team.path(name), Permissions::from_mode(mode)).unwrap();
     }
+    std::fs::write(team.path("odd-quotas.yaml"), include_str!("cases/quotas/mistakes.yaml")).unwrap();
     std::os::unix::fs::symlink("empty-secret", team.path("linked-secret")).unwrap();
     edit(&team, "tampered", |text| text.replace("\"how\":\"time\"", "\"how\":\"confirmed\""));
     damage(&team, &plan);

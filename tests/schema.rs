@@ -223,6 +223,39 @@ fn the_guide_and_the_schema_know_the_same_keys() {
     assert!(lines <= 90, "one page, not {lines} lines");
 }
 
+/// The quota file's schema and its reader agree too, as far as a schema can say.
+#[test]
+fn the_quota_schema_and_its_reader_agree() {
+    use reissue::domain::quotas;
+    let documented = reissue::azure::quota::documented();
+    let schema = quotas::schema(&documented);
+    assert!(jsonschema::meta::is_valid(&schema), "the schema itself is not valid");
+    let validator = jsonschema::draft202012::new(&schema).expect("the schema compiles");
+    let takes = |d: &Value| quotas::check_bytes(format!("{d:#}").as_bytes(), &documented).is_ok();
+    let as_documented = |(name, usual): &quotas::Named| {
+        ((*name).to_owned(), json!({ "amount": usual.amount, "per": format!("{}s", usual.per.as_secs()) }))
+    };
+    let all: serde_json::Map<String, Value> = documented.iter().map(as_documented).collect();
+    let sound = json!({ "reissue_quotas": 1, "quotas": all });
+    assert!(validator.is_valid(&sound) && takes(&sound));
+    let example = include_str!("cases/quotas/sound.yaml");
+    assert!(include_str!("../README.md").contains(example), "the README shows it");
+    assert_eq!(quotas::check_bytes(example.as_bytes(), &documented).expect("it is sound").len(), 2);
+    for (pointer, value) in [
+        ("/reissue_quotas", json!(2)),
+        ("/quotas", json!([])),
+        ("/quotas/graph-writes/amount", json!(0)),
+        ("/quotas/graph-writes/amount", json!("many")),
+        ("/quotas/graph-writes/per", json!("soon")),
+        ("/quotas/graph-writes", json!({ "amount": 1 })),
+        ("/quotas/graph-reads", json!({ "amount": 1, "per": "1s" })),
+    ] {
+        let mut document = sound.clone();
+        put(&mut document, pointer, value);
+        assert!(!validator.is_valid(&document) && !takes(&document), "{pointer}");
+    }
+}
+
 /// The fleet file's schema and its reader agree too.
 #[test]
 fn the_fleet_schema_and_its_reader_agree() {

@@ -74,6 +74,44 @@ async fn is_refused_and_goes_on(retry_after: Option<&'static str>) {
     assert_eq!(outcome.done + outcome.not_evicted, 2);
 }
 
+/// Graph refuses every read but the first, which says who we are, up to that moment.
+fn refuse_reads(rehearsal: &Rehearsal, until: Duration) {
+    let clock = rehearsal.env.clock;
+    let first = std::sync::atomic::AtomicBool::new(true);
+    *rehearsal.wire.answers.lock().unwrap() = Some(Box::new(move |request| {
+        let is_graph = request.uri().host().is_some_and(|h| h.starts_with("graph."));
+        let refuses = is_graph && Class::of(request) == Class::Read && clock.elapsed() < until;
+        let body = r#"{"error":{"code":"TooManyRequests","message":"Please retry again later."}}"#;
+        let refused = http::Response::builder().status(429).body(Bytes::from(body)).unwrap();
+        (refuses && !first.swap(false, std::sync::atomic::Ordering::AcqRel)).then_some(refused)
+    }));
+}
+
+/// What could not be read for five minutes is waited for: nobody is left alone because of that.
+#[test]
+fn a_plan_waits_for_a_busy_directory() {
+    in_virtual_time(async {
+        let rehearsal = Rehearsal::new(PLAYBOOK);
+        refuse_reads(&rehearsal, rehearsal.env.clock.elapsed() + Duration::from_secs(300));
+        let plan = rehearsal.plan().await.unwrap();
+        assert_eq!(plan.changes().count(), 2);
+    });
+}
+
+/// A directory that refuses every read for ever is told of, after a stated time: no plan of exceptions.
+#[test]
+fn a_directory_that_never_answers_is_not_planned_for() {
+    in_virtual_time(async {
+        let rehearsal = Rehearsal::new(PLAYBOOK);
+        let begun = rehearsal.env.clock.elapsed();
+        refuse_reads(&rehearsal, Duration::MAX);
+        let why = rehearsal.plan().await.unwrap_err().to_string();
+        assert_eq!(why, "for 10 minutes every read was refused as too much, or busy: TooManyRequests");
+        let took = rehearsal.env.clock.elapsed() - begun;
+        assert!(took > Duration::from_secs(600) && took < Duration::from_secs(1_500), "{took:?}");
+    });
+}
+
 #[test]
 fn for_ever_without_a_word() {
     in_virtual_time(is_refused_and_goes_on(None));

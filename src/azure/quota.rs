@@ -7,8 +7,9 @@
 //! Nothing of ours asks Azure Resource Manager (25 reads and 10 writes a second, by subscription).
 //! Figures are per calling application and tenant unless said otherwise; resource units (RU) are
 //! Graph's own weights. The tenant's size class is taken as large (more than 500 users): units
-//! never bind before writes do.
+//! never bind before writes do. Where it is known to be otherwise, a quota file says so (`domain/quotas.rs`).
 
+use crate::domain::quotas::{Allowance, Named};
 use crate::wire::budget::{Bucket, Draw, Draws, Quota};
 
 /// Resource units of the identity and access service.
@@ -45,6 +46,21 @@ pub const QUOTAS: &[(&str, Quota)] = &[
     (VAULT_KEYS, Quota::per_seconds(20, 10)),
     (VAULT_CALLS, Quota::per_seconds(4_000, 10)),
 ];
+
+/// The same, as a quota file names them.
+pub fn documented() -> Vec<Named> {
+    QUOTAS.iter().map(|(name, q)| (*name, Allowance { amount: q.amount, per: q.window })).collect()
+}
+
+/// The documented quotas, with what is `said` of some of them in their place.
+pub fn with(said: &[Named]) -> Vec<(&'static str, Quota)> {
+    let of = |(name, documented): &(&'static str, Quota)| {
+        let said = said.iter().find(|(said, _)| said == name);
+        let quota = said.map(|(_, s)| Quota { amount: s.amount, window: s.per, ..*documented });
+        (*name, quota.unwrap_or(*documented))
+    };
+    QUOTAS.iter().map(of).collect()
+}
 
 /// What is asked of a service, as far as its cost goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +154,17 @@ mod tests {
                 let sort = draw.bucket.as_str().split('/').next().unwrap();
                 assert!(QUOTAS.iter().any(|(name, _)| *name == sort), "{op:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_a_quota_file_says_takes_the_place_of_what_is_documented() {
+        let said = [(VAULT_CREATES, Allowance { amount: 150, per: std::time::Duration::from_secs(20) })];
+        let with = with(&said);
+        assert_eq!(with.len(), QUOTAS.len());
+        for ((name, documented), (_, now)) in QUOTAS.iter().zip(&with) {
+            let expected = if *name == VAULT_CREATES { Quota::per_seconds(150, 20) } else { *documented };
+            assert_eq!(*now, expected, "{name}");
         }
     }
 

@@ -14,6 +14,7 @@ use super::quota::{self, Operation};
 use super::sign_in::SignIn;
 use crate::domain::id::{ClientId, TenantId};
 use crate::domain::playbook::model::Cloud;
+use crate::domain::quotas::Named;
 use crate::domain::secret::Secret;
 use crate::env::Env;
 use crate::wire::Wire;
@@ -22,6 +23,7 @@ use crate::wire::metered::Metered;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A session with one tenant. Copies share everything.
 #[derive(Clone)]
@@ -55,7 +57,12 @@ impl Azure {
 
     /// A budget with the documented quotas.
     pub fn budget_for(env: &Env, pace: u8, start: Start) -> Budget {
-        Budget::new(env, quota::QUOTAS, pace, start)
+        Self::budget_with(env, &[], pace, start)
+    }
+
+    /// The same, with what a quota file says of some of them.
+    pub fn budget_with(env: &Env, said: &[Named], pace: u8, start: Start) -> Budget {
+        Budget::new(env, &quota::with(said), pace, start)
     }
 
     pub fn env(&self) -> &Env {
@@ -99,7 +106,12 @@ impl Azure {
 
     /// Waits for the right to do `operation` once.
     pub async fn permit(&self, operation: Operation<'_>) -> Permit {
-        self.0.budget.permit(&quota::draws(operation).0).await
+        self.permit_ahead(operation, Duration::ZERO).await
+    }
+
+    /// The same, in front of those who came up to `lead` earlier without one.
+    pub async fn permit_ahead(&self, operation: Operation<'_>, lead: Duration) -> Permit {
+        self.0.budget.permit_ahead(&quota::draws(operation).0, lead).await
     }
 
     pub fn graph(&self) -> Graph {

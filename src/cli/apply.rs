@@ -52,7 +52,7 @@ pub(super) struct Arguments {
     countersign: Option<String>,
     /// Apply the plans of many tenants, side by side: a fleet file, which says what the other options say here
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "plan", "mirror", "countersign", "how", "client_id", "secret_fd", "secret_file", "certificate", "lab", "pace",
+        "plan", "mirror", "countersign", "how", "client_id", "secret_fd", "secret_file", "certificate", "lab", "pace", "quotas",
     ])]
     fleet: Option<PathBuf>,
     /// Of the fleet, this tenant only; again for more

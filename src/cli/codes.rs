@@ -138,6 +138,9 @@ codes! { GENERAL:
         "A fleet file says for each tenant what one would give on the command line. Every mistake is listed with its own \
          code, place and hint. Two rows for one tenant, one home or one plan file are refused. Nothing is done for any \
          tenant while the file has a mistake."
+    QUOTAS "RI038" Error "The quota file has mistakes"
+        "A quota file says what Microsoft allows this tenant where that is not what its pages say. An amount is between one \
+         a minute and ten times what is documented; the pace is a share of it. Nothing is sent while the file has a mistake."
 }
 
 /// All entries, in the order of their codes.

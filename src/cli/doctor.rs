@@ -108,7 +108,10 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             crate::wire::budget::Start::Full,
         ) {
             Ok(azure) => checks.extend(runtime()?.block_on(tenant::look(&azure, place, &session.line))),
-            Err(failure) => checks.push(Check::missing("identity", failure.what, failure.next)),
+            Err(failure) => {
+                let what = failure.place.map_or(failure.what.clone(), |at| format!("{at}: {}", failure.what));
+                checks.push(Check::missing("identity", what, failure.next));
+            }
         },
         None => checks.push(Check::missing(
             "tenant",

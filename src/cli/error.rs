@@ -55,6 +55,13 @@ impl Failure {
             "correct the file and run the command again; `reissue schema --fleet` describes it for editors";
         Self { findings: Some(Box::new(findings)), ..Self::new(super::codes::FLEET, what, next).at(file) }
     }
+    /// A quota file with mistakes.
+    pub fn unsound_quotas(file: &Path, findings: Diagnostics) -> Self {
+        let what = format!("{} in the quota file; nothing was sent", mistakes(&findings));
+        let next =
+            "correct the file and run the command again; `reissue schema --quotas` describes it for editors";
+        Self { findings: Some(Box::new(findings)), ..Self::new(super::codes::QUOTAS, what, next).at(file) }
+    }
 }
 
 fn mistakes(findings: &Diagnostics) -> String {

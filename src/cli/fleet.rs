@@ -156,6 +156,7 @@ fn from_here(folder: &Path, tenant: Tenant) -> Tenant {
         playbook: folder.join(tenant.playbook),
         plan: folder.join(tenant.plan),
         lab: tenant.lab.map(|lab| folder.join(lab)),
+        quotas: tenant.quotas.map(|quotas| folder.join(quotas)),
         mirror,
         acts,
         ..tenant

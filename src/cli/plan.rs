@@ -7,6 +7,7 @@ use super::fleet::{Ended, Rows};
 use super::ground::{disk_failure, home_failure};
 use super::world::{ActingArguments, HomeArguments, runtime};
 use super::{ExitCode, Session, plan_view, status};
+use crate::connector::observe::ObserveError;
 use crate::domain::id::Digest;
 use crate::domain::plan::make::Known;
 use crate::domain::plan::{Plan, file};
@@ -33,7 +34,7 @@ pub(super) struct Arguments {
     detailed_exitcode: bool,
     /// Plan for many tenants, side by side: a fleet file, which says what the other options say here
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "file", "out", "how", "client_id", "secret_fd", "secret_file", "certificate", "lab", "pace",
+        "file", "out", "how", "client_id", "secret_fd", "secret_file", "certificate", "lab", "pace", "quotas",
     ])]
     fleet: Option<PathBuf>,
     /// Of the fleet, this tenant only; again for more
@@ -227,6 +228,9 @@ fn known(home: &Home) -> Result<Known, Failure> {
 fn no_plan(arguments: &One, e: &PlanFailure) -> Failure {
     let next = match e {
         PlanFailure::SignIn(_) => "check the identity with `reissue doctor`",
+        PlanFailure::Observe(ObserveError::Busy { .. }) => {
+            "try again later, with a lower `--pace`, or tell with `--quotas FILE` what this tenant's quotas are"
+        }
         PlanFailure::Observe(_) => "`reissue doctor` says what this identity reaches",
         PlanFailure::File(_) => "report this: it is a fault in reissue",
     };

@@ -10,9 +10,11 @@ use super::ground::home_failure;
 use crate::azure::Azure;
 use crate::azure::assertion::CertificateKey;
 use crate::azure::credential::Identity;
+use crate::azure::quota;
 use crate::domain::event::Environment;
 use crate::domain::id::{ClientId, TenantId};
 use crate::domain::playbook::model::Cloud;
+use crate::domain::quotas;
 use crate::domain::secret::Secret;
 use crate::domain::text::Text;
 use crate::env::{DiskError, Env};
@@ -81,6 +83,9 @@ pub(crate) struct ActingArguments {
     #[arg(long, value_name = "PERCENT", default_value_t = Budget::PACE_DEFAULT, value_parser = percentage,
         allow_negative_numbers = true)]
     pace: u8,
+    /// What the tenant's quotas are, where they are not as documented
+    #[arg(long, value_name = "FILE")]
+    quotas: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -131,6 +136,7 @@ impl ActingArguments {
             ("--secret-file", path(&self.secret_file)),
             ("--certificate", path(&self.certificate)),
             ("--lab", path(&self.lab)),
+            ("--quotas", path(&self.quotas)),
         ];
         given.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten().collect()
     }
@@ -150,13 +156,23 @@ impl ActingArguments {
         tenant: &TenantId,
         start: Start,
     ) -> Result<Azure, Failure> {
+        let said = self.said_quotas(&session.env)?;
         let env = &self.in_time(&session.env)?;
         let identity = self.identity(env)?;
         let net = Net::new(self.net_options(env)?);
         let net = net.map_err(|e| Failure::new(codes::NETWORK, e.to_string(), "check the CA file"))?;
-        let budget = Azure::budget_for(env, self.pace, start);
+        let budget = Azure::budget_with(env, &said, self.pace, start);
         let wire = session.line.around(net, self.lab.as_deref());
         Ok(Azure::new(env, cloud, tenant.clone(), wire, budget, identity))
+    }
+
+    /// What the quota file says, if there is one.
+    fn said_quotas(&self, env: &Env) -> Result<Vec<quotas::Named>, Failure> {
+        let Some(file) = &self.quotas else { return Ok(Vec::new()) };
+        let read = env.disk.read(file, quotas::SIZE_MAX as u64);
+        let bytes = read.map_err(|e| unreadable(file, &e, "the quota file"))?;
+        quotas::check_bytes(&bytes, &quota::documented())
+            .map_err(|found| Failure::unsound_quotas(file, found))
     }
 
     fn net_options(&self, env: &Env) -> Result<NetOptions, Failure> {

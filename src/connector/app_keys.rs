@@ -3,7 +3,8 @@
 //! Requests that select `keyCredentials` have the narrowest quota of all reads, 150 a minute and
 //! tenant, however many objects they name: a filter may name fifteen (Microsoft Learn, "filter query
 //! parameter": `in`). One request is under way at a time; whoever asks meanwhile travels with the next of
-//! their sort. So the more wait, the less each costs, and who is alone reads the object itself.
+//! their sort. So the more wait, the less each costs, and who is alone reads the object itself. Reads after
+//! which nothing is written can wait ([`Haste`]).
 
 use crate::azure::Azure;
 use crate::azure::fault::ApiError;
@@ -22,6 +23,25 @@ type Answer = Result<Option<Vec<KeyCredential>>, ApiError>;
 /// Who has waited so long goes first, however few travel along.
 const LONG: Duration = Duration::from_secs(5);
 
+/// Whether something is written after a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// A chain of steps goes on after it.
+    Usual,
+    /// A proof: it goes behind those who come up to two minutes later, so that no write waits for it.
+    CanWait,
+}
+
+impl Haste {
+    /// How much later they count as having come.
+    fn handicap(self) -> Duration {
+        match self {
+            Haste::Usual => Duration::ZERO,
+            Haste::CanWait => Duration::from_secs(120),
+        }
+    }
+}
+
 /// Reads lists of certificates. What it reads is never kept.
 pub(super) struct AppKeys {
     azure: Azure,
@@ -38,16 +58,19 @@ struct Waiting {
 
 struct Waiter {
     holder: Holder,
+    /// When they came, or count as having come.
     since: Duration,
     answer: oneshot::Sender<Answer>,
 }
 
 impl Waiting {
     fn join(&mut self, waiter: Waiter) {
-        match waiter.holder {
-            Holder::Application(_) => self.applications.push_back(waiter),
-            Holder::ServicePrincipal(_) => self.principals.push_back(waiter),
-        }
+        let line = match waiter.holder {
+            Holder::Application(_) => &mut self.applications,
+            Holder::ServicePrincipal(_) => &mut self.principals,
+        };
+        let index = line.partition_point(|w| w.since <= waiter.since);
+        line.insert(index, waiter);
     }
 
     /// Those who travel together now: the most that can, but nobody waits long. Who has gone meanwhile
@@ -77,11 +100,13 @@ impl AppKeys {
     }
 
     /// The certificates on one object, read after this was called.
-    pub(super) async fn read(&self, holder: &Holder) -> Answer {
+    pub(super) async fn read(&self, holder: &Holder, haste: Haste) -> Answer {
         let clock = self.azure.env().clock;
+        let handicap = clock.as_lag(haste.handicap());
         loop {
             let (answer, mut answered) = oneshot::channel();
-            self.waiting().join(Waiter { holder: holder.clone(), since: clock.elapsed(), answer });
+            let since = clock.elapsed() + handicap;
+            self.waiting().join(Waiter { holder: holder.clone(), since, answer });
             let read = loop {
                 tokio::select! {
                     biased;
@@ -123,6 +148,32 @@ mod tests {
     fn waiter(holder: Holder, since: u64) -> (Waiter, oneshot::Receiver<Answer>) {
         let (answer, answered) = oneshot::channel();
         (Waiter { holder, since: Duration::from_secs(since), answer }, answered)
+    }
+
+    #[test]
+    fn a_proof_travels_behind_those_who_write_and_not_for_ever() {
+        let id = |n: u32| format!("8a1d0000-0000-4000-8000-{n:012x}").parse().unwrap();
+        let (mut waiting, mut kept) = (Waiting::default(), Vec::new());
+        let mut join = |waiting: &mut Waiting, n: u32, at: u64, haste: Haste| {
+            let (waiter, answered) = waiter(Holder::Application(id(n)), at + haste.handicap().as_secs());
+            waiting.join(waiter);
+            kept.push(answered);
+        };
+        let trip = |waiting: &mut Waiting, now: u64| -> Vec<String> {
+            let travellers = waiting.next(Duration::from_secs(now));
+            travellers.iter().map(|w| w.holder.object().as_str()[32..].to_owned()).collect()
+        };
+        (0..15).for_each(|n| join(&mut waiting, n, 10, Haste::CanWait));
+        (15..29).for_each(|n| join(&mut waiting, n, 20, Haste::Usual));
+        join(&mut waiting, 29, 131, Haste::Usual);
+        let first = trip(&mut waiting, 140);
+        assert_eq!((first[0].as_str(), first[13].as_str(), first[14].as_str()), ("000f", "001c", "0000"));
+        let second = trip(&mut waiting, 141);
+        assert_eq!(
+            (second[13].as_str(), second[14].as_str()),
+            ("000e", "001d"),
+            "a proof of 10 s goes before a write of 131"
+        );
     }
 
     #[test]

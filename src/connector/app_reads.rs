@@ -4,7 +4,7 @@
 //! Graph throttling limits). Ten thousand applications read one by one would take more than two hours;
 //! their lists, 999 to a page, take seconds. So whoever is about to look at many says so first.
 
-use super::app_keys::AppKeys;
+use super::app_keys::{AppKeys, Haste};
 use super::plan_reads::lists_are_shorter;
 use crate::azure::Azure;
 use crate::azure::fault::ApiError;
@@ -130,13 +130,13 @@ impl AppReads {
         let Pair { mut application, mut principal } = self.pair(id, Certificates::Left, false).await?;
         let of_application = async {
             let Some(application) = &mut application else { return Ok(()) };
-            let keys = self.keys.read(&Holder::Application(application.id.clone())).await?;
+            let keys = self.keys.read(&Holder::Application(application.id.clone()), Haste::Usual).await?;
             application.keys = keys.unwrap_or_default();
             Ok(())
         };
         let of_principal = async {
             let Some(principal) = &mut principal else { return Ok(()) };
-            let keys = self.keys.read(&Holder::ServicePrincipal(principal.id.clone())).await?;
+            let keys = self.keys.read(&Holder::ServicePrincipal(principal.id.clone()), Haste::Usual).await?;
             principal.keys = keys.unwrap_or_default();
             Ok(())
         };

@@ -13,6 +13,7 @@ use crate::domain::observation::ObjectRole;
 use crate::domain::plan::PlannedTarget;
 use crate::domain::step::{Effect, Verb};
 use crate::wire::budget::Permit;
+use std::time::Duration;
 
 /// The object that the step switches: its id, its part, and whether the plan saw it on.
 pub(super) struct Switchable {
@@ -92,7 +93,7 @@ pub(super) async fn look(azure: &Azure, call: &Call<'_>, undo: bool) -> Result<S
 }
 
 /// A permit for a write to one of the plan's objects.
-pub(super) async fn reserve(azure: &Azure, plan: &PlannedTarget) -> Permit {
+pub(super) async fn reserve(azure: &Azure, plan: &PlannedTarget, lead: Duration) -> Permit {
     let operation = if is_personal(plan) { Operation::WritePersonalApp } else { Operation::WriteObject };
-    azure.permit(operation).await
+    azure.permit_ahead(operation, lead).await
 }

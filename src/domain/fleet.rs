@@ -43,8 +43,8 @@ static LANGUAGE: Language = Language {
 };
 
 const KEYS: [&str; 2] = ["reissue_fleet", "tenants"];
-const TENANT_KEYS: [&str; 9] =
-    ["name", "home", "playbook", "plan", "as", "lab", "pace", "mirror", "countersign"];
+const TENANT_KEYS: [&str; 10] =
+    ["name", "home", "playbook", "plan", "as", "lab", "pace", "quotas", "mirror", "countersign"];
 
 /// A fleet that was found sound; not empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub struct Tenant {
     pub acts: Option<Acts>,
     pub lab: Option<PathBuf>,
     pub pace: u8,
+    /// What its quotas are, where they are not as documented.
+    pub quotas: Option<PathBuf>,
     /// As `--mirror` takes it: a folder, `vault:…` or `blob:…`.
     pub mirror: Option<Text<256>>,
     /// As `--countersign` takes it.
@@ -145,6 +147,7 @@ fn tenant(
     let lab = optional(fields, "lab", path);
     let acts = optional(fields, "as", acts);
     let pace = optional(fields, "pace", |i| u8::try_from(i.number(1..=100)?).ok());
+    let quotas = optional(fields, "quotas", path);
     let mirror = optional(fields, "mirror", Item::text::<256>);
     let countersign = optional(fields, "countersign", Item::text::<256>);
     if fields.optional("as").or(fields.optional("lab")).is_none() && !fields.has_unknown() {
@@ -163,6 +166,7 @@ fn tenant(
         acts: acts?,
         lab: lab?,
         pace: pace?.unwrap_or(PACE_DEFAULT),
+        quotas: quotas?,
         mirror: mirror?,
         countersign: countersign?,
     })

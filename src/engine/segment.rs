@@ -9,6 +9,7 @@ use super::{Halt, drift, refusals};
 use crate::bent::{self, Bend};
 use crate::connector::{Call, Clearance, Effects, Errand, Trouble, Warrant};
 use crate::domain::event::{DriftSeen, Event, Fault, FaultClass, Happened, StepDone, StepFailed, StepIntent};
+use crate::domain::plan::estimate;
 use crate::domain::retry;
 use crate::domain::run::RunState;
 use crate::domain::step::{Effect, Step};
@@ -16,6 +17,7 @@ use crate::domain::target::{Act, Deed, TargetState};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::wire::budget::{Permit, with_permit};
+use std::time::Duration;
 
 pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -> Result<Went, Halt> {
     let Some((state, step, effects)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
@@ -30,7 +32,7 @@ pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -
     let waiting = async {
         let object = by_step.as_ref().unwrap_or(&step.object);
         let lane = shared.lanes.enter(object, shared.env.clock).await;
-        let permit = effects.reserve(&state.plan, &step, errand(&act.deed)).await;
+        let permit = effects.reserve(&state.plan, &step, errand(&act.deed), lead(&state, &step, act)).await;
         (lane, permit, shared.place_to_write().await)
     };
     let Some((lane, permit, place)) = shared.unless_leaving(course.id, waiting).await else {
@@ -69,6 +71,15 @@ fn errand(deed: &Deed) -> Errand {
         Deed::Do | Deed::Look { .. } => Errand::Do,
         Deed::Undo => Errand::Undo,
         Deed::Discard(_) => Errand::Discard,
+    }
+}
+
+/// How much earlier a write counts as having come to the budget: the longest chains go first, so that the last
+/// target's waits run while others write. What goes back has no time to lose.
+fn lead(state: &TargetState, step: &Step, act: &Act) -> Duration {
+    match act.deed {
+        Deed::Do | Deed::Look { .. } => Duration::from_secs(estimate::lead_s(&state.plan, step)),
+        Deed::Undo | Deed::Discard(_) => Duration::MAX,
     }
 }
 
@@ -124,7 +135,7 @@ async fn send(
     let intended = shared.board.record_if(course.id, intent.into(), wanted).await?;
     let (true, Some(warrant)) = (intended, warrant) else { return Ok(Went::On) };
     if bent::is(Bend::LatePermit) && permit.is_some() {
-        effects.reserve(&state.plan, step, errand(&act.deed)).await;
+        effects.reserve(&state.plan, step, errand(&act.deed), Duration::ZERO).await;
     }
     let run = shared.board.run_id();
     let call = Call { run: &run, state, step, permit };

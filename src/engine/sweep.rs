@@ -100,7 +100,7 @@ async fn sweep_once(shared: &Shared, before: &[Orphan]) -> Result<(Vec<Orphan>, 
         }
         let Some((state, step, effects)) = shared.stand(*id, *no) else { continue };
         let _lane = shared.lanes.enter(&credential.object, shared.env.clock).await;
-        let permit = effects.reserve(&state.plan, &step, Errand::Discard).await;
+        let permit = effects.reserve(&state.plan, &step, Errand::Discard, Duration::ZERO).await;
         let call = Call { run: &run.id, state: &state, step: &step, permit: Some(&permit) };
         // If it fails, the next round finds it again.
         let _ = crate::wire::budget::with_permit(&permit, effects.discard(&call, credential)).await;

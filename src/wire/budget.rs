@@ -1,8 +1,8 @@
 //! Permits: nobody sends faster than the share of the quota that was given to this run.
 //!
 //! A request draws amounts from named buckets; which ones is told by the caller. [`Budget::permit`]
-//! waits until all of them can serve it, first come, first served in each bucket. A caller that
-//! waits for a scarce bucket only reserves its amount in the others, so plenty is never held up
+//! waits until all of them can serve it, first come, first served in each bucket; whose work has a long way to
+//! go counts as having come earlier ([`Budget::permit_ahead`]). A caller that waits for a scarce bucket only reserves its amount in the others, so plenty is never held up
 //! by scarcity.
 //!
 //! The service's answers feed back: 429 pauses the buckets that the request drew on, or that one of
@@ -11,7 +11,7 @@
 //! them for a while. A request that was refused has drawn like any other: services count it too.
 
 use super::pace::{Pace, time_for};
-use super::queue::Queue;
+use super::queue::{Place, Queue};
 use crate::env::{Clock, Env, random::Stream};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -188,6 +188,8 @@ pub struct HeldBack {
 impl Budget {
     /// The share of every quota that is used unless the operator says otherwise, in percent.
     pub const PACE_DEFAULT: u8 = 70;
+    /// Nobody is overtaken by those who came later than this after them.
+    pub const LEAD_MAX: Duration = Duration::from_secs(120);
 
     pub fn new(env: &Env, quotas: &[(&str, Quota)], pace: u8, start: Start) -> Self {
         Self(Arc::new(Inner {
@@ -202,14 +204,22 @@ impl Budget {
 
     /// Waits until every bucket can serve its draw, and takes it.
     pub async fn permit(&self, draws: &[Draw]) -> Permit {
+        self.permit_ahead(draws, Duration::ZERO).await
+    }
+
+    /// The same for somebody whose work has a long way to go after it: they count as having come earlier by
+    /// `lead`, of which at most [`Self::LEAD_MAX`] is believed.
+    pub async fn permit_ahead(&self, draws: &[Draw], lead: Duration) -> Permit {
         let permit = Permit::new(draws);
         if draws.is_empty() {
             return permit;
         }
         let (grant, mut granted) = oneshot::channel();
-        let number = self.state().queue.join(draws, grant);
-        let _leave = Leave { budget: self, draws, number };
-        while let Some(wait) = self.serve(draws, number) {
+        // Everybody's clock is late by the longest lead, so that no place is before the beginning.
+        let since = self.now() + Self::LEAD_MAX.saturating_sub(lead);
+        let place = self.state().queue.join(draws, since, grant);
+        let _leave = Leave { budget: self, draws, place };
+        while let Some(wait) = self.serve(draws, place) {
             tokio::select! {
                 biased;
                 _ = &mut granted => break,
@@ -318,7 +328,7 @@ impl Budget {
     }
 
     /// Serves whoever can be served. `None` if this one was; else how long it should wait.
-    fn serve(&self, draws: &[Draw], number: u64) -> Option<Duration> {
+    fn serve(&self, draws: &[Draw], place: Place) -> Option<Duration> {
         let now = self.now();
         let mut state = self.state();
         let State { buckets, queue } = &mut *state;
@@ -329,7 +339,7 @@ impl Budget {
             }
         }
         queue.serve(buckets, now);
-        queue.wait(draws, number, buckets, now)
+        queue.wait(draws, place, buckets, now)
     }
 }
 
@@ -360,11 +370,11 @@ pub(super) fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
 struct Leave<'a> {
     budget: &'a Budget,
     draws: &'a [Draw],
-    number: u64,
+    place: Place,
 }
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
-        self.budget.state().queue.leave(self.draws, self.number);
+        self.budget.state().queue.leave(self.draws, self.place);
     }
 }

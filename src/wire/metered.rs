@@ -96,8 +96,12 @@ impl<W: Wire> Metered<W> {
             }
             let Some(wait) = self.wait_before_next(&result, tries) else { return result };
             let spent = self.clock.elapsed().saturating_sub(begun);
-            let no_line = matches!(&result, Err(e) if e.kind == Kind::Connect);
-            let limit = if no_line { self.patience.connect_max } else { self.patience.total_max };
+            let limit = match &result {
+                Err(e) if e.kind == Kind::Connect => self.patience.connect_max,
+                // Refusals are counted, not timed: most of the time is spent in our own queue.
+                Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => Duration::MAX,
+                _ => self.patience.total_max,
+            };
             if tries >= self.patience.tries_max || spent + wait > limit {
                 return result;
             }

@@ -2,7 +2,7 @@
 //!
 //! Those who want the same stand in one line, for what stops its first stops the rest: serving costs
 //! by the number of lines, of which there are as many as sorts of requests, and not by the number of
-//! those who wait. Between lines the order of coming decides: who is first in a line has their amounts
+//! those who wait. Between lines the order of coming decides ([`Place`]): who is first in a line has their amounts
 //! reserved in every bucket, against all who came later. Only the first: what nine thousand have reserved
 //! that wait for a scarce bucket is more than a plentiful one ever holds, and then nobody is served.
 
@@ -25,8 +25,16 @@ struct Line {
     waiting: VecDeque<Waiter>,
 }
 
-struct Waiter {
+/// A place in the order of coming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// When they came, or count as having come.
+    since: Duration,
     number: u64,
+}
+
+struct Waiter {
+    place: Place,
     granted: oneshot::Sender<()>,
 }
 
@@ -34,33 +42,40 @@ impl Line {
     fn amount(&self, bucket: &Bucket) -> Option<u32> {
         self.draws.iter().find(|d| d.bucket == *bucket).map(|d| d.amount)
     }
-    fn place_of(&self, number: u64) -> Result<usize, usize> {
-        self.waiting.binary_search_by_key(&number, |w| w.number)
+    fn index_of(&self, place: Place) -> Result<usize, usize> {
+        self.waiting.binary_search_by_key(&place, |w| w.place)
+    }
+    fn first(&self) -> Option<Place> {
+        self.waiting.front().map(|w| w.place)
     }
 }
 
 impl Queue {
-    /// Joins; the answer is the waiter's number.
-    pub(super) fn join(&mut self, draws: &[Draw], granted: oneshot::Sender<()>) -> u64 {
+    /// Joins; the answer is the waiter's place.
+    pub(super) fn join(&mut self, draws: &[Draw], since: Duration, granted: oneshot::Sender<()>) -> Place {
         self.came += 1;
-        let waiter = Waiter { number: self.came, granted };
+        let place = Place { since, number: self.came };
+        let waiter = Waiter { place, granted };
         match self.lines.iter_mut().find(|l| l.draws == draws) {
-            Some(line) => line.waiting.push_back(waiter),
+            Some(line) => {
+                let index = line.index_of(place).unwrap_or_else(|index| index);
+                line.waiting.insert(index, waiter);
+            }
             None => self.lines.push(Line { draws: draws.to_vec(), waiting: VecDeque::from([waiter]) }),
         }
-        self.came
+        place
     }
 
     /// Leaves, served or not.
-    pub(super) fn leave(&mut self, draws: &[Draw], number: u64) {
+    pub(super) fn leave(&mut self, draws: &[Draw], place: Place) {
         let Some(i) = self.lines.iter().position(|l| l.draws == draws) else { return };
-        if let Ok(place) = self.lines[i].place_of(number) {
-            self.remove(i, place);
+        if let Ok(index) = self.lines[i].index_of(place) {
+            self.remove(i, index);
         }
     }
 
-    fn remove(&mut self, line: usize, place: usize) -> Option<Waiter> {
-        let waiter = self.lines[line].waiting.remove(place);
+    fn remove(&mut self, line: usize, index: usize) -> Option<Waiter> {
+        let waiter = self.lines[line].waiting.remove(index);
         if self.lines[line].waiting.is_empty() {
             self.lines.swap_remove(line);
         }
@@ -74,15 +89,13 @@ impl Queue {
 
     /// Serves whoever can be served, in the order of coming.
     pub(super) fn serve(&mut self, buckets: &mut BTreeMap<Bucket, Pace>, now: Duration) {
-        // Lines whose first has to wait: all up to that number were looked at.
-        let mut after = 0;
+        // Lines whose first has to wait: all up to that place were looked at.
+        let mut after = None;
         loop {
-            let first = |l: &Line| l.waiting.front().map_or(u64::MAX, |w| w.number);
-            let next = (0..self.lines.len()).filter(|i| first(&self.lines[*i]) > after);
-            let Some(i) = next.min_by_key(|i| first(&self.lines[*i])) else { return };
-            let number = first(&self.lines[i]);
-            if !self.wait_of(i, number, buckets, now).is_zero() {
-                after = number;
+            let firsts = self.lines.iter().enumerate().filter_map(|(i, line)| Some((line.first()?, i)));
+            let Some((place, i)) = firsts.filter(|(place, _)| Some(*place) > after).min() else { return };
+            if !self.wait_of(i, place, buckets, now).is_zero() {
+                after = Some(place);
                 continue;
             }
             for draw in &self.lines[i].draws {
@@ -101,13 +114,13 @@ impl Queue {
     pub(super) fn wait(
         &self,
         draws: &[Draw],
-        number: u64,
+        place: Place,
         buckets: &BTreeMap<Bucket, Pace>,
         now: Duration,
     ) -> Option<Duration> {
         let i = self.lines.iter().position(|l| l.draws == draws)?;
-        self.lines[i].place_of(number).ok()?;
-        Some(self.wait_of(i, number, buckets, now))
+        self.lines[i].index_of(place).ok()?;
+        Some(self.wait_of(i, place, buckets, now))
     }
 
     /// The bucket that the first of all has to wait for longest, and how many wait.
@@ -116,28 +129,34 @@ impl Queue {
         buckets: &BTreeMap<Bucket, Pace>,
         now: Duration,
     ) -> Option<(Bucket, usize)> {
-        let first = self.lines.iter().min_by_key(|l| l.waiting.front().map(|w| w.number))?;
-        let number = first.waiting.front()?.number;
+        let first = self.lines.iter().min_by_key(|l| l.first())?;
+        let place = first.first()?;
         let waits = first.draws.iter().filter_map(|draw| {
             let pace = buckets.get(&draw.bucket)?;
-            Some((time_until(pace, self.reserved(&draw.bucket, number), draw.amount, now), &draw.bucket))
+            Some((time_until(pace, self.reserved(&draw.bucket, place), draw.amount, now), &draw.bucket))
         });
         let (_, bucket) = waits.max()?;
         Some((bucket.clone(), self.lines.iter().map(|l| l.waiting.len()).sum()))
     }
 
-    fn wait_of(&self, line: usize, number: u64, buckets: &BTreeMap<Bucket, Pace>, now: Duration) -> Duration {
+    fn wait_of(
+        &self,
+        line: usize,
+        place: Place,
+        buckets: &BTreeMap<Bucket, Pace>,
+        now: Duration,
+    ) -> Duration {
         let needs = self.lines[line].draws.iter().filter_map(|draw| {
             let pace = buckets.get(&draw.bucket)?;
-            Some(time_until(pace, self.reserved(&draw.bucket, number), draw.amount, now))
+            Some(time_until(pace, self.reserved(&draw.bucket, place), draw.amount, now))
         });
         needs.max().unwrap_or_default()
     }
 
     /// What those who came earlier will take from a bucket: all of the own line, the first of others.
-    fn reserved(&self, bucket: &Bucket, number: u64) -> f64 {
+    fn reserved(&self, bucket: &Bucket, place: Place) -> f64 {
         let of_line = |line: &Line| {
-            let earlier = line.place_of(number).unwrap_or_else(|place| place.min(1));
+            let earlier = line.index_of(place).unwrap_or_else(|index| index.min(1));
             #[allow(clippy::cast_precision_loss)]
             line.amount(bucket).map_or(0.0, |amount| f64::from(amount) * earlier as f64)
         };

@@ -202,6 +202,33 @@ async fn plenty_is_not_held_up_by_scarcity_and_turns_are_kept() {
     assert_eq!(*order.lock().unwrap(), ["write 1", "write 2", "both", "log"]);
 }
 
+/// Whose work has a long way to go overtakes those who came up to so much earlier, and nobody else.
+#[tokio::test(start_paused = true)]
+async fn the_longest_chains_go_first_and_nobody_is_overtaken_for_long() {
+    let env = env(5);
+    let budget = Budget::new(&env, QUOTAS, 1, Start::Empty);
+    let order = std::sync::Mutex::new(Vec::new());
+    let wait = |name: &'static str, after: u64, lead: u64| {
+        let (budget, order, clock) = (&budget, &order, env.clock);
+        async move {
+            clock.sleep(Duration::from_secs(after)).await;
+            budget.permit_ahead(&draw("writes"), Duration::from_secs(lead)).await;
+            order.lock().unwrap().push(name);
+        }
+    };
+    // A write every five seconds.
+    tokio::join!(
+        async { futures::future::join_all((0..40).map(|_| wait("first", 0, 0))).await },
+        wait("short", 100, 0),
+        wait("long", 130, 90),
+        wait("boastful", 150, 10_000),
+    );
+    let order = order.into_inner().unwrap();
+    let place = |name| order.iter().position(|n| *n == name).unwrap();
+    // As if they had come at 30 s (no more than two minutes are believed), at 40 s and at 100 s.
+    assert_eq!((place("boastful"), place("long"), place("short")), (40, 41, 42), "{order:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_leaves_the_queue_holds_nobody_up() {
     let env = env(5);

@@ -27,6 +27,7 @@ impl ActingArguments {
             certificate: None,
             lab: tenant.lab.clone(),
             pace: tenant.pace,
+            quotas: tenant.quotas.clone(),
         };
         match &tenant.acts {
             None => {}

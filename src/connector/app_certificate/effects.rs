@@ -32,6 +32,7 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
+use std::time::Duration;
 
 const WISH: Wish = Wish { restrictions: &CERTIFICATE_RESTRICTIONS, certificates: true };
 
@@ -191,7 +192,7 @@ impl AppCertificateEffects {
         if witness.is_none() && spreading(self.azure.env().clock, call)?.is_some() {
             return Err(fault(FaultClass::NotYet, "still_spreading").into());
         }
-        let list = List::read(&self.apps, &holder, AS_PROOF).await?;
+        let list = List::read_as_proof(&self.apps, &holder).await?;
         if list.find(&credential).is_some() {
             return Err(fault(FaultClass::NotYet, "still_listed").into());
         }
@@ -345,7 +346,7 @@ impl Effects for AppCertificateEffects {
         }
     }
 
-    async fn reserve(&self, plan: &PlannedTarget, step: &Step, errand: Errand) -> Permit {
+    async fn reserve(&self, plan: &PlannedTarget, step: &Step, errand: Errand, lead: Duration) -> Permit {
         let operation = match (step.verb, &step.place, errand) {
             (Verb::Mint, Some(place), Errand::Do) => {
                 Operation::VaultCreateCertificate(self.stores.host(place))
@@ -355,6 +356,6 @@ impl Effects for AppCertificateEffects {
             _ if is_personal(plan) => Operation::WritePersonalApp,
             _ => Operation::WriteObject,
         };
-        self.azure.permit(operation).await
+        self.azure.permit_ahead(operation, lead).await
     }
 }

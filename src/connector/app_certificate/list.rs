@@ -4,9 +4,10 @@
 
 use crate::azure::graph::credentials::{Holder, KeyCredential};
 use crate::bent::{self, Bend};
+use crate::connector::app_keys::Haste;
 use crate::connector::app_reads::AppReads;
 use crate::connector::entra::fault;
-use crate::connector::reads::{Agreement, agree};
+use crate::connector::reads::{AS_PROOF, Agreement, agree};
 use crate::domain::credential::{CredentialRef, Form};
 use crate::domain::event::{Fault, FaultClass};
 use crate::domain::target::TargetState;
@@ -35,10 +36,24 @@ pub(super) enum Odd {
 
 impl List {
     pub(super) async fn read(apps: &AppReads, holder: &Holder, wanted: Agreement) -> Result<Self, Fault> {
+        Self::read_in(Haste::Usual, apps, holder, wanted).await
+    }
+
+    /// As proof of a death: nothing is written after it, so others' lists may be read first.
+    pub(super) async fn read_as_proof(apps: &AppReads, holder: &Holder) -> Result<Self, Fault> {
+        Self::read_in(Haste::CanWait, apps, holder, AS_PROOF).await
+    }
+
+    async fn read_in(
+        haste: Haste,
+        apps: &AppReads,
+        holder: &Holder,
+        wanted: Agreement,
+    ) -> Result<Self, Fault> {
         let first = Agreement { times: 1, ..wanted };
         let wanted = if bent::is(Bend::StaleList) { first } else { wanted };
         let keys = agree(apps.azure().env().clock, wanted, || async {
-            let keys = apps.keys().read(holder).await?;
+            let keys = apps.keys().read(holder, haste).await?;
             let mut keys = keys.ok_or_else(|| fault(FaultClass::NotYet, "Request_ResourceNotFound"))?;
             keys.sort_by(|a, b| a.key_id.cmp(&b.key_id));
             Ok(keys)

@@ -151,7 +151,7 @@ impl Effects for AppDisableEffects {
         switch::look(&self.azure, call, undo).await
     }
 
-    async fn reserve(&self, plan: &PlannedTarget, _: &Step, _: Errand) -> Permit {
-        switch::reserve(&self.azure, plan).await
+    async fn reserve(&self, plan: &PlannedTarget, _: &Step, _: Errand, lead: Duration) -> Permit {
+        switch::reserve(&self.azure, plan, lead).await
     }
 }

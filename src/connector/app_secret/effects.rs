@@ -356,12 +356,12 @@ impl Effects for AppSecretEffects {
         }
     }
 
-    async fn reserve(&self, plan: &PlannedTarget, step: &Step, _: Errand) -> Permit {
+    async fn reserve(&self, plan: &PlannedTarget, step: &Step, _: Errand, lead: Duration) -> Permit {
         let operation = match (step.verb, &step.place) {
             (Verb::Publish, Some(place)) => Operation::VaultSetSecret(self.stores.host(place)),
             _ if is_personal(plan) => Operation::WritePersonalApp,
             _ => Operation::WriteObject,
         };
-        self.azure.permit(operation).await
+        self.azure.permit_ahead(operation, lead).await
     }
 }

@@ -17,6 +17,7 @@ use crate::domain::step::{Effect, Step, Verb};
 use crate::wire::budget::Permit;
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Meets Entra.
 pub struct EnableEffects {
@@ -105,7 +106,7 @@ impl Effects for EnableEffects {
         switch::look(&self.azure, call, undo).await
     }
 
-    async fn reserve(&self, plan: &PlannedTarget, _: &Step, _: Errand) -> Permit {
-        switch::reserve(&self.azure, plan).await
+    async fn reserve(&self, plan: &PlannedTarget, _: &Step, _: Errand, lead: Duration) -> Permit {
+        switch::reserve(&self.azure, plan, lead).await
     }
 }

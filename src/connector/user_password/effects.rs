@@ -295,11 +295,11 @@ impl Effects for UserPasswordEffects {
         }
     }
 
-    async fn reserve(&self, _: &PlannedTarget, step: &Step, _: Errand) -> Permit {
+    async fn reserve(&self, _: &PlannedTarget, step: &Step, _: Errand, lead: Duration) -> Permit {
         let operation = match (step.verb, &step.place) {
             (Verb::Deliver, Some(place)) => Operation::VaultSetSecret(self.stores.host(place)),
             _ => Operation::WriteObject,
         };
-        self.azure.permit(operation).await
+        self.azure.permit_ahead(operation, lead).await
     }
 }

@@ -35,6 +35,7 @@ pub fn schema() -> Value {
                 "type": "integer", "minimum": 1, "maximum": 100,
                 "description": format!("Percent of the documented quotas. Default {PACE_DEFAULT}.")
             },
+            "quotas": file("Quota file, where the tenant's quotas are not as documented."),
             "mirror": { "type": "string", "minLength": 1, "maxLength": 256, "description": "As `apply --mirror`." },
             "countersign": {
                 "type": "string", "minLength": 1, "maxLength": 256, "description": "As `apply --countersign`."

@@ -96,6 +96,13 @@ pub fn chain_s(target: &PlannedTarget) -> u64 {
     target.steps.iter().map(|s| wait_s(target, s)).sum::<u64>() + hold.unwrap_or(0)
 }
 
+/// How long what follows a step takes up to the target's last write, in seconds, if no quota holds it back. A
+/// hold is left out: what comes before it is in no hurry for what comes after.
+pub fn lead_s(target: &PlannedTarget, step: &Step) -> u64 {
+    let last = target.steps.iter().rfind(|s| s.verb.writes()).map_or(0, |s| s.no);
+    target.steps.iter().filter(|s| s.no > step.no && s.no <= last).map(|s| wait_s(target, s)).sum()
+}
+
 /// What one step draws.
 fn draws(target: &PlannedTarget, step: &Step) -> Vec<(Quota, u32)> {
     let list = target.protocol == Protocol::ReplaceList;
