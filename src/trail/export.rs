@@ -8,7 +8,7 @@
 mod packed;
 mod unpack;
 
-pub use packed::Pieces;
+pub use packed::{Packed, Pieces};
 pub use unpack::{BundleError, Unpacked, unpack};
 
 use super::anchors::{ANCHOR_BYTES_MAX, Kind};
@@ -19,7 +19,7 @@ use super::{Folder, objects};
 use crate::domain::event::Line;
 use crate::domain::id::{Digest, RunId};
 use crate::env::{Disk, DiskError, MemoryDisk};
-use packed::{Packed, Packer};
+use packed::Packer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::Arc;

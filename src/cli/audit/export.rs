@@ -139,7 +139,7 @@ fn bundle(case: &Case, told: Told) -> Result<(Bundle, Model), Failure> {
         Failure::new(codes::MACHINE, e.to_string(), "report this: a model could not be written as JSON")
     })?;
     bundle.add("report.json", text.into_bytes());
-    html::each_page(&model, "report.html".as_ref(), &Split::STANDARD, &mut |name, page| {
+    html::pages(&model, "report.html".as_ref(), &Split::STANDARD, &mut |name, page| {
         bundle.add(&name.to_string_lossy(), page.into_bytes());
     });
     for name in csv::TABLES {

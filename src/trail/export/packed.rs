@@ -1,6 +1,6 @@
-//! The files of a bundle while it is put together: packed, and read again a piece at a time.
+//! Files that are made before they are written: packed, and read again a piece at a time.
 //!
-//! A bundle of ten thousand targets is half a gigabyte, most of it pages that are much alike; a tenth of that is
+//! A bundle of ten thousand targets is half a gigabyte, most of it pages that are much alike; a small part of that is
 //! enough to keep it (LZ4). The tar file is never in memory as a whole.
 
 use crate::domain::id::Digest;
@@ -11,17 +11,22 @@ const PIECE_BYTES: usize = 256 << 10;
 
 /// A file that was packed.
 #[derive(Clone, Debug)]
-pub(super) struct Packed {
+pub struct Packed {
     pub(super) bytes: u64,
     pub(super) digest: Digest,
     pieces: Vec<Box<[u8]>>,
 }
 
 impl Packed {
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub fn of(bytes: &[u8]) -> Self {
         let mut packer = Packer::default();
         packer.take(bytes);
         packer.end()
+    }
+
+    /// The file, to be read.
+    pub fn read(&self) -> Pieces<impl Iterator<Item = Result<Vec<u8>>>> {
+        Pieces::new(self.pieces())
     }
 
     /// The file, a piece at a time.
@@ -117,7 +122,7 @@ mod tests {
             file.chunks(1000).for_each(|part| packer.take(part));
             let packed = packer.end();
             assert_eq!((packed.bytes, packed.digest), (length as u64, Digest::of(&file)));
-            let (mut pieces, mut again) = (Pieces::new(packed.pieces()), Vec::new());
+            let (mut pieces, mut again) = (packed.read(), Vec::new());
             pieces.read_to_end(&mut again).unwrap();
             assert!(again == file, "{length}");
             assert_eq!(pieces.read_so_far(), (length as u64, Digest::of(&file)));
