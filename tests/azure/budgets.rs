@@ -32,12 +32,14 @@ const OPERATIONS: [Operation<'static>; 12] = [
     Operation::VaultCreateCertificate(VAULT),
 ];
 
-/// One who asks: when, for what, how often one after the other, and how the service answers.
+/// One who asks: when, for what, how often one after the other, how much earlier it counts as having come, and how the
+/// service answers.
 #[derive(Clone, Debug)]
 struct Caller {
     starts_ms: u64,
     operation: usize,
     times: u32,
+    lead_s: u64,
     answer: Answer,
 }
 
@@ -54,8 +56,15 @@ fn callers() -> impl Strategy<Value = Vec<Caller>> {
         1 => (0.8_f32..1.8).prop_map(Answer::Loaded),
         1 => proptest::option::of(0_u64..20).prop_map(Answer::TooMany),
     ];
-    let caller = (0_u64..20_000, 0..OPERATIONS.len(), 1_u32..60, answer)
-        .prop_map(|(starts_ms, operation, times, answer)| Caller { starts_ms, operation, times, answer });
+    let caller = (0_u64..20_000, 0..OPERATIONS.len(), 1_u32..60, 0_u64..200, answer).prop_map(
+        |(starts_ms, operation, times, lead_s, answer)| Caller {
+            starts_ms,
+            operation,
+            times,
+            lead_s,
+            answer,
+        },
+    );
     proptest::collection::vec(caller, 1..40)
 }
 
@@ -88,7 +97,7 @@ async fn play(callers: &[Caller], pace: u8, start: Start) -> Taken {
         clock.sleep(Duration::from_millis(caller.starts_ms)).await;
         let draws = quota::draws(OPERATIONS[caller.operation]).0;
         for n in 0..caller.times {
-            budget.permit(&draws).await;
+            budget.permit_ahead(&draws, Duration::from_secs(caller.lead_s)).await;
             for draw in &draws {
                 let mut taken = taken_by_all.lock().unwrap();
                 taken.entry(draw.bucket.clone()).or_default().push((clock.elapsed(), draw.amount));
