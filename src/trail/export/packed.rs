@@ -31,10 +31,10 @@ impl Packed {
 
     /// The file, a piece at a time.
     pub(super) fn pieces(&self) -> impl Iterator<Item = Result<Vec<u8>>> {
-        let unpacked = |piece: &Box<[u8]>| lz4_flex::block::decompress_size_prepended(piece);
-        self.pieces
-            .iter()
-            .map(move |piece| unpacked(piece).map_err(|e| Error::new(ErrorKind::InvalidData, e)))
+        self.pieces.iter().map(|piece| {
+            let unpacked = lz4_flex::block::decompress_size_prepended(piece);
+            unpacked.map_err(|e| Error::new(ErrorKind::InvalidData, e))
+        })
     }
 }
 
