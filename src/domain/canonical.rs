@@ -1,7 +1,7 @@
 //! Canonical JSON (RFC 8785) of our own types.
 //!
 //! Reading a plan writes each of its lines again, to see that it is in its only form; with `serde_json_canonicalizer`,
-//! which keeps every member of every object by itself until the object ends, that was half of `audit verify`. Of what
+//! which keeps every member of every object by itself until the object ends, that was a third of `audit verify`. Of what
 //! `serde_json` writes, little is not canonical: the order of members. So that is written, and what is out of order is
 //! sorted in place.
 //!
