@@ -20,7 +20,7 @@ use crate::pipeline::{self, ApplyOrder, Guard, PlanInHand, VaultKey};
 use crate::trail::countersign::Countersigner;
 use crate::trail::{Home, Objects, scratch};
 use crate::wire::budget::Start;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
@@ -186,14 +186,14 @@ fn stopped(session: &mut Session, seen: &Seen) -> Ended {
 }
 
 fn plan_in_hand(arguments: &Arguments, session: &Session, home: &Home) -> Result<PlanInHand, Failure> {
-    let shelf = scratch::shelf(session.env.disk.as_ref(), home.root());
+    let shelf = |plan: &Path| scratch::shelf(session.env.disk.as_ref(), home.root(), plan);
     if let Some(path) = &arguments.plan {
-        return super::show::in_hand(path, session, shelf);
+        return super::show::in_hand(path, session, shelf(path));
     }
     let wanted = arguments.resume.as_deref().unwrap_or("latest");
     let (_, started, _) = super::notes::find_run(home, wanted)?;
     let objects = Objects::new(session.env.disk.clone(), &home.log());
-    PlanInHand::kept(&objects, &started.plan, shelf).map_err(|e| {
+    PlanInHand::kept(&objects, &started.plan, shelf(&objects.path(&started.plan))).map_err(|e| {
         let next = "restore the log's objects from a copy; `reissue audit verify` says which are missing";
         Failure::new(codes::LOG, e.to_string(), next).at(home.root())
     })
