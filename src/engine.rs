@@ -50,6 +50,9 @@ pub enum Halt {
     Illegal(#[from] crate::domain::target::Illegal),
     #[error("{0}")]
     Disk(#[from] crate::env::DiskError),
+    /// What rests cannot be had again: nothing is decided without it.
+    #[error("{0}. Nothing more was sent; resume the run")]
+    Lost(#[from] crate::domain::shelf::Lost),
     /// A store did not pass its probe: nothing was minted for it.
     #[error("store {store} did not pass its probe ({code}): no value would have been safe there")]
     Store { store: String, code: String },

@@ -33,13 +33,14 @@ use crate::domain::plan::make::{Known, count, plan};
 use crate::domain::plan::{Identity, PLAN_VERSION, Plan, PlanHeader, cost, file};
 use crate::domain::playbook::ValidPlaybook;
 use crate::domain::text::Text;
+use crate::engine::board::SharedStates;
 use crate::engine::recovery::Recovery;
 use crate::engine::{Executor, Halt, Outcome};
 use crate::env::Env;
 use crate::trail::inbox::Inbox;
 use crate::trail::{Home, HomeError, Journal, JournalError, MirrorError};
 use guard::Mirrored;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -206,17 +207,18 @@ pub async fn apply(
     order: ApplyOrder,
     watch: impl FnOnce(&Journal),
 ) -> Result<(RunId, Outcome), ApplyFailure> {
-    apply_guarded(env, home, azure, order, Guard::default(), watch).await
+    apply_guarded(env, home, azure, order, Guard::default(), |journal, _| watch(journal)).await
 }
 
-/// The same, with a mirror or under a lease.
+/// The same, with a mirror or under a lease. `watch` sees the states, too, as far as they are recovered; they move
+/// with the run.
 pub async fn apply_guarded(
     env: &Env,
     home: &Home,
     azure: &Azure,
     order: ApplyOrder,
     guard: Guard,
-    watch: impl FnOnce(&Journal),
+    watch: impl FnOnce(&Journal, &SharedStates),
 ) -> Result<(RunId, Outcome), ApplyFailure> {
     let here = here(home)?;
     let plan = Arc::clone(order.plan.plan());
@@ -230,13 +232,15 @@ pub async fn apply_guarded(
     });
     let (journal, _) = opened.map_err(not_opened)?;
     journal.make_room().await.map_err(ApplyFailure::Unwritable)?;
-    watch(&journal);
+    let states = Arc::new(Mutex::new(recovery.take_states()));
+    watch(&journal, &states);
     let inbox = Inbox::new(env.disk.clone(), &home.log());
     let opened = async {
         guard.attach(&journal, &order, mirrored).await?;
         let countersigning = guard.countersign(&journal).await?;
         let (approved, board) =
-            open::open_run(env, read, recovery, &journal, &inbox, &order, azure.budget().pace()).await?;
+            open::open_run(env, read, (recovery, states), &journal, &inbox, &order, azure.budget().pace())
+                .await?;
         let held = guard::claim(lease.as_ref(), &board).await?;
         Ok((approved, board, held, countersigning))
     };

@@ -36,6 +36,7 @@ pub mod objects;
 pub mod proof;
 pub mod reader;
 pub mod rosters;
+pub mod scratch;
 pub mod verify;
 
 pub use crate::domain::merkle;

@@ -18,9 +18,9 @@ use crate::domain::time::parse_span;
 use crate::engine::Left;
 use crate::pipeline::{self, ApplyOrder, Guard, PlanInHand, VaultKey};
 use crate::trail::countersign::Countersigner;
-use crate::trail::{Home, Objects};
+use crate::trail::{Home, Objects, scratch};
 use crate::wire::budget::Start;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
@@ -94,11 +94,11 @@ async fn carry_out(
     let operator = super::leak::name(operator);
     let (leave, stop) = watch::channel(false);
     let env = arguments.acting.in_time(&session.env)?;
-    let progress = Progress::new(&env, &home, &read, azure.budget(), &session.out);
+    let progress = Progress::new(&env, &read, azure.budget(), &session.out);
     let order = ApplyOrder { plan, operator, process: process(), resume, patience: Some(patience), stop };
     let (to_view, from_run) = tokio::sync::oneshot::channel();
-    let apply = pipeline::apply_guarded(&env, &home, &azure, order, guard, |journal| {
-        let _ = to_view.send(journal.subscribe());
+    let apply = pipeline::apply_guarded(&env, &home, &azure, order, guard, |journal, states| {
+        let _ = to_view.send((journal.subscribe(), Arc::clone(states)));
     });
     let interrupts = interrupts.unwrap_or_else(view::interrupts);
     let view = View { out: &mut session.out, progress, interrupts, stop: leave };
@@ -186,13 +186,14 @@ fn stopped(session: &mut Session, seen: &Seen) -> Ended {
 }
 
 fn plan_in_hand(arguments: &Arguments, session: &Session, home: &Home) -> Result<PlanInHand, Failure> {
+    let shelf = |plan: &Path| scratch::shelf(session.env.disk.as_ref(), home.root(), plan);
     if let Some(path) = &arguments.plan {
-        return super::show::in_hand(path, session);
+        return super::show::in_hand(path, session, shelf(path));
     }
     let wanted = arguments.resume.as_deref().unwrap_or("latest");
     let (_, started, _) = super::notes::find_run(home, wanted)?;
     let objects = Objects::new(session.env.disk.clone(), &home.log());
-    PlanInHand::kept(&objects, &started.plan).map_err(|e| {
+    PlanInHand::kept(&objects, &started.plan, shelf(&objects.path(&started.plan))).map_err(|e| {
         let next = "restore the log's objects from a copy; `reissue audit verify` says which are missing";
         Failure::new(codes::LOG, e.to_string(), next).at(home.root())
     })

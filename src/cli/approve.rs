@@ -126,7 +126,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let (statement, evidence) = statement(&arguments, session, &home, &read, &person)?;
     let signed_bytes = statement.to_bytes().map_err(|e| refused(e.to_string()))?;
     if !session.out.is_json() {
-        session.out.raw(&plan_view::render(&plan, &digest));
+        plan_view::tell(&plan, &digest, &mut |text| session.out.raw(text));
         session.out.line("\nWhat you sign:");
         let shown = show_statement(&signed_bytes).map_err(|e| refused(e.to_string()))?;
         session.out.raw(&shown);

@@ -114,7 +114,8 @@ codes! { GENERAL:
         "`reissue doctor` lists what it looked at, what is missing, and what to do about each. Nothing was changed."
     HALTED "RI027" Stuck "The run stopped because its log cannot be written"
         "If the log, or its mirror, cannot be written, nothing more is done: what was under way is in doubt and is looked for on \
-         resume. The log keeps 4 MiB free for outcomes."
+         resume. The log keeps 4 MiB free for outcomes. The same holds if the run's working file cannot be read, where it keeps \
+         what rests: everything in it is in the plan and the log, too."
     MIRROR "RI028" Error "The mirror cannot be used"
         "With `--mirror`, nothing is done that the second place does not hold. A mirror that holds other bytes than \
          this log is another log's, or somebody has taken the run over (`reissue handover`)."

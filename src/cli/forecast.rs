@@ -1,7 +1,6 @@
 //! When something will be over and what holds it back, in words: for a plan, for a run that is on.
 
 use crate::azure::quota;
-use crate::domain::id::TargetId;
 use crate::domain::plan::Plan;
 use crate::domain::plan::estimate::{Estimate, Left, Limit, Quota, Work};
 use crate::domain::plan::risk::Risk;
@@ -10,7 +9,6 @@ use crate::domain::target::{Next, Pause, TargetState};
 use crate::domain::text::count;
 use crate::domain::time::{Timestamp, show_span};
 use crate::wire::budget::{Bucket, Budget, HeldBack};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Targets that are named in a line; of more, the first and a number.
@@ -56,10 +54,10 @@ pub(crate) fn of_run(estimate: &Estimate, by: Option<&HeldBack>, now: Timestamp)
 
 /// When what is left of a run will be over. None if nothing goes on by itself.
 pub(crate) fn left(states: &States, pace: u8, budget: Option<&Budget>, now: Timestamp) -> Option<Estimate> {
-    let places: BTreeMap<TargetId, u32> = states.plan().places().map(|(id, _, place)| (id, place)).collect();
+    let plan = states.plan();
     let live = states.briefs().filter(|(_, brief)| brief.is_live());
     // Who has begun goes before who has not.
-    let mut live: Vec<_> = live.map(|(id, brief)| (!brief.started, places.get(&id).copied(), id)).collect();
+    let mut live: Vec<_> = live.map(|(id, brief)| (!brief.started, plan.place(id), id)).collect();
     live.sort();
     let mut work = Work::under_way(pace);
     for gauge in budget.map(Budget::gauges).unwrap_or_default() {

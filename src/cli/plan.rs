@@ -12,6 +12,7 @@ use crate::domain::id::Digest;
 use crate::domain::plan::make::Known;
 use crate::domain::plan::{Plan, file};
 use crate::domain::text::{Text, count};
+use crate::env::disk::Pieces;
 use crate::pipeline::{self, PlanFailure, PlanOrder, make_plan};
 use crate::trail::{Home, known};
 use crate::wire::budget::Start;
@@ -111,11 +112,11 @@ async fn carry_out(arguments: &One, session: &mut Session) -> Result<Ended, Fail
     let order = PlanOrder { author, environment: arguments.acting.environment(), known: known(&home)? };
     let plan = make_plan(&session.env, &azure, &playbook, order).await;
     let plan = plan.map_err(|e| session.line.explain(no_plan(arguments, &e)))?;
-    let bytes = file::write(&plan).map_err(|e| no_plan(arguments, &e.into()))?;
-    let digest = Digest::of(&bytes);
+    let digest = file::digest(&plan).map_err(|e| no_plan(arguments, &e.into()))?;
     show(session, &plan, &digest);
     keeps_guardrails(&plan)?;
-    let written = session.env.disk.write_new(&arguments.out, &bytes);
+    let mut lines = Pieces::of(file::lines(&plan).map(|line| line.map_err(std::io::Error::other)));
+    let written = session.env.disk.write_new_from(&arguments.out, &mut lines);
     written.map_err(|e| disk_failure(&arguments.out, &e, &e))?;
     Ok(told(arguments, session, &plan, &digest))
 }
@@ -177,7 +178,7 @@ fn show(session: &mut Session, plan: &Plan, digest: &Digest) {
             session.out.object("planned_target", target);
         }
     } else {
-        session.out.raw(&plan_view::render(plan, digest));
+        plan_view::tell(plan, digest, &mut |text| session.out.raw(text));
         session.out.raw("\n");
     }
 }

@@ -22,6 +22,13 @@ use std::time::Duration;
 
 /// The whole plan as text.
 pub(crate) fn render(plan: &Plan, digest: &Digest) -> String {
+    let mut out = String::new();
+    tell(plan, digest, &mut |text| out.push_str(text));
+    out
+}
+
+/// The same, target by target: all together are larger than memory should hold.
+pub(crate) fn tell(plan: &Plan, digest: &Digest, say: &mut dyn FnMut(&str)) {
     let Plan { header, targets } = plan;
     let mut out = String::new();
     head(&mut out, header);
@@ -32,9 +39,11 @@ pub(crate) fn render(plan: &Plan, digest: &Digest) -> String {
             Planned::Change(target) => change(&mut out, target),
             Planned::Excepted(excepted) => exception(&mut out, excepted),
         }
+        say(&out);
+        out.clear();
     }
     foot(&mut out, plan, digest);
-    out
+    say(&out);
 }
 
 /// Who acts where, what is left alone, and how much it is: for a rehearsal.

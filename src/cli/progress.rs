@@ -1,19 +1,18 @@
 //! Progress of a run: a bar on a terminal, a plain line after a while of silence elsewhere,
-//! nothing at all with `--json`. Both say what the log says, folded as `status` folds it.
+//! nothing at all with `--json`. Both say what `status` says, of the very states that the run decides by.
 
 use super::forecast;
 use super::human::Output;
 use super::standing::{Standing, Tally};
-use crate::domain::event::Line;
 use crate::domain::id::TargetId;
 use crate::domain::plan::PackedPlan;
-use crate::engine::recovery::Recovery;
+use crate::domain::states::States;
+use crate::engine::board::SharedStates;
 use crate::env::Env;
-use crate::trail::{Home, Reader};
 use crate::wire::budget::Budget;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How often a bar is drawn again.
@@ -23,10 +22,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// The view of one run while it goes on.
 pub(super) struct Progress {
-    recovery: Recovery,
+    /// None before the log is open.
+    states: Option<SharedStates>,
     env: Env,
-    /// The first line of the log that was not folded yet.
-    next: u64,
     bar: Option<ProgressBar>,
     /// The run's own budget, which knows what is waited for.
     budget: Option<Budget>,
@@ -36,19 +34,12 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Folds what the log holds already.
-    pub(super) fn new(env: &Env, home: &Home, plan: &Arc<PackedPlan>, budget: &Budget, out: &Output) -> Self {
-        let mut recovery = Recovery::new(plan);
-        let mut next = 0;
-        for read in Reader::open(env.disk.as_ref(), &home.log()).into_iter().flatten().flatten() {
-            recovery.fold(&read.line);
-            next = read.line.seq + 1;
-        }
+    /// Of a run that is about to be opened.
+    pub(super) fn new(env: &Env, plan: &PackedPlan, budget: &Budget, out: &Output) -> Self {
         let target = (out.is_live() && !out.is_json()).then(ProgressDrawTarget::stderr);
         Self {
-            recovery,
+            states: None,
             env: env.clone(),
-            next,
             bar: target.map(|target| bar(plan, target)),
             budget: Some(budget.clone()),
             due: Cell::new(Duration::ZERO),
@@ -56,12 +47,17 @@ impl Progress {
         }
     }
 
-    /// Takes in one line and lets `show` print it above the bar.
-    pub(super) fn line(&mut self, line: &Line, show: impl FnOnce()) {
-        if line.seq >= self.next {
-            self.recovery.fold(line);
-            self.next = line.seq + 1;
-        }
+    /// The run is open.
+    pub(super) fn look_at(&mut self, states: SharedStates) {
+        self.states = Some(states);
+    }
+
+    fn states(&self) -> Option<MutexGuard<'_, States>> {
+        self.states.as_ref().map(|states| states.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Something was recorded: lets `show` print it above the bar.
+    pub(super) fn shows(&self, show: impl FnOnce()) {
         match &self.bar {
             Some(bar) => bar.suspend(show),
             None => show(),
@@ -72,7 +68,7 @@ impl Progress {
     /// Targets that go on although the run was asked to leave: their values are nowhere else.
     pub(super) fn only_in_memory(&self) -> Vec<TargetId> {
         let now = self.env.clock.now();
-        let states = &self.recovery.states;
+        let Some(states) = self.states() else { return Vec::new() };
         let held = states.briefs().filter(|(_, brief)| brief.value_in_memory);
         let works = |id: &TargetId| {
             let standing = states.state(*id).map(|state| Standing::of(&state, now));
@@ -91,7 +87,7 @@ impl Progress {
         if self.bar.is_some() {
             return self.draw_in_time();
         }
-        if self.recovery.run.is_some() {
+        if self.states().is_some_and(|states| states.ids().next().is_some()) {
             out.notice(&self.heartbeat());
         }
     }
@@ -103,15 +99,14 @@ impl Progress {
     }
 
     fn tally(&self) -> Tally {
-        Tally::of(&self.recovery.states, self.env.clock.now())
+        self.states().map(|states| Tally::of(&states, self.env.clock.now())).unwrap_or_default()
     }
 
     /// When it will be over, and what holds it back.
     fn forecast(&self) -> Option<String> {
         let (now, budget) = (self.env.clock.now(), self.budget.as_ref());
-        let recorded = self.recovery.run.as_ref().and_then(|run| run.pace);
-        let pace = budget.map(Budget::pace).or(recorded).unwrap_or(Budget::PACE_DEFAULT);
-        let estimate = forecast::left(&self.recovery.states, pace, budget, now)?;
+        let pace = budget.map_or(Budget::PACE_DEFAULT, Budget::pace);
+        let estimate = forecast::left(&*self.states()?, pace, budget, now)?;
         Some(forecast::of_run(&estimate, budget.and_then(Budget::held_back).as_ref(), now))
     }
 
@@ -156,14 +151,15 @@ pub(super) mod tests {
     use super::*;
     use crate::azure::Azure;
     use crate::azure::quota::Operation;
-    use crate::domain::event::Event;
+    use crate::domain::event::{Event, Line};
     use crate::domain::id::Digest;
     use crate::domain::plan::{Plan, file};
     use crate::drill::{self, Audience};
+    use crate::engine::recovery::Recovery;
     use crate::env::Clock;
     use crate::wire::budget::Start;
     use indicatif::InMemoryTerm;
-    use std::sync::OnceLock;
+    use std::sync::{Arc, Mutex, OnceLock};
 
     const PLAYBOOK: &str = include_str!("../../playbooks/leaked-app-secret.yaml");
 
@@ -202,10 +198,19 @@ pub(super) mod tests {
 
     impl Progress {
         /// Of a run that is about to begin, at a time, perhaps with a bar.
-        pub(crate) fn at(at: &Line, plan: &Arc<PackedPlan>, bar: Option<ProgressBar>) -> Self {
+        pub(crate) fn at(at: &Line, bar: Option<ProgressBar>) -> Self {
             let env = Env::simulated(Clock::starting_at(at.time), 1);
             let (due, draw_every) = (Cell::new(Duration::ZERO), Duration::ZERO);
-            Self { recovery: Recovery::new(plan), env, next: 0, bar, budget: None, due, draw_every }
+            Self { states: None, env, bar, budget: None, due, draw_every }
+        }
+    }
+
+    impl Kept {
+        /// What the log has come to with these lines.
+        pub(crate) fn states(&self, lines: &[Line]) -> SharedStates {
+            let mut recovery = Recovery::new(self.plan.as_ref().unwrap());
+            lines.iter().for_each(|line| recovery.fold(line));
+            Arc::new(Mutex::new(recovery.take_states()))
         }
     }
 
@@ -224,8 +229,9 @@ pub(super) mod tests {
         let end = end.unwrap_or_else(|| panic!("no {until}"));
         let term = InMemoryTerm::new(10, 100);
         let bar = on(&term, planned);
-        let mut progress = Progress::at(&kept.lines[end], planned, Some(bar.clone()));
-        kept.lines[..=end].iter().for_each(|line| progress.line(line, || {}));
+        let mut progress = Progress::at(&kept.lines[end], Some(bar.clone()));
+        progress.look_at(kept.states(&kept.lines[..=end]));
+        progress.shows(|| {});
         bar.force_draw();
         let text = term.contents();
         let words: Vec<&str> = text
@@ -260,10 +266,9 @@ pub(super) mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_heartbeat_names_what_holds_the_run_back() {
         let kept = a_drill();
-        let planned = kept.plan.as_ref().unwrap();
         let end = kept.lines.iter().position(|l| matches!(l.event, Event::TargetStarted(_))).unwrap();
-        let mut progress = Progress::at(&kept.lines[end], planned, None);
-        kept.lines[..=end].iter().for_each(|line| progress.line(line, || {}));
+        let mut progress = Progress::at(&kept.lines[end], None);
+        progress.look_at(kept.states(&kept.lines[..=end]));
         insta::assert_snapshot!(progress.heartbeat(), @"2026-01-05 03:00:01Z  still going: 1 in flight (mint); finish about 2026-01-06 05:03:13Z, in 1d 2h; limited by: no quota, changes have to spread");
         let budget = Azure::budget_for(&progress.env, 70, Start::Empty);
         progress.budget = Some(budget.clone());
@@ -280,7 +285,7 @@ pub(super) mod tests {
         let kept = a_drill();
         let planned = kept.plan.as_ref().unwrap();
         let term = InMemoryTerm::new(10, 100);
-        let progress = Progress::at(&kept.lines[0], planned, Some(on(&term, planned)));
+        let progress = Progress::at(&kept.lines[0], Some(on(&term, planned)));
         progress.draw();
         assert!(term.contents().contains("0/1"), "{}", term.contents());
         drop(progress);

@@ -9,6 +9,7 @@ use crate::connector::registry::Registry;
 use crate::domain::event::Fault;
 use crate::domain::id::TargetId;
 use crate::domain::plan::PlannedTarget;
+use crate::domain::shelf::Shelf;
 use crate::pipeline::handover::holds_lease;
 use crate::wire::budget::Start;
 use serde::Serialize;
@@ -35,7 +36,7 @@ struct TraceObject<'a> {
 }
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
-    let plan = Arc::clone(super::show::in_hand(&arguments.plan, session)?.plan());
+    let plan = Arc::clone(super::show::in_hand(&arguments.plan, session, Shelf::default())?.plan());
     let header = &plan.header;
     if header.environment != arguments.acting.environment() {
         let next = "use `--lab DIR` for a lab's plan, and never for another";

@@ -6,6 +6,7 @@ use super::{ExitCode, Session, plan_view};
 use crate::domain::id::Digest;
 use crate::domain::plan::file::PlanError;
 use crate::domain::plan::{Plan, file};
+use crate::domain::shelf::Shelf;
 use crate::env::DiskError;
 use crate::pipeline::PlanInHand;
 use crate::trail::objects::PlanFileError;
@@ -24,7 +25,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         session.out.object("planned_target", target);
     }
     if !session.out.is_json() {
-        session.out.raw(&plan_view::render(&plan, &digest));
+        plan_view::tell(&plan, &digest, &mut |text| session.out.raw(text));
     }
     Ok(ExitCode::Done)
 }
@@ -38,14 +39,14 @@ pub(super) fn load(path: &Path, session: &Session) -> Result<(Vec<u8>, Plan, Dig
     Ok((bytes, plan, digest))
 }
 
-/// Reads a plan file that is to be applied, a piece at a time.
-pub(super) fn in_hand(path: &Path, session: &Session) -> Result<PlanInHand, Failure> {
+/// Reads a plan file that is to be applied, a piece at a time, and puts its lines on a shelf.
+pub(super) fn in_hand(path: &Path, session: &Session, shelf: Shelf) -> Result<PlanInHand, Failure> {
     let disk = session.env.disk.as_ref();
     let unreadable = |e| super::world::unreadable(path, &e, "the plan file");
     let mut file = disk.open_read(path).map_err(unreadable)?;
     let first = file.fill_buf().map_err(|e| unreadable(DiskError::new("cannot read", path, &e)))?;
     looks_like_one(path, first)?;
-    PlanInHand::file(disk, path).map_err(|e| match e {
+    PlanInHand::file(disk, path, shelf).map_err(|e| match e {
         PlanFileError::Disk(e) => unreadable(e),
         PlanFileError::Plan(e) => edited(path, &e),
     })

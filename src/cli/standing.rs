@@ -157,7 +157,13 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn of(states: &States, now: Timestamp) -> Self {
         let mut tally = Tally::default();
-        states.all().for_each(|(_, state)| tally.add(&Standing::of(&state, now)));
+        for (id, brief) in states.briefs() {
+            // Who is over is known without a look.
+            match brief.ending {
+                Some(ending) => tally.add(&Standing::Ended { ending }),
+                None => states.state(id).iter().for_each(|state| tally.add(&Standing::of(state, now))),
+            }
+        }
         tally
     }
 

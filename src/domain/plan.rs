@@ -161,6 +161,19 @@ pub struct PlannedHold {
 }
 
 impl PlannedTarget {
+    /// Gives back what its lists have set aside for more: thousands are in memory at once.
+    pub fn shrink(&mut self) {
+        let Self { consumers, evidence, observation, retire, retired_elsewhere, steps, warnings, .. } = self;
+        consumers.shrink_to_fit();
+        evidence.shrink_to_fit();
+        observation.credentials.shrink_to_fit();
+        observation.objects.shrink_to_fit();
+        observation.ways_in.shrink_to_fit();
+        retire.shrink_to_fit();
+        retired_elsewhere.shrink_to_fit();
+        steps.shrink_to_fit();
+        warnings.shrink_to_fit();
+    }
     /// The step with this number.
     pub fn step(&self, no: StepNo) -> Option<&Step> {
         self.steps.get(usize::from(no).checked_sub(1)?)

@@ -2,8 +2,9 @@
 //!
 //! A target's state with its plan is some 12 KiB. A run of 100,000 targets works on a few hundred at once;
 //! all others wait, have not begun, or are over. So those that were touched last are kept as they are, and of the others
-//! what their events have come to is packed (`serde_json`, LZ4 with the target's plan line as the dictionary): some
-//! 300 bytes, nothing for who has not begun. Nobody sees the difference: whoever is asked for is unpacked.
+//! what their events have come to is packed (`serde_json`, LZ4 with the target's plan line as the dictionary) and put on
+//! the plan's [`Shelf`](super::shelf::Shelf): some 300 bytes, nothing for who has not begun. Nobody sees the difference:
+//! whoever is asked for is unpacked. If that fails, nobody is there who was: [`States::lost`] tells.
 //!
 //! What is said to the whole run is kept once, in order, and heard by a target when it is touched next: such
 //! an event changes a state in ways that nothing refuses, and every target hears it before anything later of its own.
@@ -11,17 +12,15 @@
 use super::event::{Ending, Event};
 use super::id::TargetId;
 use super::plan::packed::{self, PackedPlan, Part};
-use super::target::{Illegal, TargetState};
+use super::shelf::{Block, Lost};
+use super::target::{Fold, Illegal, TargetState};
 use super::time::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// So many states are kept as they are, at least; at most twice as many. Where mistakes are looked for, so few
 /// that nearly every state is packed and unpacked all the time.
-const LIVE: usize = if cfg!(debug_assertions) { 2 } else { 512 };
-/// The same for who does nothing but read: a log goes round its targets, and each round unpacks those that
-/// have no room.
-const LIVE_TO_READ: usize = if cfg!(debug_assertions) { 2 } else { 4_096 };
+const LIVE: usize = if cfg!(debug_assertions) { 2 } else { 128 };
 
 /// The states of one run.
 pub struct States {
@@ -29,10 +28,11 @@ pub struct States {
     slots: Vec<Slot>,
     /// What was said to all, and when.
     said: Vec<(Event, Timestamp)>,
-    /// The slots that are not packed, and for how many there is room.
+    /// The slots that are not packed.
     live: Vec<usize>,
-    room: usize,
     touches: u64,
+    /// Of those that are packed: when a credential was last made of which nobody knew whether it was.
+    doubted_mint_at: Option<Timestamp>,
 }
 
 struct Slot {
@@ -46,11 +46,13 @@ struct Slot {
 enum Kept {
     /// As every target begins.
     Fresh,
-    Packed(Box<[u8]>),
-    Live {
-        state: Box<TargetState>,
-        touched: u64,
-    },
+    Packed(Block),
+    Live(Box<Live>),
+}
+
+struct Live {
+    state: TargetState,
+    touched: u64,
 }
 
 /// What is known of a target without unpacking it.
@@ -68,22 +70,19 @@ pub struct Brief {
     pub steps_done: u16,
     /// Intents whose outcome is not known.
     pub unresolved: u16,
-    /// When a credential was last made of which nobody knew whether it was.
-    pub doubted_mint_at: Option<Timestamp>,
 }
 
 impl Brief {
-    fn of(state: &TargetState) -> Self {
+    fn of(state: &Fold) -> Self {
         Self {
             started: state.is_started(),
             ending: state.ending(),
             stuck: state.stuck().is_some(),
             stale: state.is_stale(),
             value_in_memory: state.value_in_memory(),
-            awaits_release: TargetState::awaits_release(state).is_some(),
+            awaits_release: Fold::awaits_release(state).is_some(),
             steps_done: u16::try_from(state.steps_done()).unwrap_or(u16::MAX),
             unresolved: u16::try_from(state.unresolved()).unwrap_or(u16::MAX),
-            doubted_mint_at: state.doubted_mint_at(),
         }
     }
     pub fn is_live(&self) -> bool {
@@ -96,22 +95,23 @@ impl States {
     pub fn fresh(plan: Arc<PackedPlan>) -> Self {
         let changing = plan.parts().filter(|(_, part)| *part != Part::Excepted);
         let slot = |(id, _)| Slot { id, heard: 0, brief: Brief::default(), kept: Kept::Fresh };
-        let slots = changing.map(slot).collect();
-        Self { plan, slots, said: Vec::new(), live: Vec::new(), room: LIVE, touches: 0 }
+        let mut slots = Vec::with_capacity(plan.changing());
+        slots.extend(changing.map(slot));
+        Self { slots, ..Self::none(plan) }
     }
 
     /// No target at all: the run has not begun.
     pub fn none(plan: Arc<PackedPlan>) -> Self {
-        Self { plan, slots: Vec::new(), said: Vec::new(), live: Vec::new(), room: LIVE, touches: 0 }
-    }
-
-    /// With room for who reads a log and does nothing else.
-    pub fn to_read(self) -> Self {
-        Self { room: LIVE_TO_READ, ..self }
+        let (slots, said, live) = (Vec::new(), Vec::new(), Vec::new());
+        Self { plan, slots, said, live, touches: 0, doubted_mint_at: None }
     }
 
     pub fn plan(&self) -> &Arc<PackedPlan> {
         &self.plan
+    }
+    /// What cannot be read again, if anything.
+    pub fn lost(&self) -> Option<Lost> {
+        self.plan.lost()
     }
     pub fn ids(&self) -> impl Iterator<Item = TargetId> + '_ {
         self.slots.iter().map(|slot| slot.id)
@@ -124,7 +124,7 @@ impl States {
         self.slots.binary_search_by_key(&id, |slot| slot.id).ok()
     }
 
-    /// Folds an event of one target. None: there is no such target.
+    /// Folds an event of one target. None: there is no such target, or it is [lost](Self::lost).
     pub fn apply(&mut self, id: TargetId, event: &Event, at: Timestamp) -> Option<Result<(), Illegal>> {
         Some(self.live(id)?.apply(event, at))
     }
@@ -156,7 +156,7 @@ impl States {
             let is_behind = slot.heard < self.heard_by_all();
             let may_change = is_behind && (slot.brief.unresolved > 0 || slot.brief.value_in_memory);
             let brief = match &slot.kept {
-                Kept::Live { .. } => self.seen(slot).map(|state| Brief::of(&state)),
+                Kept::Live(_) => self.seen(slot).map(|state| Brief::of(&state)),
                 _ if may_change => self.seen(slot).map(|state| Brief::of(&state)),
                 _ => None,
             };
@@ -164,10 +164,13 @@ impl States {
         })
     }
 
-    /// How many targets fit a description.
-    pub fn count(&self, fits: impl Fn(&Brief) -> bool) -> u32 {
-        let count = self.briefs().filter(|(_, brief)| fits(brief)).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
+    /// When a credential was last made of which nobody knew whether it was.
+    pub fn doubted_mint_at(&self) -> Option<Timestamp> {
+        let of_live = self.live.iter().filter_map(|at| match &self.slots[*at].kept {
+            Kept::Live(live) => live.state.doubted_mint_at(),
+            _ => None,
+        });
+        of_live.chain(self.doubted_mint_at).max()
     }
 
     fn heard_by_all(&self) -> u32 {
@@ -177,19 +180,23 @@ impl States {
     /// The state, unpacked, that has heard everything.
     fn live(&mut self, id: TargetId) -> Option<&mut TargetState> {
         let at = self.at(id)?;
-        if !matches!(self.slots[at].kept, Kept::Live { .. }) {
-            let state = Box::new(self.unpacked(&self.slots[at])?.into_owned());
+        if !matches!(self.slots[at].kept, Kept::Live(_)) {
+            let state = self.unpacked(&self.slots[at])?.into_owned();
+            let live = Box::new(Live { state, touched: 0 });
             self.make_room();
             self.live.push(at);
-            self.slots[at].kept = Kept::Live { state, touched: 0 };
+            let packed = std::mem::replace(&mut self.slots[at].kept, Kept::Live(live));
+            if let Kept::Packed(block) = packed {
+                self.plan.shelf().take_down(block);
+            }
         }
         self.touches += 1;
         let (now, heard_by_all) = (self.touches, self.heard_by_all());
         let slot = &mut self.slots[at];
-        let Kept::Live { state, touched } = &mut slot.kept else { return None };
-        hear(state, &self.said, slot.heard);
-        (slot.heard, *touched) = (heard_by_all, now);
-        Some(state)
+        let Kept::Live(live) = &mut slot.kept else { return None };
+        hear(&mut live.state, &self.said, slot.heard);
+        (slot.heard, live.touched) = (heard_by_all, now);
+        Some(&mut live.state)
     }
 
     /// The state as it is when it has heard everything.
@@ -202,29 +209,38 @@ impl States {
     }
 
     fn unpacked<'a>(&self, slot: &'a Slot) -> Option<Cow<'a, TargetState>> {
-        if let Kept::Live { state, .. } = &slot.kept {
-            return Some(Cow::Borrowed(state));
+        if let Kept::Live(live) = &slot.kept {
+            return Some(Cow::Borrowed(&live.state));
         }
+        let state = self.read(slot);
+        state.map(Cow::Owned).or_else(|| self.plan.shelf().lose(&format!("the state of target {}", slot.id)))
+    }
+
+    /// The state of one that is not kept as it is.
+    fn read(&self, slot: &Slot) -> Option<TargetState> {
         let line = self.plan.line(slot.id)?;
         let plan = Arc::new(packed::target_of(&line)?);
-        Some(Cow::Owned(match &slot.kept {
-            Kept::Packed(bytes) => TargetState::unpack(plan, &packed::unpack(bytes, &line)?)?,
+        Some(match &slot.kept {
+            Kept::Packed(block) => {
+                let bytes = self.plan.shelf().get(block)?;
+                TargetState::unpack(plan, &packed::unpack(&bytes, &line)?)?
+            }
             _ => TargetState::new(plan),
-        }))
+        })
     }
 
     /// Packs the half that was touched least lately, when there are too many.
     fn make_room(&mut self) {
-        if self.live.len() < 2 * self.room {
+        if self.live.len() < 2 * LIVE {
             return;
         }
-        let touched = |slots: &[Slot], at: usize| match slots[at].kept {
-            Kept::Live { touched, .. } => touched,
+        let touched = |slots: &[Slot], at: usize| match &slots[at].kept {
+            Kept::Live(live) => live.touched,
             _ => 0,
         };
         let slots = &self.slots;
         self.live.sort_unstable_by_key(|at| std::cmp::Reverse(touched(slots, *at)));
-        for at in self.live.split_off(self.room) {
+        for at in self.live.split_off(LIVE) {
             if !self.put_away(at) {
                 self.live.push(at);
             }
@@ -234,12 +250,14 @@ impl States {
     /// Packs one; false if it cannot be packed, and stays as it is.
     fn put_away(&mut self, at: usize) -> bool {
         let slot = &self.slots[at];
-        let Kept::Live { state, .. } = &slot.kept else { return true };
+        let Kept::Live(live) = &slot.kept else { return true };
+        let state = &live.state;
         let packed = self.plan.line(slot.id).and_then(|line| Some(packed::pack(&state.pack()?, &line)));
         let Some(packed) = packed else { return false };
         let brief = Brief::of(state);
+        self.doubted_mint_at = self.doubted_mint_at.max(state.doubted_mint_at());
         let slot = &mut self.slots[at];
-        (slot.brief, slot.kept) = (brief, Kept::Packed(packed));
+        (slot.brief, slot.kept) = (brief, Kept::Packed(self.plan.shelf().put(packed)));
         true
     }
 }
@@ -249,5 +267,16 @@ fn hear(state: &mut TargetState, said: &[(Event, Timestamp)], heard: u32) {
     for (event, time) in said.iter().skip(heard as usize) {
         // Nothing refuses what is said to all.
         let _ = state.apply(event, *time);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A hundred thousand of them are in memory.
+    #[test]
+    fn a_slot_is_small() {
+        assert_eq!(size_of::<Slot>(), 40);
     }
 }

@@ -3,13 +3,13 @@
 //! invisible character. Longer or hostile input is made harmless by [`Text::lossy`], and the
 //! result shows that it was.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// Text of at most `N` characters that is safe to print.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Text<const N: usize>(String);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text<const N: usize>(Box<str>);
 
 /// Why a string is not a [`Text`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,7 @@ impl<const N: usize> Text<N> {
         let s = s.into();
         // Nearly everything is printable ASCII, where a byte is a character.
         if s.len() <= N && s.bytes().all(|b| matches!(b, b' '..=b'~')) {
-            return Ok(Self(s));
+            return Ok(Self(s.into()));
         }
         let found = s.chars().count();
         if found > N {
@@ -43,7 +43,7 @@ impl<const N: usize> Text<N> {
         }
         match s.chars().find(|c| is_hostile(*c)) {
             Some(c) => Err(TextError::Hostile(c as u32)),
-            None => Ok(Self(s)),
+            None => Ok(Self(s.into())),
         }
     }
 
@@ -54,7 +54,7 @@ impl<const N: usize> Text<N> {
             out.pop();
             out.push('…');
         }
-        Self(out)
+        Self(out.into())
     }
 
     pub fn as_str(&self) -> &str {
@@ -69,6 +69,36 @@ impl<const N: usize> TryFrom<String> for Text<N> {
     }
 }
 
+impl<'de, const N: usize> Deserialize<'de> for Text<N> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        read(from, |s| Self::new(s))
+    }
+}
+
+/// Reads a string and makes of it what is wanted, without a copy in between.
+pub(in crate::domain) fn read<'de, D, T, E>(
+    from: D,
+    make: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    E: fmt::Display,
+{
+    from.deserialize_str(Maker(make))
+}
+
+struct Maker<F>(F);
+
+impl<T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> Visitor<'_> for Maker<F> {
+    type Value = T;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+    fn visit_str<R: Error>(self, s: &str) -> Result<T, R> {
+        (self.0)(s).map_err(R::custom)
+    }
+}
+
 impl<const N: usize> Serialize for Text<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
@@ -77,7 +107,7 @@ impl<const N: usize> Serialize for Text<N> {
 
 impl<const N: usize> From<Text<N>> for String {
     fn from(t: Text<N>) -> String {
-        t.0
+        t.0.into()
     }
 }
 

@@ -30,12 +30,15 @@ pub(super) struct Calls {
     pub(super) ids: Vec<TargetId>,
 }
 
+/// The states of a run, which whoever shows it looks at too.
+pub type SharedStates = Arc<Mutex<States>>;
+
 /// Everything that a run knows, and the one way to add to it.
 pub struct Board {
     journal: Journal,
     clock: Clock,
     run: Mutex<RunState>,
-    states: Mutex<States>,
+    states: SharedStates,
     /// Held while one event of a target is appended and applied.
     turns: Turns,
     calls: Mutex<Calls>,
@@ -53,12 +56,12 @@ fn locked<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Board {
     /// A board over what was recovered, or over a run that was just begun.
-    pub fn new(journal: Journal, clock: Clock, run: RunState, states: States) -> Self {
+    pub fn new(journal: Journal, clock: Clock, run: RunState, states: SharedStates) -> Self {
         Self {
             journal,
             clock,
             run: Mutex::new(run),
-            states: Mutex::new(states),
+            states,
             turns: Turns::default(),
             calls: Mutex::default(),
             order: RwLock::new(()),
@@ -84,7 +87,7 @@ impl Board {
         let _turn = self.turns.take(id).await;
         let entry = {
             let (run, mut states) = (locked(&self.run), locked(&self.states));
-            let Some(state) = states.get(id) else { return Ok(false) };
+            let Some(state) = there(&mut states, id)? else { return Ok(false) };
             if !wanted(state, &run) {
                 return Ok(false);
             }
@@ -162,37 +165,53 @@ impl Board {
         locked(&self.states).ids().collect()
     }
     /// A copy of one target's state.
-    pub fn state(&self, id: TargetId) -> Option<TargetState> {
-        locked(&self.states).get(id).cloned()
+    pub fn state(&self, id: TargetId) -> Result<Option<TargetState>, Halt> {
+        self.with(id, TargetState::clone)
     }
     /// Copies of the other targets about the same subject.
-    pub fn kin(&self, id: TargetId, subject: &Text<128>) -> Vec<TargetState> {
+    pub fn kin(&self, id: TargetId, subject: &Text<128>) -> Result<Vec<TargetState>, Halt> {
         let plan = self.plan();
         let others = plan.kin(subject).iter().filter(|k| **k != id);
-        others.filter_map(|k| self.state(*k)).collect()
+        others.filter_map(|k| self.state(*k).transpose()).collect()
     }
-    /// Looks at one target's state without copying it.
-    pub fn with<T>(&self, id: TargetId, look: impl FnOnce(&TargetState) -> T) -> Option<T> {
-        locked(&self.states).get(id).map(look)
+    /// Looks at one target's state without copying it. None: there is no such target.
+    pub fn with<T>(&self, id: TargetId, look: impl FnOnce(&TargetState) -> T) -> Result<Option<T>, Halt> {
+        Ok(there(&mut locked(&self.states), id)?.map(look))
     }
-    pub fn next(&self, id: TargetId, now: Timestamp) -> Next {
-        self.with(id, |s| s.next(now)).unwrap_or(Next::Over)
+    pub fn next(&self, id: TargetId, now: Timestamp) -> Result<Next, Halt> {
+        Ok(self.with(id, |s| s.next(now))?.unwrap_or(Next::Over))
     }
     /// The evidence of the targets that wait for their release, and until when they have one.
-    pub(super) fn awaiting_release(&self) -> Vec<(Held, Option<Timestamp>)> {
+    pub(super) fn awaiting_release(&self) -> Result<Vec<(Held, Option<Timestamp>)>, Halt> {
         let states = locked(&self.states);
         let awaiting: Vec<TargetId> =
             states.briefs().filter(|(_, b)| b.awaits_release).map(|(id, _)| id).collect();
         let look = |s: &TargetState| Some((s.awaits_release()?, s.open_until(Phase::Retire)));
-        awaiting.into_iter().filter_map(|id| look(&*states.state(id)?)).collect()
+        let held = awaiting.into_iter().filter_map(|id| look(&*states.state(id)?)).collect();
+        nothing_lost(&states)?;
+        Ok(held)
+    }
+    /// An error if anything that was put aside cannot be read again: what was counted or listed is not all.
+    pub fn has_all(&self) -> Result<(), Halt> {
+        nothing_lost(&locked(&self.states))
     }
     /// What is known of every target at once.
-    pub fn briefs(&self) -> Vec<(TargetId, Brief)> {
-        locked(&self.states).briefs().collect()
+    pub fn briefs<T>(
+        &self,
+        look: impl FnOnce(&mut dyn Iterator<Item = (TargetId, Brief)>) -> T,
+    ) -> Result<T, Halt> {
+        let states = locked(&self.states);
+        let seen = look(&mut states.briefs());
+        nothing_lost(&states)?;
+        Ok(seen)
+    }
+    /// When a credential was last made of which nobody knew whether it was.
+    pub(super) fn doubted_mint_at(&self) -> Option<Timestamp> {
+        locked(&self.states).doubted_mint_at()
     }
     /// How many targets fit a description.
-    pub fn count(&self, fits: impl Fn(&Brief) -> bool) -> u32 {
-        locked(&self.states).count(fits)
+    pub fn count(&self, fits: impl Fn(&Brief) -> bool) -> Result<u32, Halt> {
+        self.briefs(|all| u32::try_from(all.filter(|(_, brief)| fits(brief)).count()).unwrap_or(u32::MAX))
     }
 
     /// Makes every waiting target decide again.
@@ -218,6 +237,18 @@ impl Board {
     pub(super) fn progress(&self) -> Listener {
         self.progress.listen()
     }
+}
+
+/// One target's state. None: there is no such target.
+fn there(states: &mut States, id: TargetId) -> Result<Option<&TargetState>, Halt> {
+    if states.get(id).is_none() {
+        nothing_lost(states)?;
+    }
+    Ok(states.get(id))
+}
+
+fn nothing_lost(states: &States) -> Result<(), Halt> {
+    states.lost().map_or(Ok(()), |lost| Err(lost.into()))
 }
 
 /// An intent that needs an approved phase is not recorded when that has ended.

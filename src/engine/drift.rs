@@ -44,7 +44,7 @@ pub(super) async fn check(
             Some(Ok(seen)) => seen,
             Some(Err(fault)) => return Ok(Some(Went::Unreadable(fault))),
         };
-        let differences = differences(shared, state, &seen);
+        let differences = differences(shared, state, &seen)?;
         if differences.is_empty() {
             return Ok(None);
         }
@@ -80,7 +80,7 @@ pub(super) async fn record_added(
 ) -> Result<(), Halt> {
     let mark = shared.board.run_id().mark();
     let ours = |c: &str| seen.credentials.iter().any(|s| *s.credential.id == *c && s.mark() == Some(&mark));
-    for difference in differences(shared, state, seen) {
+    for difference in differences(shared, state, seen)? {
         let is_added = difference.change.drift() == Drift::CredentialAdded;
         let is_ours = difference.subject.as_deref().is_some_and(ours);
         if is_added && !is_ours && shared.note_known(state.plan.id, &difference) {
@@ -92,10 +92,10 @@ pub(super) async fn record_added(
 
 /// What differs from the plan and from what the run has done. What it does for another target of the
 /// subject is ours as well.
-fn differences(shared: &Shared, state: &TargetState, seen: &Observation) -> Vec<Difference> {
-    let kin = shared.board.kin(state.plan.id, &state.plan.subject);
+fn differences(shared: &Shared, state: &TargetState, seen: &Observation) -> Result<Vec<Difference>, Halt> {
+    let kin = shared.board.kin(state.plan.id, &state.plan.subject)?;
     let own = kin.iter().fold(state.own_effects(), |own, k| own.and(k.own_effects()));
-    compare(&state.plan, &own, &shared.board.run_id().mark(), seen)
+    Ok(compare(&state.plan, &own, &shared.board.run_id().mark(), seen))
 }
 
 async fn record(shared: &Shared, id: TargetId, difference: Difference) -> Result<(), Halt> {

@@ -17,21 +17,21 @@ const PATIENCE: Duration = Duration::from_secs(2 * 3_600);
 pub(super) async fn drive(shared: &Shared, course: &mut Course) -> Result<Rest, Halt> {
     let id = course.id;
     loop {
-        if shared.is_leaving() && !must_stay(shared, id) {
+        if shared.is_leaving() && !must_stay(shared, id)? {
             return Ok(Rest::Left);
         }
-        match shared.board.next(id, shared.env.clock.now()) {
-            Next::Record(event) => record(shared, id, event).await?,
+        match shared.board.next(id, shared.env.clock.now())? {
+            Next::Record(event) => Box::pin(record(shared, id, event)).await?,
             Next::Act(act) => {
                 if let Some(when) = act_on(shared, course, act).await? {
                     return Ok(Rest::Pause(Pause::Until { holding: false, when }));
                 }
             }
-            Next::Wait(Pause::Approval(Phase::Retire)) if watch::is_due(shared, id) => {
-                watch::read(shared, id).await?;
+            Next::Wait(Pause::Approval(Phase::Retire)) if watch::is_due(shared, id)? => {
+                Box::pin(watch::read(shared, id)).await?;
             }
             Next::Wait(pause) => return Ok(Rest::Pause(pause)),
-            Next::Over if shared.board.with(id, |s| s.ending().is_some()) == Some(true) => {
+            Next::Over if shared.board.with(id, |s| s.ending().is_some())? == Some(true) => {
                 return Ok(Rest::Over);
             }
             Next::Over => return Ok(Rest::Stuck),
@@ -49,7 +49,7 @@ async fn record(shared: &Shared, id: TargetId, event: Event) -> Result<(), Halt>
 async fn act_on(shared: &Shared, course: &mut Course, act: Act) -> Result<Option<Timestamp>, Halt> {
     let step = act.step;
     let went = match act.deed {
-        Deed::Look { undo } => reconcile::look(shared, course, &act, undo).await?,
+        Deed::Look { undo } => Box::pin(reconcile::look(shared, course, &act, undo)).await?,
         _ => segment::carry_out(shared, course, &act).await?,
     };
     match went {
@@ -59,8 +59,8 @@ async fn act_on(shared: &Shared, course: &mut Course, act: Act) -> Result<Option
             return Ok(Some(when));
         }
         Went::Unreadable(fault) => {
-            refusals::note(shared, Some(&fault), false).await?;
-            be_patient(shared, course, step, fault).await?;
+            Box::pin(refusals::note(shared, Some(&fault), false)).await?;
+            Box::pin(be_patient(shared, course, step, fault)).await?;
         }
     }
     Ok(None)
@@ -82,13 +82,13 @@ async fn be_patient(shared: &Shared, course: &mut Course, step: u16, fault: Faul
 
 /// While a value lives only in memory, a run that is asked to leave goes on until it is published,
 /// unless that depends on people.
-pub(super) fn must_stay(shared: &Shared, id: TargetId) -> bool {
+pub(super) fn must_stay(shared: &Shared, id: TargetId) -> Result<bool, Halt> {
     let now = shared.env.clock.now();
-    let held = shared.board.with(id, |s| s.value_in_memory()) == Some(true);
-    let waits = match shared.board.next(id, now) {
+    let held = shared.board.with(id, |s| s.value_in_memory())? == Some(true);
+    let waits = match shared.board.next(id, now)? {
         Next::Record(_) | Next::Act(_) => false,
         Next::Wait(pause) => !matches!(pause, Pause::Until { holding: false, .. }),
         Next::Over => true,
     };
-    held && !waits
+    Ok(held && !waits)
 }

@@ -49,7 +49,7 @@ impl<'a> Desk<'a> {
             shared.env.clock.sleep(EVERY).await;
             if shared.env.clock.now() >= read_again {
                 read_again = shared.env.clock.now().after(watch::EVERY);
-                watch::call_who_waits(shared);
+                watch::call_who_waits(shared)?;
             }
         }
     }
@@ -101,7 +101,7 @@ impl<'a> Desk<'a> {
             Note::Roster { .. } => Ok(Ok(())),
             Note::Confirm { by, consumer, how, run: _, target } => {
                 let open =
-                    shared.board.with(target, |s| s.hold().is_some_and(|h| h.missing.contains(&consumer)));
+                    shared.board.with(target, |s| s.hold().is_some_and(|h| h.missing.contains(&consumer)))?;
                 if open != Some(true) {
                     return Ok(Err(Text::lossy("nobody waits for that consumer now")));
                 }
@@ -137,7 +137,7 @@ impl<'a> Desk<'a> {
             Ok(approval) => approval,
             Err(refusal) => return Ok(Err(Text::lossy(&refusal.to_string()))),
         };
-        let evidence = match self.evidence(shared, &approval) {
+        let evidence = match self.evidence(shared, &approval)? {
             Ok(evidence) => evidence,
             Err(why) => return Ok(Err(why)),
         };
@@ -165,29 +165,35 @@ impl<'a> Desk<'a> {
 
     /// What an approval of the retire phase was given with, where that is approved separately. It must be the
     /// evidence of some target as it is now.
-    fn evidence(&self, shared: &Shared, approval: &Approval) -> Result<Option<Arc<Evidence>>, Text<128>> {
+    fn evidence(
+        &self,
+        shared: &Shared,
+        approval: &Approval,
+    ) -> Result<Result<Option<Arc<Evidence>>, Text<128>>, Halt> {
         if !(self.approved.facts().retire_separately && approval.statement().retires()) {
-            return Ok(None);
+            return Ok(Ok(None));
         }
-        let waiting = shared.board.awaiting_release();
+        let waiting = shared.board.awaiting_release()?;
         if waiting.is_empty() {
-            return Err(Text::lossy(
+            return Ok(Err(Text::lossy(
                 "no target waits for it: retiring is approved with a hold's evidence at hand",
-            ));
+            )));
         }
-        let evidence = objects::evidence(shared.board.journal().objects(), approval)
-            .ok_or_else(|| Text::lossy("the hold's evidence that it names is not there; approve again"))?;
+        let Some(evidence) = objects::evidence(shared.board.journal().objects(), approval) else {
+            let why = "the hold's evidence that it names is not there; approve again";
+            return Ok(Err(Text::lossy(why)));
+        };
         let listed = |held: &Held| evidence.targets.iter().any(|e| e.target == held.target);
         if waiting.iter().any(|(held, _)| evidence.lists(held)) {
-            return Ok(Some(Arc::new(evidence)));
+            return Ok(Ok(Some(Arc::new(evidence))));
         }
-        Err(match waiting.iter().find(|(held, _)| listed(held)) {
+        Ok(Err(match waiting.iter().find(|(held, _)| listed(held)) {
             Some((held, _)) => Text::lossy(&format!(
                 "the evidence of {} is another now; look and approve again",
                 held.target
             )),
             None => Text::lossy("its evidence lists no target that waits; look and approve again"),
-        })
+        }))
     }
 
     /// Opens each phase whose quorum is met now and that is not open for as long already.
@@ -209,7 +215,7 @@ impl<'a> Desk<'a> {
 
     /// Opens the retire phase for each target whose evidence enough people have approved with.
     async fn release(&self, shared: &Shared) -> Result<(), Halt> {
-        let waiting = shared.board.awaiting_release();
+        let waiting = shared.board.awaiting_release()?;
         let until: BTreeMap<TargetId, Option<Timestamp>> =
             waiting.iter().map(|(held, until)| (held.target, *until)).collect();
         let held = waiting.into_iter().map(|(held, _)| held);
@@ -254,7 +260,7 @@ async fn resolve(
     id: TargetId,
     event: TargetResolved,
 ) -> Result<Result<(), Text<128>>, Halt> {
-    let Some(state) = shared.board.state(id) else {
+    let Some(state) = shared.board.state(id)? else {
         return Ok(Err(Text::lossy("the run has no such target")));
     };
     if event.how == Resolution::Done {

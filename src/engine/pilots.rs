@@ -23,9 +23,16 @@ impl Pilots {
         Self(begins.take(PILOTS).collect())
     }
     /// Whether a target that has not begun may: it is a pilot, or every pilot is through.
-    pub(super) fn may_begin(&self, shared: &Shared, id: TargetId) -> bool {
-        let through = |p: &TargetId| shared.board.with(*p, is_through).unwrap_or(true);
-        self.0.contains(&id) || self.0.iter().all(through)
+    pub(super) fn may_begin(&self, shared: &Shared, id: TargetId) -> Result<bool, Halt> {
+        if self.0.contains(&id) {
+            return Ok(true);
+        }
+        for pilot in &self.0 {
+            if shared.board.with(*pilot, is_through)? == Some(false) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -53,7 +60,7 @@ fn is_through(state: &TargetState) -> bool {
 
 /// Pauses the run when more targets are stuck than it may have.
 pub(super) async fn pause_if_too_many_are_stuck(shared: &Shared) -> Result<(), Halt> {
-    let stuck = shared.board.count(|b| b.stuck);
+    let stuck = shared.board.count(|b| b.stuck)?;
     let limit = shared.pause_when_stuck.unwrap_or(STUCK_AT_MOST);
     if stuck <= limit || !shared.note_pause(stuck) {
         return Ok(());

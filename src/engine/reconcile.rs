@@ -8,7 +8,7 @@ use crate::domain::event::{DriftSeen, StepLooked};
 use crate::domain::target::Act;
 
 pub(super) async fn look(shared: &Shared, course: &mut Course, act: &Act, undo: bool) -> Result<Went, Halt> {
-    let Some((state, step, effects)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
+    let Some((state, step, effects)) = shared.stand(course.id, act.step)? else { return Ok(Went::On) };
     let run = shared.board.run_id();
     let call = Call { run: &run, state: &state, step: &step, permit: None };
     let (id, hand) = (course.id, &mut course.hand);

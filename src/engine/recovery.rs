@@ -35,6 +35,11 @@ impl Recovery {
         }
     }
 
+    /// The states, for whoever goes on with them.
+    pub fn take_states(&mut self) -> States {
+        std::mem::replace(&mut self.states, States::none(Arc::clone(&self.plan)))
+    }
+
     /// Folds one line.
     pub fn fold(&mut self, line: &Line) {
         if self.illegal.is_some() {

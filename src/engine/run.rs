@@ -96,7 +96,7 @@ impl Executor {
             never = shared.ring_when_asked_to_leave() => match never {},
         };
         shared.board.journal().checkpoint_now().await?;
-        Ok(tally(&shared.board.briefs(), approved, left))
+        tally(&shared.board, approved, left)
     }
 }
 
@@ -105,7 +105,7 @@ async fn record_exceptions(shared: &Shared, approved: &ApprovedPlan) -> Result<(
         let event = TargetExcepted { code: Text::lossy(e.refusal.reason.code()), name: Text::lossy(&e.name) };
         shared.board.record_excepted(e.id, event.into()).await?;
     }
-    Ok(())
+    shared.board.has_all()
 }
 
 async fn drive_all(
@@ -113,7 +113,7 @@ async fn drive_all(
     desk: &mut inbox::Desk<'_>,
     patience: Option<Duration>,
 ) -> Result<Left, Halt> {
-    let mut schedule = Schedule::new(shared);
+    let mut schedule = Schedule::new(shared)?;
     tokio::select! {
         biased;
         left = schedule.run(patience) => left,
@@ -128,12 +128,12 @@ async fn finish(shared: &Shared, approved: &ApprovedPlan) -> Result<bool, Halt> 
         return Ok(false);
     }
     let board = &shared.board;
-    let briefs = board.briefs();
-    let n = tally(&briefs, approved, Left::Finished);
+    let n = tally(board, approved, Left::Finished)?;
     if n.stuck > 0 {
         // A person has to resolve them: the run stays open.
         return Ok(true);
     }
+    let sum = |of: fn(&Brief) -> u16| board.briefs(|all| all.map(|(_, b)| u32::from(of(&b))).sum());
     let event = RunFinished {
         // The journal completes what only it can count.
         checkpoints: 0,
@@ -141,28 +141,25 @@ async fn finish(shared: &Shared, approved: &ApprovedPlan) -> Result<bool, Halt> 
         events: 0,
         excepted: n.excepted,
         partial: n.partial,
-        steps: briefs.iter().map(|(_, b)| u32::from(b.steps_done)).sum(),
+        steps: sum(|b| b.steps_done)?,
         stuck: n.stuck,
         undone: n.undone + n.abandoned,
-        unresolved: briefs.iter().map(|(_, b)| u32::from(b.unresolved)).sum(),
+        unresolved: sum(|b| b.unresolved)?,
     };
     board.record_run(event.into()).await.map(|_| true)
 }
 
-fn tally(briefs: &[(TargetId, Brief)], approved: &ApprovedPlan, left: Left) -> Outcome {
-    let count = |fits: &dyn Fn(&Brief) -> bool| {
-        u32::try_from(briefs.iter().filter(|(_, brief)| fits(brief)).count()).unwrap_or(u32::MAX)
-    };
-    let ended = |e: Ending| count(&|b| b.ending == Some(e));
-    Outcome {
+fn tally(board: &Board, approved: &ApprovedPlan, left: Left) -> Result<Outcome, Halt> {
+    let ended = |e: Ending| board.count(|b| b.ending == Some(e));
+    Ok(Outcome {
         left,
-        done: ended(Ending::Done),
-        not_evicted: ended(Ending::DoneNotEvicted),
-        partial: ended(Ending::Partial),
-        undone: ended(Ending::Undone),
-        stale: count(&|b| b.ending == Some(Ending::Undone) && b.stale),
-        abandoned: ended(Ending::Abandoned),
-        stuck: count(&|b| b.stuck),
+        done: ended(Ending::Done)?,
+        not_evicted: ended(Ending::DoneNotEvicted)?,
+        partial: ended(Ending::Partial)?,
+        undone: ended(Ending::Undone)?,
+        stale: board.count(|b| b.ending == Some(Ending::Undone) && b.stale)?,
+        abandoned: ended(Ending::Abandoned)?,
+        stuck: board.count(|b| b.stuck)?,
         excepted: approved.plan().header.counts.excepted,
-    }
+    })
 }

@@ -50,14 +50,14 @@ enum Why {
 }
 
 impl<'a> Schedule<'a> {
-    pub(super) fn new(shared: &'a Shared) -> Self {
+    pub(super) fn new(shared: &'a Shared) -> Result<Self, Halt> {
         let (begins, last) = pilots::in_order(shared);
         let begun: BTreeSet<TargetId> =
-            shared.board.briefs().into_iter().filter(|(_, b)| b.started).map(|(id, _)| id).collect();
+            shared.board.briefs(|all| all.filter(|(_, b)| b.started).map(|(id, _)| id).collect())?;
         let ready = begins.iter().chain(&last).filter(|id| begun.contains(id));
         let ready = ready.map(|id| Course::new(*id)).collect();
         let fresh = |all: Vec<TargetId>| all.into_iter().filter(|id| !begun.contains(id)).collect();
-        Self {
+        Ok(Self {
             shared,
             pilots: Pilots::of(begins.iter().copied()),
             fresh: fresh(begins),
@@ -67,7 +67,7 @@ impl<'a> Schedule<'a> {
             resting: BTreeMap::new(),
             due: BTreeSet::new(),
             stuck: 0,
-        }
+        })
     }
 
     /// Drives every target until all are over or the run leaves.
@@ -78,8 +78,8 @@ impl<'a> Schedule<'a> {
             spoken.catch_up();
             progress.catch_up();
             self.wake();
-            self.set_to_work();
-            if let Some(left) = self.left(patience) {
+            self.set_to_work()?;
+            if let Some(left) = self.left(patience)? {
                 return Ok(left);
             }
             let next = self.due.first().map(|(when, _)| *when);
@@ -115,32 +115,41 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    fn set_to_work(&mut self) {
+    fn set_to_work(&mut self) -> Result<(), Halt> {
         let shared = self.shared;
         if shared.is_leaving() {
             // What may be left is left where it is.
-            self.ready.retain(|course| driver::must_stay(shared, course.id));
+            for course in std::mem::take(&mut self.ready) {
+                if driver::must_stay(shared, course.id)? {
+                    self.ready.push_back(course);
+                }
+            }
             self.fresh.clear();
             self.last.clear();
         }
         while self.working.len() < AT_WORK {
-            let next = self.ready.pop_front().or_else(|| self.next_to_begin().map(Course::new));
-            let Some(mut course) = next else { return };
+            let next = match self.ready.pop_front() {
+                None => self.next_to_begin()?.map(Course::new),
+                ready => ready,
+            };
+            let Some(mut course) = next else { break };
             self.working.push(Box::pin(async move {
                 let rest = driver::drive(shared, &mut course).await;
                 (course, rest)
             }));
         }
+        Ok(())
     }
 
-    fn next_to_begin(&mut self) -> Option<TargetId> {
+    fn next_to_begin(&mut self) -> Result<Option<TargetId>, Halt> {
         if self.fresh.is_empty() && self.working.is_empty() && self.resting.len() == self.stuck {
             // Everything else is over: those that come last begin together.
             self.pilots = Pilots::of([].into_iter());
             self.fresh.append(&mut self.last);
         }
-        let may_begin = self.fresh.front().is_some_and(|id| self.pilots.may_begin(self.shared, *id));
-        if may_begin { self.fresh.pop_front() } else { None }
+        let Some(first) = self.fresh.front() else { return Ok(None) };
+        let may_begin = self.pilots.may_begin(self.shared, *first)?;
+        Ok(if may_begin { self.fresh.pop_front() } else { None })
     }
 
     fn put_to_rest(&mut self, course: Course, rest: Rest) {
@@ -162,28 +171,31 @@ impl<'a> Schedule<'a> {
 
     /// Leaves when nobody works, and every target that is not over waits for people or for a long
     /// time.
-    fn left(&self, patience: Option<Duration>) -> Option<Left> {
+    fn left(&self, patience: Option<Duration>) -> Result<Option<Left>, Halt> {
         if !self.working.is_empty() {
-            return None;
+            return Ok(None);
         }
         if self.shared.is_leaving() {
-            return self.may_all_be_left().then(|| match self.shared.board.count(Brief::is_live) {
-                0 => Left::Finished,
-                _ => Left::Interrupted,
-            });
+            return self.left_when_asked();
         }
         if self.resting.len() == self.stuck && self.fresh.is_empty() && self.last.is_empty() {
-            return Some(Left::Finished);
+            return Ok(Some(Left::Finished));
         }
-        let soon = self.shared.env.clock.now().after(patience?);
-        if self.due.first().is_some_and(|(when, _)| *when <= soon) {
-            return None;
-        }
-        self.waits()
+        let soon = patience.map(|patience| self.shared.env.clock.now().after(patience));
+        let is_soon = |soon| self.due.first().is_some_and(|(when, _)| *when <= soon);
+        Ok(if soon.is_none_or(is_soon) { None } else { self.waits() })
     }
 
-    fn may_all_be_left(&self) -> bool {
-        !self.resting.keys().any(|id| driver::must_stay(self.shared, *id))
+    fn left_when_asked(&self) -> Result<Option<Left>, Halt> {
+        for id in self.resting.keys() {
+            if driver::must_stay(self.shared, *id)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(match self.shared.board.count(Brief::is_live)? {
+            0 => Left::Finished,
+            _ => Left::Interrupted,
+        }))
     }
 
     /// What those who rest wait for; none if it is only for another try.

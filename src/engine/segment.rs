@@ -9,7 +9,7 @@ use super::{Halt, drift, refusals};
 use crate::bent::{self, Bend};
 use crate::connector::{Call, Clearance, Effects, Errand, Trouble, Warrant};
 use crate::domain::event::{DriftSeen, Event, Fault, FaultClass, Happened, StepDone, StepFailed, StepIntent};
-use crate::domain::plan::estimate;
+use crate::domain::plan::{PlannedTarget, estimate};
 use crate::domain::retry;
 use crate::domain::run::RunState;
 use crate::domain::step::{Effect, Step};
@@ -17,39 +17,46 @@ use crate::domain::target::{Act, Deed, TargetState};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::wire::budget::{Permit, with_permit};
+use std::sync::Arc;
 use std::time::Duration;
 
+/// What is on the heap here is there only for those few who are past their waiting: two thousand wait.
 pub(super) async fn carry_out(shared: &Shared, course: &mut Course, act: &Act) -> Result<Went, Halt> {
-    let Some((state, step, effects)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
+    let Some((state, step, effects)) = shared.stand(course.id, act.step)? else { return Ok(Went::On) };
     let writes = step.verb.writes() || act.deed != Deed::Do;
     if !writes {
         if let Some(went) = not_yet(shared, course, Stand { state: &state, step: &step, effects }).await {
             return Ok(went);
         }
-        return send(shared, course, act, Stand { state: &state, step: &step, effects }, None).await;
+        let stand = Stand { state: &state, step: &step, effects };
+        return Box::pin(send(shared, course, act, stand, None)).await;
     }
+    // Two thousand wait, and look again afterwards: until then the plan is enough.
+    let plan = Arc::clone(&state.plan);
+    drop(state);
     let by_step = bent::is(Bend::WrongLane).then(|| Text::lossy(&format!("{}.{}", course.id, step.no)));
-    let waiting = async {
+    let waiting = Box::pin(async {
         let object = by_step.as_ref().unwrap_or(&step.object);
         let lane = shared.lanes.enter(object, shared.env.clock).await;
-        let permit = effects.reserve(&state.plan, &step, errand(&act.deed), lead(&state, &step, act)).await;
+        let permit = effects.reserve(&plan, &step, errand(&act.deed), lead(&plan, &step, act)).await;
         (lane, permit, shared.place_to_write().await)
-    };
+    });
     let Some((lane, permit, place)) = shared.unless_leaving(course.id, waiting).await else {
         return Ok(Went::On);
     };
     // While we waited, people may have spoken: decide again if the state has moved.
-    let Some((state, _, _)) = shared.stand(course.id, act.step) else { return Ok(Went::On) };
+    let Some((state, _, _)) = shared.stand(course.id, act.step)? else { return Ok(Went::On) };
     if act.deed == Deed::Do {
         if clearance(shared, &state, &shared.board.run(), &step).is_none() {
             return Ok(Went::On);
         }
-        if let Some(went) = drift::check(shared, course, &state, &step, effects).await? {
+        if let Some(went) = Box::pin(drift::check(shared, course, &state, &step, effects)).await? {
             return Ok(went);
         }
     }
     let stand = Stand { state: &state, step: &step, effects };
-    let went = with_permit(&permit, send(shared, course, act, stand, Some(&permit))).await;
+    let sending = Box::pin(send(shared, course, act, stand, Some(&permit)));
+    let went = with_permit(&permit, sending).await;
     drop((lane, place));
     went
 }
@@ -76,9 +83,9 @@ fn errand(deed: &Deed) -> Errand {
 
 /// How much earlier a write counts as having come to the budget: the longest chains go first, so that the last
 /// target's waits run while others write. What goes back has no time to lose.
-fn lead(state: &TargetState, step: &Step, act: &Act) -> Duration {
+fn lead(plan: &PlannedTarget, step: &Step, act: &Act) -> Duration {
     match act.deed {
-        Deed::Do | Deed::Look { .. } => Duration::from_secs(estimate::lead_s(&state.plan, step)),
+        Deed::Do | Deed::Look { .. } => Duration::from_secs(estimate::lead_s(plan, step)),
         Deed::Undo | Deed::Discard(_) => Duration::MAX,
     }
 }

@@ -1,5 +1,6 @@
 //! What every part of the engine shares while a run is on.
 
+use super::Halt;
 use super::board::Board;
 use super::lanes::Lanes;
 use super::refusals::Refusals;
@@ -22,6 +23,9 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 /// Microsoft's client for vaults, some 40 KiB. A write and its drift check may take five seconds
 /// before this, and not the quota, is what binds.
 const WRITES_AT_ONCE: usize = 256;
+
+/// What an act stands on: the state, the planned step and the connector.
+type Stand<'a> = (Box<TargetState>, Step, &'a dyn Effects);
 
 /// What every target's task shares.
 pub(super) struct Shared {
@@ -70,12 +74,14 @@ impl Shared {
         // It is never closed.
         self.writing.acquire().await.ok()
     }
-    /// The state, the planned step and the connector for an act; none if there is no such.
-    pub(super) fn stand(&self, id: TargetId, no: StepNo) -> Option<(TargetState, Step, &dyn Effects)> {
-        let state = self.board.state(id)?;
-        let step = state.step(no)?.clone();
-        let effects = self.effects.get(state.plan.kind.as_str())?;
-        Some((state, step, effects.as_ref()))
+    /// For an act; none if there is no such.
+    pub(super) fn stand(&self, id: TargetId, no: StepNo) -> Result<Option<Stand<'_>>, Halt> {
+        let of = |state: TargetState| {
+            let step = state.step(no)?.clone();
+            let effects = self.effects.get(state.plan.kind.as_str())?;
+            Some((Box::new(state), step, effects.as_ref()))
+        };
+        Ok(self.board.state(id)?.and_then(of))
     }
     pub(super) fn effects_of(&self, kind: &str) -> Option<&dyn Effects> {
         self.effects.get(kind).map(AsRef::as_ref)
@@ -121,7 +127,8 @@ impl Shared {
         work: impl Future<Output = T>,
     ) -> Option<T> {
         let mut work = std::pin::pin!(work);
-        if self.board.with(id, TargetState::value_in_memory) != Some(true) {
+        // What cannot be known is not cut off: who asks next halts.
+        if self.board.with(id, TargetState::value_in_memory).is_ok_and(|held| held != Some(true)) {
             if let Some(done) = self.while_staying(&mut work).await {
                 return Some(done);
             }

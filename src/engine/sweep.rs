@@ -4,18 +4,16 @@
 use super::shared::Shared;
 use super::{Halt, drift};
 use crate::bent::{self, Bend};
-use crate::connector::{Call, Depth, Errand, KNOWN_EVERYWHERE, Sight};
+use crate::connector::{Call, Depth, Effects, Errand, KNOWN_EVERYWHERE, Sight};
 use crate::domain::credential::{CredentialRef, Form};
 use crate::domain::event::{Fault, FaultClass, RunSwept};
 use crate::domain::id::{RunId, StepNo, TargetId};
 use crate::domain::observation::Observation;
-use crate::domain::plan::PlannedTarget;
 use crate::domain::step::{Protocol, Verb};
 use crate::domain::target::TargetState;
 use crate::domain::text::Text;
 use futures::StreamExt;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A credential that bears the run's mark, and the mint that it must have come from.
@@ -23,8 +21,10 @@ type Orphan = (TargetId, StepNo, CredentialRef);
 
 /// Targets that are looked at together.
 const AT_ONCE: usize = 64;
+/// So many are announced together: then their lists are read, if that takes fewer requests.
+const PREPARED: usize = 2_000;
 /// What was seen of so many is in memory at once.
-const IN_MEMORY: usize = 2_000;
+const IN_MEMORY: usize = 256;
 /// What a sweep has found is removed and looked for again, so often …
 const SWEEPS_MOST: u32 = 20;
 /// … and this far apart: longer than reads usually lag.
@@ -56,9 +56,7 @@ pub(super) async fn sweep(shared: &Shared) -> Result<bool, Halt> {
 
 /// Waits until every replica shows what was made in doubt, if it was made.
 async fn until_shown(shared: &Shared) {
-    let board = &shared.board;
-    let newest = board.briefs().into_iter().filter_map(|(_, brief)| brief.doubted_mint_at).max();
-    if let Some(at) = newest {
+    if let Some(at) = shared.board.doubted_mint_at() {
         let clock = shared.env.clock;
         clock.sleep_until(at.after(clock.as_lag(KNOWN_EVERYWHERE))).await;
     }
@@ -70,26 +68,21 @@ async fn until_shown(shared: &Shared) {
 async fn sweep_once(shared: &Shared, before: &[Orphan]) -> Result<(Vec<Orphan>, bool), Halt> {
     let run = shared.board.run();
     let begun: Vec<TargetId> =
-        shared.board.briefs().into_iter().filter(|(_, brief)| brief.started).map(|(id, _)| id).collect();
-    let (mut looked_at, mut orphans, mut clean) = (0, Vec::<Orphan>::new(), true);
-    for some in begun.chunks(IN_MEMORY) {
-        let Some(seen) = shared.while_staying(look_at(shared, some)).await else {
-            return Ok((Vec::new(), false));
-        };
-        for (id, seen) in seen {
-            let Some(state) = shared.board.state(id) else { continue };
-            match seen {
-                Ok(seen) => {
-                    looked_at += 1;
-                    orphans.extend(orphans_of(&state, &run.id, &seen).map(|(no, c)| (id, no, c)));
-                    drift::record_added(shared, &state, &seen).await?;
-                }
-                // What is refused (the object is gone) will be refused again; the record shows
-                // that it was not looked at.
-                Err(fault) => clean &= fault.class == FaultClass::Refused,
+        shared.board.briefs(|all| all.filter(|(_, brief)| brief.started).map(|(id, _)| id).collect())?;
+    let mut found = Found { clean: true, ..Found::default() };
+    for some in begun.chunks(PREPARED) {
+        for (kind, subjects) in makers(shared, some)? {
+            let Some(effects) = shared.effects_of(&kind) else { continue };
+            let all: Vec<&str> = subjects.iter().map(|(_, subject)| subject.as_str()).collect();
+            let prepared = shared.while_staying(effects.prepare(&all)).await;
+            for few in subjects.chunks(IN_MEMORY) {
+                let seen = shared.while_staying(look_at(effects, few)).await;
+                let Some((seen, ())) = seen.zip(prepared) else { return Ok((Vec::new(), false)) };
+                found.take(shared, &run.id, seen).await?;
             }
         }
     }
+    let Found { looked_at, orphans, clean } = found;
     let found = u32::try_from(orphans.len()).unwrap_or(u32::MAX);
     let twice: Vec<&Orphan> = orphans.iter().filter(|o| before.contains(o)).take(64).collect();
     let removed = twice.iter().map(|(_, _, c)| c.clone()).collect();
@@ -98,7 +91,7 @@ async fn sweep_once(shared: &Shared, before: &[Orphan]) -> Result<(Vec<Orphan>, 
         if shared.is_leaving() {
             break;
         }
-        let Some((state, step, effects)) = shared.stand(*id, *no) else { continue };
+        let Some((state, step, effects)) = shared.stand(*id, *no)? else { continue };
         let _lane = shared.lanes.enter(&credential.object, shared.env.clock).await;
         let permit = effects.reserve(&state.plan, &step, Errand::Discard, Duration::ZERO).await;
         let call = Call { run: &run.id, state: &state, step: &step, permit: Some(&permit) };
@@ -108,31 +101,59 @@ async fn sweep_once(shared: &Shared, before: &[Orphan]) -> Result<(Vec<Orphan>, 
     Ok((orphans, clean))
 }
 
-/// Those of them that may have made something, as they are now.
-async fn look_at(shared: &Shared, ids: &[TargetId]) -> Vec<(TargetId, Result<Observation, Fault>)> {
-    let makes = |s: &TargetState| s.plan.steps.iter().any(|s| s.verb == Verb::Mint);
-    let plan_of =
-        |id: &TargetId| shared.board.with(*id, |s| makes(s).then(|| (*id, Arc::clone(&s.plan)))).flatten();
-    let plans = ids.iter().filter_map(plan_of);
-    let mut by_kind: BTreeMap<Text<32>, Vec<(TargetId, Arc<PlannedTarget>)>> = BTreeMap::new();
-    plans.for_each(|(id, plan)| by_kind.entry(plan.kind.clone()).or_default().push((id, plan)));
-    let mut seen = Vec::new();
-    for (kind, plans) in by_kind {
-        let Some(effects) = shared.effects_of(&kind) else { continue };
-        let subjects: Vec<&str> = plans.iter().map(|(_, plan)| plan.subject.as_str()).collect();
-        effects.prepare(&subjects).await;
-        let look = |(id, plan): &(TargetId, Arc<PlannedTarget>)| {
-            let (id, plan) = (*id, Arc::clone(plan));
-            async move {
-                let sight = Sight { subject: &plan.subject, place: None, depth: Depth::End };
-                (id, effects.observe(sight).await)
+/// What a round has seen so far.
+#[derive(Default)]
+struct Found {
+    looked_at: u32,
+    orphans: Vec<Orphan>,
+    clean: bool,
+}
+
+type Seen = (TargetId, Result<Observation, Fault>);
+
+impl Found {
+    async fn take(&mut self, shared: &Shared, run: &RunId, seen: Vec<Seen>) -> Result<(), Halt> {
+        for (id, seen) in seen {
+            let Some(state) = shared.board.state(id)? else { continue };
+            match seen {
+                Ok(seen) => {
+                    self.looked_at += 1;
+                    self.orphans.extend(orphans_of(&state, run, &seen).map(|(no, c)| (id, no, c)));
+                    drift::record_added(shared, &state, &seen).await?;
+                }
+                // What is refused (the object is gone) will be refused again; the record shows
+                // that it was not looked at.
+                Err(fault) => self.clean &= fault.class == FaultClass::Refused,
             }
-        };
-        let looks = futures::stream::iter(plans.iter().map(look).collect::<Vec<_>>());
-        seen.extend(looks.buffered(AT_ONCE).collect::<Vec<_>>().await);
+        }
+        Ok(())
     }
-    seen.sort_by_key(|(id, _)| *id);
-    seen
+}
+
+/// The subjects, by kind, of those targets that may have made something.
+fn makers(shared: &Shared, ids: &[TargetId]) -> Result<BTreeMap<Text<32>, Vec<(TargetId, Text<128>)>>, Halt> {
+    let mut by_kind = BTreeMap::<Text<32>, Vec<_>>::new();
+    for id in ids {
+        let maker = shared.board.with(*id, |s| {
+            let makes = s.plan.steps.iter().any(|s| s.verb == Verb::Mint);
+            makes.then(|| (s.plan.kind.clone(), s.plan.subject.clone()))
+        })?;
+        if let Some((kind, subject)) = maker.flatten() {
+            by_kind.entry(kind).or_default().push((*id, subject));
+        }
+    }
+    Ok(by_kind)
+}
+
+/// The objects of these subjects, as they are now.
+async fn look_at(effects: &dyn Effects, subjects: &[(TargetId, Text<128>)]) -> Vec<Seen> {
+    let looks = subjects.iter().map(|(id, subject)| async move {
+        let sight = Sight { subject, place: None, depth: Depth::End };
+        (*id, effects.observe(sight).await)
+    });
+    // Collected first: a stream that borrows from a closure is not `Send`.
+    let looks: Vec<_> = looks.collect();
+    futures::stream::iter(looks).buffered(AT_ONCE).collect().await
 }
 
 /// What bears the run's mark, and the log does not know.

@@ -59,9 +59,9 @@ impl Watch {
 }
 
 /// Whether the log is to be read before this target rests.
-pub(super) fn is_due(shared: &Shared, id: TargetId) -> bool {
+pub(super) fn is_due(shared: &Shared, id: TargetId) -> Result<bool, Halt> {
     let due = shared.watch.as_ref().is_some_and(|watch| watch.is_due(id, shared.env.clock.now()));
-    due && shared.board.with(id, |s| s.asks_sign_ins().is_some()) == Some(true)
+    Ok(due && shared.board.with(id, |s| s.asks_sign_ins().is_some())? == Some(true))
 }
 
 /// Reads for this target, and for others that wait to be read for.
@@ -73,8 +73,8 @@ pub(super) async fn read(shared: &Shared, id: TargetId) -> Result<(), Halt> {
         return Ok(());
     };
     let ids = watch.take(id);
-    let asks = |id: &TargetId| shared.board.with(*id, TargetState::asks_sign_ins).flatten();
-    let asked: Vec<_> = ids.iter().filter_map(asks).collect();
+    let asks = |id: &TargetId| Ok(shared.board.with(*id, TargetState::asks_sign_ins)?.flatten());
+    let asked: Vec<_> = ids.iter().filter_map(|id| asks(id).transpose()).collect::<Result<_, Halt>>()?;
     if asked.is_empty() {
         return Ok(());
     }
@@ -105,8 +105,9 @@ async fn note(shared: &Shared, id: TargetId, sign_ins: SignIns) -> Result<bool, 
 }
 
 /// Makes those who wait for their release look again.
-pub(super) fn call_who_waits(shared: &Shared) {
+pub(super) fn call_who_waits(shared: &Shared) -> Result<(), Halt> {
     if shared.watch.is_some() {
-        shared.board.awaiting_release().iter().for_each(|(held, _)| shared.board.call(held.target));
+        shared.board.awaiting_release()?.iter().for_each(|(held, _)| shared.board.call(held.target));
     }
+    Ok(())
 }

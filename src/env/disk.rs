@@ -39,6 +39,37 @@ pub trait Appender: Send {
     }
 }
 
+/// Pieces that are made one by one, as something to read from.
+pub struct Pieces<I> {
+    pieces: I,
+    piece: std::io::Cursor<Vec<u8>>,
+}
+
+impl<I: Iterator<Item = std::io::Result<Vec<u8>>>> Pieces<I> {
+    pub fn of(pieces: I) -> Self {
+        Self { pieces, piece: std::io::Cursor::default() }
+    }
+}
+
+impl<I: Iterator<Item = std::io::Result<Vec<u8>>>> std::io::Read for Pieces<I> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            let read = self.piece.read(out)?;
+            if read > 0 || out.is_empty() {
+                return Ok(read);
+            }
+            let Some(piece) = self.pieces.next() else { return Ok(0) };
+            self.piece = std::io::Cursor::new(piece?);
+        }
+    }
+}
+
+/// A file without a name, for what need not outlive the process: nobody else opens it, and it is gone with its owner.
+pub trait Scratch: Send {
+    fn write(&mut self, at: u64, bytes: &[u8]) -> std::io::Result<()>;
+    fn read(&self, at: u64, bytes: &mut [u8]) -> std::io::Result<()>;
+}
+
 /// The files of one machine. All paths are used as given. Files are made with mode 0600 and
 /// folders with 0700. Symbolic links, FIFOs and devices are refused when read.
 pub trait Disk: Send + Sync {
@@ -50,6 +81,12 @@ pub trait Disk: Send + Sync {
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError>;
     /// Like `write_atomic`, but an existing file is an error (`AlreadyExists`).
     fn write_new(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError>;
+    /// The same with what is read from somewhere, to its end. What cannot be read leaves no file of this name.
+    fn write_new_from(&self, path: &Path, from: &mut dyn std::io::Read) -> Result<(), DiskError> {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).map_err(|e| DiskError::new("cannot write", path, &e))?;
+        self.write_new(path, &bytes)
+    }
     /// Copies a file to a new one, as `write_new` writes it.
     fn copy_new(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
         self.write_new(to, &self.read(from, u64::MAX - 1)?)
@@ -68,6 +105,10 @@ pub trait Disk: Send + Sync {
     /// thread to be repeatable.
     fn is_simulated(&self) -> bool {
         false
+    }
+    /// A new scratch file on the file system of a folder; none where memory does as well.
+    fn scratch(&self, _folder: &Path) -> Result<Option<Box<dyn Scratch>>, DiskError> {
+        Ok(None)
     }
     /// Length of a regular file.
     fn len(&self, path: &Path) -> Result<u64, DiskError>;

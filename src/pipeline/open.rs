@@ -11,14 +11,14 @@ use crate::domain::states::States;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::engine::Halt;
-use crate::engine::board::Board;
+use crate::engine::board::{Board, SharedStates};
 use crate::engine::recovery::Recovery;
 use crate::env::Env;
 use crate::trail::inbox::{Inbox, Item};
 use crate::trail::journal::Entry;
 use crate::trail::objects::{self, ObjectError, Objects};
 use crate::trail::{Journal, JournalError};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Before the first event of this process nothing was sent: no halt of a run under way.
 fn not_begun(e: Halt) -> ApplyFailure {
@@ -34,12 +34,15 @@ pub(super) type Opened = (crate::domain::approved::ApprovedPlan, Board);
 pub(super) async fn open_run(
     env: &Env,
     read: ReadPlan,
-    recovery: Recovery,
+    (recovery, states): (Recovery, SharedStates),
     journal: &Journal,
     inbox: &Inbox,
     order: &ApplyOrder,
     pace: u8,
 ) -> Result<Opened, ApplyFailure> {
+    if let Some(lost) = read.plan.lost() {
+        return Err(ApplyFailure::Halt(lost.into()));
+    }
     if let Some((line, why)) = recovery.illegal {
         return Err(ApplyFailure::Illegal { line, why: why.to_string() });
     }
@@ -57,11 +60,11 @@ pub(super) async fn open_run(
                 pace: Some(pace),
                 process: order.process.clone(),
             };
-            let board = Board::new(journal.clone(), env.clock, run, recovery.states);
+            let board = Board::new(journal.clone(), env.clock, run, states);
             board.record_run(resumed.into()).await.map_err(not_begun)?;
             Ok((read.resume(recorded), board))
         }
-        (None, false) => begin(env, read, journal, inbox, (order, pace)).await,
+        (None, false) => begin(env, (read, states), journal, inbox, (order, pace)).await,
     }
 }
 
@@ -128,7 +131,7 @@ fn handed_in(
 /// A new run: enough approvals lie in the inbox, or nothing is recorded at all.
 async fn begin(
     env: &Env,
-    read: ReadPlan,
+    (read, states): (ReadPlan, SharedStates),
     journal: &Journal,
     inbox: &Inbox,
     (order, pace): (&ApplyOrder, u8),
@@ -139,7 +142,7 @@ async fn begin(
         .iter()
         .map(|(_, approval, _)| Recorded { approval: approval.clone(), at, evidence: None })
         .collect();
-    let states = States::fresh(Arc::clone(&read.plan));
+    let fresh = States::fresh(Arc::clone(&read.plan));
     let approved = read.approve(recorded, at).map_err(|why| match not_counted.is_empty() {
         true => why.into(),
         false => ApplyFailure::NotCounted { why, passed: not_counted.join("; ") },
@@ -163,6 +166,7 @@ async fn begin(
     let id = env.new_run_id();
     let begun = journal.append_one(Entry::of_run(&id, started.clone())).await;
     let line = begun.map_err(ApplyFailure::Unwritable)?.line;
+    *states.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
     let board = Board::new(journal.clone(), env.clock, RunState::new(id, started, line.time), states);
     for (name, approval, signed) in notes {
         let signature = journal.objects().put(signed.armored.as_bytes()).map_err(JournalError::from)?;

@@ -3,6 +3,7 @@
 use crate::domain::id::Digest;
 use crate::domain::plan::PackedPlan;
 use crate::domain::plan::file::PlanError;
+use crate::domain::shelf::Shelf;
 use crate::env::Disk;
 use crate::trail::Objects;
 use crate::trail::objects::{ObjectError, PlanFileError, plan_in};
@@ -27,13 +28,14 @@ impl PlanInHand {
         let plan = Arc::new(PackedPlan::read(&bytes)?);
         Ok(Self { plan, bytes: PlanBytes::Held(bytes) })
     }
-    /// Of a file, read a piece at a time.
-    pub fn file(disk: &dyn Disk, path: &Path) -> Result<Self, PlanFileError> {
-        Ok(Self { plan: Arc::new(plan_in(disk, path)?), bytes: PlanBytes::File(path.to_owned()) })
+    /// Of a file, read a piece at a time. What rests of its run lies on the shelf.
+    pub fn file(disk: &dyn Disk, path: &Path, shelf: Shelf) -> Result<Self, PlanFileError> {
+        Ok(Self { plan: Arc::new(plan_in(disk, path, shelf)?), bytes: PlanBytes::File(path.to_owned()) })
     }
     /// Of a run that was begun: as it is kept, checked against its name.
-    pub fn kept(objects: &Objects, digest: &Digest) -> Result<Self, ObjectError> {
-        Ok(Self { plan: Arc::new(objects.plan(digest)?), bytes: PlanBytes::File(objects.path(digest)) })
+    pub fn kept(objects: &Objects, digest: &Digest, shelf: Shelf) -> Result<Self, ObjectError> {
+        let plan = Arc::new(objects.plan_on(shelf, digest)?);
+        Ok(Self { plan, bytes: PlanBytes::File(objects.path(digest)) })
     }
     pub fn plan(&self) -> &Arc<PackedPlan> {
         &self.plan

@@ -7,6 +7,7 @@ use crate::domain::evidence::{EVIDENCE_BYTES_MAX, Evidence};
 use crate::domain::id::Digest;
 use crate::domain::plan::PackedPlan;
 use crate::domain::plan::file::PlanError;
+use crate::domain::shelf::Shelf;
 use crate::env::{Disk, DiskError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -103,7 +104,12 @@ impl Objects {
 
     /// A plan, read a piece at a time and checked against its name.
     pub fn plan(&self, digest: &Digest) -> Result<PackedPlan, ObjectError> {
-        match plan_in(self.disk.as_ref(), &self.path(digest)) {
+        self.plan_on(Shelf::default(), digest)
+    }
+
+    /// The same, its lines put on a shelf.
+    pub fn plan_on(&self, shelf: Shelf, digest: &Digest) -> Result<PackedPlan, ObjectError> {
+        match plan_in(self.disk.as_ref(), &self.path(digest), shelf) {
             Ok(plan) if plan.digest() == *digest => Ok(plan),
             Ok(plan) => Err(ObjectError::Changed { want: *digest, found: plan.digest() }),
             Err(PlanFileError::Disk(e)) => Err(self.missing(digest, e)),
@@ -140,9 +146,9 @@ pub enum PlanFileError {
     Plan(#[from] PlanError),
 }
 
-/// The plan in a file, read a piece at a time.
-pub fn plan_in(disk: &dyn Disk, path: &Path) -> Result<PackedPlan, PlanFileError> {
-    PackedPlan::read_pieces(|take| pieces(disk, path, |piece| Ok(take(piece)?)))
+/// The plan in a file, read a piece at a time and put on a shelf.
+pub fn plan_in(disk: &dyn Disk, path: &Path, shelf: Shelf) -> Result<PackedPlan, PlanFileError> {
+    PackedPlan::read_pieces(shelf, |take| pieces(disk, path, |piece| Ok(take(piece)?)))
 }
 
 /// Hands a file out in pieces.

@@ -230,7 +230,7 @@ async fn process(
     let result = tokio::select! {
         biased;
         () = machine.died.notified() => None,
-        result = pipeline::apply_guarded(&env, &home, &azure, order, guard, |_| {}) => Some(result),
+        result = pipeline::apply_guarded(&env, &home, &azure, order, guard, |_, _| {}) => Some(result),
         () = ends => None,
         () = calm => None,
         () = deadline(world, until) => {

@@ -205,7 +205,7 @@ impl Watch {
             &azure,
             order,
             Guard { mirror, lease, ..Guard::default() },
-            |_| {},
+            |_, _| {},
         );
         match back.await {
             Ok((_, outcome)) => world.judge.broken(&format!("the first machine went on: {outcome:?}")),

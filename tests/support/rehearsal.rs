@@ -298,8 +298,20 @@ impl Rehearsal {
         stop: watch::Receiver<bool>,
         see: impl FnOnce(&Journal),
     ) -> Result<Outcome, ApplyFailure> {
+        let plan = PlanInHand::held(plan.to_vec()).map_err(NotApproved::Plan)?;
+        self.apply_in_hand(home, plan, resume, stop, see).await
+    }
+
+    pub(crate) async fn apply_in_hand(
+        &self,
+        home: &Home,
+        plan: PlanInHand,
+        resume: bool,
+        stop: watch::Receiver<bool>,
+        see: impl FnOnce(&Journal),
+    ) -> Result<Outcome, ApplyFailure> {
         let order = ApplyOrder {
-            plan: PlanInHand::held(plan.to_vec()).map_err(NotApproved::Plan)?,
+            plan,
             operator: Text::lossy(AUTHOR),
             process: Text::lossy("rehearsal"),
             resume,

@@ -94,7 +94,7 @@ impl Machine {
             patience: Some(Duration::from_secs(30 * 86_400)),
             stop,
         };
-        Ok(pipeline::apply_guarded(&self.env, &self.home, &self.azure, order, guard, |_| {}).await?.1)
+        Ok(pipeline::apply_guarded(&self.env, &self.home, &self.azure, order, guard, |_, _| {}).await?.1)
     }
 
     pub(crate) fn run(&self) -> RunId {

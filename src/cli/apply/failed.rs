@@ -117,6 +117,9 @@ fn halted(halt: &Halt) -> (ErrorCode, &'static str) {
             codes::HALTED,
             "repair the mirror, then `reissue apply --resume`; if somebody has taken the run over, it goes on there",
         ),
+        Halt::Lost(_) => {
+            (codes::HALTED, "see what the disk of the installation has, then `reissue apply --resume`")
+        }
         _ => (codes::HALTED, "repair the disk (the log needs 4 MiB free), then `reissue apply --resume`"),
     }
 }

@@ -9,6 +9,7 @@ use crate::cli::progress::Progress;
 use crate::cli::run_view;
 use crate::domain::event::Line;
 use crate::domain::id::TargetId;
+use crate::engine::board::SharedStates;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,6 +27,9 @@ pub(super) enum Seen {
     Enough,
 }
 
+/// What a run shows: each line that is recorded, and its states.
+pub(super) type FromRun = (UnboundedReceiver<Arc<Line>>, SharedStates);
+
 /// The view of one run.
 pub(super) struct View<'a> {
     pub(super) out: &'a mut Output,
@@ -38,11 +42,14 @@ pub(super) struct View<'a> {
 
 impl View<'_> {
     /// Shows what is recorded until the log is closed.
-    pub(super) async fn show(mut self, from_run: oneshot::Receiver<UnboundedReceiver<Arc<Line>>>) -> Seen {
+    pub(super) async fn show(mut self, from_run: oneshot::Receiver<FromRun>) -> Seen {
         let mut lines = tokio::select! {
             biased;
-            lines = from_run => match lines {
-                Ok(lines) => lines,
+            opened = from_run => match opened {
+                Ok((lines, states)) => {
+                    self.progress.look_at(states);
+                    lines
+                }
                 Err(_) => return Seen::Everything,
             },
             Some(()) = self.interrupts.recv() => return Seen::NothingBegun,
@@ -55,7 +62,7 @@ impl View<'_> {
                 line = lines.recv() => match line {
                     Some(line) => {
                         let out = &mut *self.out;
-                        self.progress.line(&line, || run_view::event(out, &line));
+                        self.progress.shows(|| run_view::event(out, &line));
                     }
                     None => return Seen::Everything,
                 },

@@ -62,7 +62,10 @@ pub fn plan(
             let planned =
                 seen.and_then(|seen| plan_one(playbook, &observed, (&target, seen), kinds, context));
             match planned {
-                Ok(planned) => Planned::Change(Box::new(planned)),
+                Ok(mut planned) => {
+                    planned.shrink();
+                    Planned::Change(Box::new(planned))
+                }
                 Err(refusal) => Planned::Excepted(Excepted {
                     id: target.id,
                     kind: Text::lossy(target.kind),

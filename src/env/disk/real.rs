@@ -1,9 +1,9 @@
 //! The machine's own files.
 
-use super::{Appender, Disk, DiskError};
+use super::{Appender, Disk, DiskError, Scratch};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// The machine's file system.
@@ -142,6 +142,10 @@ impl Disk for RealDisk {
         make(path, &mut &*bytes)
     }
 
+    fn write_new_from(&self, path: &Path, from: &mut dyn Read) -> Result<(), DiskError> {
+        make(path, from)
+    }
+
     fn copy_new(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
         make(to, &mut open_regular(from)?)
     }
@@ -204,9 +208,26 @@ impl Disk for RealDisk {
         std::fs::symlink_metadata(path).is_ok()
     }
 
+    fn scratch(&self, folder: &Path) -> Result<Option<Box<dyn Scratch>>, DiskError> {
+        let path = folder.join(format!(".working-{}", std::process::id()));
+        let made = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
+        let file = made.map_err(|e| DiskError::new("cannot make", &path, &e))?;
+        self.remove(&path)?;
+        Ok(Some(Box::new(file)))
+    }
+
     fn len(&self, path: &Path) -> Result<u64, DiskError> {
         let meta = std::fs::symlink_metadata(path).map_err(|e| DiskError::new("cannot look at", path, &e))?;
         if meta.is_file() { Ok(meta.len()) } else { Err(not_a_file(path)) }
+    }
+}
+
+impl Scratch for File {
+    fn write(&mut self, at: u64, bytes: &[u8]) -> std::io::Result<()> {
+        self.write_all_at(bytes, at)
+    }
+    fn read(&self, at: u64, bytes: &mut [u8]) -> std::io::Result<()> {
+        self.read_exact_at(bytes, at)
     }
 }
 
@@ -233,6 +254,21 @@ impl Appender for RealAppender {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scratch_file_has_no_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut scratch = RealDisk.scratch(folder.path()).unwrap().unwrap();
+        let mut second = RealDisk.scratch(folder.path()).unwrap().unwrap();
+        assert_eq!(RealDisk.list(folder.path()).unwrap(), [""; 0]);
+        scratch.write(1_000, b"here").unwrap();
+        second.write(0, b"there").unwrap();
+        let mut bytes = [0; 4];
+        scratch.read(1_000, &mut bytes).unwrap();
+        assert_eq!(&bytes, b"here");
+        assert!(scratch.read(1_001, &mut bytes).is_err(), "it ends there");
+        assert!(RealDisk.scratch(&folder.path().join("missing")).is_err());
+    }
 
     /// A FIFO must not make the writer wait, a link must not lead it elsewhere.
     #[test]

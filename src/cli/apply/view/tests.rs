@@ -1,6 +1,6 @@
 //! The view in virtual time: heartbeats, what a Ctrl-C is answered with, and silence with `--json`.
 
-use super::{Seen, View};
+use super::{FromRun, Seen, View};
 use crate::cli::human::{Output, tests::Kept};
 use crate::cli::progress::Progress;
 use crate::cli::progress::tests::a_drill;
@@ -12,7 +12,7 @@ use tokio::sync::{oneshot, watch};
 
 /// What somebody does while the view is open.
 struct Hands {
-    log: Option<oneshot::Sender<tokio::sync::mpsc::UnboundedReceiver<Arc<Line>>>>,
+    log: Option<oneshot::Sender<FromRun>>,
     lines: Vec<Line>,
     press: UnboundedSender<()>,
     asked: watch::Receiver<bool>,
@@ -22,9 +22,10 @@ impl Hands {
     /// The log is opened, and holds everything up to the mint.
     fn mint(&mut self) -> UnboundedSender<Arc<Line>> {
         let (record, lines) = unbounded_channel();
-        self.log.take().unwrap().send(lines).unwrap();
         let minted = |l: &Line| String::from_utf8(l.to_bytes().unwrap()).unwrap().contains("\"minted\"");
         let end = self.lines.iter().position(minted).unwrap();
+        let states = a_drill().states(&self.lines[..=end]);
+        assert!(self.log.take().unwrap().send((lines, states)).is_ok());
         self.lines.drain(..=end).for_each(|line| record.send(Arc::new(line)).unwrap());
         record
     }
@@ -38,7 +39,7 @@ async fn looked(json: bool, act: impl AsyncFnOnce(Hands)) -> (Seen, String, Stri
     let (press, interrupts) = unbounded_channel();
     let (stop, asked) = watch::channel(false);
     let (log, from_run) = oneshot::channel();
-    let progress = Progress::at(&kept.lines[0], kept.plan.as_ref().unwrap(), None);
+    let progress = Progress::at(&kept.lines[0], None);
     let view = View { out: &mut output, progress, interrupts, stop };
     let hands = Hands { log: Some(log), lines: kept.lines.clone(), press, asked };
     let (seen, ()) = tokio::join!(view.show(from_run), act(hands));
