@@ -70,7 +70,7 @@ def figures(targets):
         siem = measured(["report", "--home", "home", "--ocsf", "1.8", "--out", "o-{attempt}.jsonl"], folder, (0,))
         bundle = measured(["audit", "export", "--home", "home", "--out", "b-{attempt}.tar"], folder, (0,))
         print(f"\n{targets} targets, {lines} lines of log ({size(log):.1f} MiB); rehearsed in {drill[0]:.0f} s, {drill[1]:.0f} MiB")
-        print("| command | s | MiB | lines/s | writes |\n|---|---|---|---|---|")
+        print("| command | processor s | MiB | processor lines/s | writes |\n|---|---|---|---|---|")
         for name, (seconds, peak), *made in [
             ("audit verify", verify),
             ("report, page and what lies beside it", one, *folder.glob("report-0*.html")),

@@ -82,10 +82,13 @@ fn write(to: &Path, model: &Model) -> Outcome<()> {
 fn write_split(to: &Path, model: &Model) -> Outcome<()> {
     std::fs::create_dir_all(to)?;
     let split = html::Split { above: 10, targets: 5, lines: 50, bars: 5, rows: 5 };
-    for (name, page) in html::pages(model, "report.html".as_ref(), &split) {
-        std::fs::write(to.join(name), page)?;
-    }
-    Ok(())
+    let mut written = Ok(());
+    html::pages(model, "report.html".as_ref(), &split, &mut |name, page| {
+        if written.is_ok() {
+            written = std::fs::write(to.join(name), page);
+        }
+    });
+    Ok(written?)
 }
 
 /// Changes one line in the middle of the log.

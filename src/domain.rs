@@ -3,6 +3,7 @@
 
 pub mod approval;
 pub mod approved;
+pub mod canonical;
 pub mod cms;
 pub mod corroborate;
 pub mod credential;
@@ -10,6 +11,7 @@ pub mod drift;
 pub mod event;
 pub mod evidence;
 pub mod fleet;
+pub mod folds;
 pub mod id;
 pub mod kind;
 pub mod lease;

@@ -116,8 +116,8 @@ fn model(
     report: &Report,
     record: &Record,
 ) -> Result<Model, ReportError> {
-    let targets: Vec<_> = record.plan.changes().filter_map(|t| target::report(record, t)).collect();
-    let excepted: Vec<_> = record.plan.exceptions().map(target::excepted).collect();
+    let targets: Vec<_> = record.plan.changes().filter_map(|t| target::report(record, &t)).collect();
+    let excepted: Vec<_> = record.plan.exceptions().map(|e| target::excepted(&e)).collect();
     let approvals = approvals::report(disk, folder, trust, record)?;
     let integrity = integrity::of(disk, folder, trust, report, (record, &approvals))?;
     let open = trouble::open(record, &targets, &excepted);

@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use reissue::domain::event::{Event, Line};
-use reissue::domain::id::Digest;
+use reissue::domain::folds::{Folds, Stand};
+use reissue::domain::id::{Digest, TargetId};
 use reissue::domain::plan::{PackedPlan, Plan, file};
-use reissue::domain::target::{Act, Deed, Next, Pause};
+use reissue::domain::target::{Act, Deed, Next, Pause, TargetState};
 use reissue::drill::{self, Audience};
 use reissue::engine::recovery::Recovery;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Keeps the plan's digest and every line.
@@ -115,6 +117,40 @@ fn a_user_an_application_and_containment() {
 #[test]
 fn all_kinds_together() {
     every_prefix("tests/playbooks/every-kind", 3);
+}
+
+/// What a judge keeps without plans, packed and unpacked all the time in this build, is after each line what the engine
+/// keeps with them.
+#[test]
+fn a_judge_folds_as_the_engine_does() {
+    for (playbook, seed) in [("tests/playbooks/every-kind", 3), ("playbooks/contain-first", 1)] {
+        let (plan, heard) = hold(playbook, seed);
+        let plan = Arc::new(PackedPlan::read(&file::write(&plan).unwrap()).unwrap());
+        let mut states: BTreeMap<TargetId, TargetState> =
+            plan.changes().map(|t| (t.id, TargetState::new(Arc::new(t)))).collect();
+        let mut folds = Folds::fresh(plan);
+        let of_run = heard.lines.iter().skip_while(|l| !matches!(l.event, Event::RunStarted(_))).skip(1);
+        for line in of_run.filter(|l| l.run.is_some()) {
+            match line.target {
+                None => {
+                    folds.say(&line.event, line.time);
+                    states.values_mut().for_each(|s| s.apply(&line.event, line.time).unwrap());
+                }
+                Some(id) => {
+                    // What the plan leaves alone is folded by nobody.
+                    let Some(state) = states.get_mut(&id) else { continue };
+                    state.apply(&line.event, line.time).unwrap();
+                    folds.get(id).unwrap().apply(&line.event, line.time).unwrap();
+                }
+            }
+            for (id, state) in &states {
+                assert_eq!(folds.look(*id).as_deref(), Some(&**state), "{playbook}, line {}", line.seq);
+            }
+            let stand = |s: &TargetState| Stand { ending: s.ending(), unresolved: s.unresolved() };
+            assert!(folds.stands().eq(states.iter().map(|(id, s)| (*id, stand(s)))), "line {}", line.seq);
+        }
+        assert!(states.values().all(|s| s.ending().is_some()), "{playbook}: the run was told to its end");
+    }
 }
 
 /// The same seed gives the same log, byte for byte; another seed does not.

@@ -10,7 +10,9 @@ use crate::domain::text::count;
 use crate::report::html::{self, Split};
 use crate::report::ocsf::Schema;
 use crate::report::{self, Judged, Refusal, ReportError, csv, json};
+use crate::trail::export::Packed;
 use crate::trail::verify::Verdict;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
@@ -86,8 +88,8 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     if let Some((path, _)) = files.iter().find(|(path, _)| session.env.disk.exists(path)) {
         return Err(taken(path));
     }
-    for (path, text) in &files {
-        write(session, path, text)?;
+    for (path, file) in &files {
+        write(session, path, &mut file.read())?;
         session.out.object("report_file", &serde_json::json!({ "path": path.to_string_lossy() }));
         session.out.line(&format!("Wrote {}", path.display()));
     }
@@ -118,7 +120,7 @@ fn siem(
         session.out.line("TAMPERED: the log is not the one that was written; nothing was exported.");
         return Ok(ExitCode::Audit(code(Verdict::Tampered)));
     };
-    write(session, &arguments.out, &text)?;
+    write(session, &arguments.out, &mut text.as_bytes())?;
     session.out.object("report_file", &serde_json::json!({ "path": arguments.out.to_string_lossy() }));
     session.out.line(&format!(
         "Wrote {} ({})",
@@ -147,8 +149,8 @@ pub(super) fn failed(case: &Case, e: &ReportError) -> Failure {
 }
 
 /// Writes a file that is not there yet.
-pub(super) fn write(session: &Session, path: &Path, text: &str) -> Result<(), Failure> {
-    session.env.disk.write_new(path, text.as_bytes()).map_err(|e| {
+pub(super) fn write(session: &Session, path: &Path, from: &mut dyn Read) -> Result<(), Failure> {
+    session.env.disk.write_new_from(path, from).map_err(|e| {
         if e.kind == std::io::ErrorKind::AlreadyExists {
             return taken(path);
         }
@@ -172,7 +174,8 @@ fn by_name(out: &Path) -> Option<Format> {
     }
 }
 
-type Files = Vec<(PathBuf, String)>;
+/// Packed: those of a large run are hundreds of megabytes, and none is written before all are made.
+type Files = Vec<(PathBuf, Packed)>;
 
 /// What is written where.
 fn files(arguments: &Arguments, judged: &Judged, split: &Split) -> Result<Files, Failure> {
@@ -195,19 +198,27 @@ fn files(arguments: &Arguments, judged: &Judged, split: &Split) -> Result<Files,
 fn one(format: Format, path: &Path, table: &str, judged: &Judged, split: &Split) -> Result<Files, Failure> {
     let model = match judged {
         Judged::Sound(model) => model,
-        Judged::Tampered(refusal) => return Ok(vec![(path.to_owned(), refused(format, refusal))]),
+        Judged::Tampered(refusal) => {
+            let text = refused(format, refusal);
+            return Ok(vec![(path.to_owned(), Packed::of(text.as_bytes()))]);
+        }
     };
     let text = match format {
         Format::Html => {
-            let pages = html::pages(model, path.file_name().unwrap_or_default(), split);
-            return Ok(pages.into_iter().map(|(name, text)| (path.with_file_name(name), text)).collect());
+            let (name, mut pages) = (path.file_name().unwrap_or_default(), Vec::new());
+            html::pages(model, name, split, &mut |name, text| {
+                pages.push((path.with_file_name(name), Packed::of(text.as_bytes())));
+            });
+            // The page that was made last is read first.
+            pages.rotate_right(1);
+            return Ok(pages);
         }
         Format::Json => json::document(model).map_err(|e| {
             Failure::new(codes::MACHINE, e.to_string(), "report this: a model could not be written as JSON")
         })?,
         Format::Csv | Format::Ocsf => csv::table(model, table).unwrap_or_default(),
     };
-    Ok(vec![(path.to_owned(), text)])
+    Ok(vec![(path.to_owned(), Packed::of(text.as_bytes()))])
 }
 
 fn refused(format: Format, refusal: &Refusal) -> String {

@@ -5,6 +5,7 @@
 //! declared in alphabetical order, so that the serialised line is already canonical (RFC 8785).
 
 mod line;
+mod written;
 
 pub use line::{LINE_VERSION, Line, LineError};
 

@@ -3,8 +3,8 @@
 //! Each is its own type, so that an application's *client id* can never stand where its *object
 //! id* is wanted: the two look alike and Graph accepts both in different places.
 
-use super::text::Text;
-use serde::{Deserialize, Serialize, Serializer};
+use super::text::{self, Text};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
@@ -109,8 +109,7 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// SHA-256, shown as `sha256:<64 hex digits>`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
@@ -145,10 +144,9 @@ impl FromStr for Digest {
     }
 }
 
-impl TryFrom<String> for Digest {
-    type Error = IdError;
-    fn try_from(s: String) -> Result<Self, IdError> {
-        s.parse()
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        text::read(from, str::parse)
     }
 }
 impl Serialize for Digest {
@@ -168,8 +166,7 @@ impl fmt::Debug for Digest {
 }
 
 /// One run: a ULID, so that runs sort by the time they began.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(String);
 
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -181,6 +178,12 @@ impl RunId {
         let bits = u128::from(unix_ms) << 80 | tail;
         let digit = |i: u32| CROCKFORD[(bits >> (125 - 5 * i) & 31) as usize] as char;
         Self((0..26).map(digit).collect())
+    }
+    /// Reads it as it is written: in capitals.
+    pub(in crate::domain) fn from_written(s: &str) -> Option<Self> {
+        let is_digit =
+            |b: u8| matches!(b, b'0'..=b'9' | b'A'..=b'Z') && !matches!(b, b'I' | b'L' | b'O' | b'U');
+        (s.len() == 26 && s.bytes().all(is_digit)).then(|| Self(s.to_owned()))
     }
     pub fn as_str(&self) -> &str {
         &self.0
@@ -195,20 +198,13 @@ impl RunId {
 impl FromStr for RunId {
     type Err = IdError;
     fn from_str(s: &str) -> Result<Self, IdError> {
-        let up = s.to_ascii_uppercase();
-        let is_digit =
-            |b: u8| matches!(b, b'0'..=b'9' | b'A'..=b'Z') && !matches!(b, b'I' | b'L' | b'O' | b'U');
-        if up.len() == 26 && up.bytes().all(is_digit) {
-            Ok(Self(up))
-        } else {
-            Err(IdError::new("a run id (26 letters and digits)", s))
-        }
+        let read = Self::from_written(&s.to_ascii_uppercase());
+        read.ok_or_else(|| IdError::new("a run id (26 letters and digits)", s))
     }
 }
-impl TryFrom<String> for RunId {
-    type Error = IdError;
-    fn try_from(s: String) -> Result<Self, IdError> {
-        s.parse()
+impl<'de> Deserialize<'de> for RunId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        text::read(from, str::parse)
     }
 }
 impl Serialize for RunId {
@@ -228,8 +224,7 @@ impl fmt::Debug for RunId {
 }
 
 /// One target of a playbook, in its order there: `t1`, `t2`, …
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetId(pub u32);
 
 /// The first targets of a list, for one line.
@@ -252,10 +247,9 @@ impl FromStr for TargetId {
         }
     }
 }
-impl TryFrom<String> for TargetId {
-    type Error = IdError;
-    fn try_from(s: String) -> Result<Self, IdError> {
-        s.parse()
+impl<'de> Deserialize<'de> for TargetId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        text::read(from, str::parse)
     }
 }
 impl Serialize for TargetId {

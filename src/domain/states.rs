@@ -13,7 +13,7 @@ use super::event::{Ending, Event};
 use super::id::TargetId;
 use super::plan::packed::{self, PackedPlan, Part};
 use super::shelf::{Block, Lost};
-use super::target::{Illegal, TargetState};
+use super::target::{Fold, Illegal, TargetState};
 use super::time::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,9 +21,6 @@ use std::sync::Arc;
 /// So many states are kept as they are, at least; at most twice as many. Where mistakes are looked for, so few
 /// that nearly every state is packed and unpacked all the time.
 const LIVE: usize = if cfg!(debug_assertions) { 2 } else { 128 };
-/// The same for who does nothing but read: a log goes round its targets, and each round unpacks those that
-/// have no room.
-const LIVE_TO_READ: usize = if cfg!(debug_assertions) { 2 } else { 4_096 };
 
 /// The states of one run.
 pub struct States {
@@ -31,9 +28,8 @@ pub struct States {
     slots: Vec<Slot>,
     /// What was said to all, and when.
     said: Vec<(Event, Timestamp)>,
-    /// The slots that are not packed, and for how many there is room.
+    /// The slots that are not packed.
     live: Vec<usize>,
-    room: usize,
     touches: u64,
     /// Of those that are packed: when a credential was last made of which nobody knew whether it was.
     doubted_mint_at: Option<Timestamp>,
@@ -77,14 +73,14 @@ pub struct Brief {
 }
 
 impl Brief {
-    fn of(state: &TargetState) -> Self {
+    fn of(state: &Fold) -> Self {
         Self {
             started: state.is_started(),
             ending: state.ending(),
             stuck: state.stuck().is_some(),
             stale: state.is_stale(),
             value_in_memory: state.value_in_memory(),
-            awaits_release: TargetState::awaits_release(state).is_some(),
+            awaits_release: Fold::awaits_release(state).is_some(),
             steps_done: u16::try_from(state.steps_done()).unwrap_or(u16::MAX),
             unresolved: u16::try_from(state.unresolved()).unwrap_or(u16::MAX),
         }
@@ -107,12 +103,7 @@ impl States {
     /// No target at all: the run has not begun.
     pub fn none(plan: Arc<PackedPlan>) -> Self {
         let (slots, said, live) = (Vec::new(), Vec::new(), Vec::new());
-        Self { plan, slots, said, live, room: LIVE, touches: 0, doubted_mint_at: None }
-    }
-
-    /// With room for who reads a log and does nothing else.
-    pub fn to_read(self) -> Self {
-        Self { room: LIVE_TO_READ, ..self }
+        Self { plan, slots, said, live, touches: 0, doubted_mint_at: None }
     }
 
     pub fn plan(&self) -> &Arc<PackedPlan> {
@@ -240,7 +231,7 @@ impl States {
 
     /// Packs the half that was touched least lately, when there are too many.
     fn make_room(&mut self) {
-        if self.live.len() < 2 * self.room {
+        if self.live.len() < 2 * LIVE {
             return;
         }
         let touched = |slots: &[Slot], at: usize| match &slots[at].kept {
@@ -249,7 +240,7 @@ impl States {
         };
         let slots = &self.slots;
         self.live.sort_unstable_by_key(|at| std::cmp::Reverse(touched(slots, *at)));
-        for at in self.live.split_off(self.room) {
+        for at in self.live.split_off(LIVE) {
             if !self.put_away(at) {
                 self.live.push(at);
             }

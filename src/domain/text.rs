@@ -3,12 +3,12 @@
 //! invisible character. Longer or hostile input is made harmless by [`Text::lossy`], and the
 //! result shows that it was.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// Text of at most `N` characters that is safe to print.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<const N: usize>(Box<str>);
 
 /// Why a string is not a [`Text`].
@@ -66,6 +66,36 @@ impl<const N: usize> TryFrom<String> for Text<N> {
     type Error = TextError;
     fn try_from(s: String) -> Result<Self, TextError> {
         Self::new(s)
+    }
+}
+
+impl<'de, const N: usize> Deserialize<'de> for Text<N> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        read(from, |s| Self::new(s))
+    }
+}
+
+/// Reads a string and makes of it what is wanted, without a copy in between.
+pub(in crate::domain) fn read<'de, D, T, E>(
+    from: D,
+    make: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    E: fmt::Display,
+{
+    from.deserialize_str(Maker(make))
+}
+
+struct Maker<F>(F);
+
+impl<T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> Visitor<'_> for Maker<F> {
+    type Value = T;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+    fn visit_str<R: Error>(self, s: &str) -> Result<T, R> {
+        (self.0)(s).map_err(R::custom)
     }
 }
 

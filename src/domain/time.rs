@@ -1,17 +1,21 @@
 //! Points in time and spans, as people write them.
 
-use serde::{Deserialize, Serialize, Serializer};
+use super::text;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 use time::format_description::well_known::Rfc3339;
-use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
+use time::{Date, Month, OffsetDateTime, UtcDateTime};
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z, shown as RFC 3339 in UTC with
 /// three fraction digits, so that equal times have equal bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
+
+const DAY_MS: i64 = 86_400_000;
+/// The Julian day of 1970-01-01.
+const FIRST_DAY: i32 = UtcDateTime::UNIX_EPOCH.date().to_julian_day();
 
 /// Why a string is no time or no span.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +52,10 @@ impl Timestamp {
     }
     /// `2026-11-23T07:00:09.123Z`. Every line of a log has one, so no general formatter.
     fn written(self) -> [u8; 24] {
-        let t = self.date_time();
+        // Never before 1970 and never after 9999: the day is one that there is.
+        let day = i32::try_from(self.0 / DAY_MS).unwrap_or_default();
+        let date = Date::from_julian_day(FIRST_DAY + day).unwrap_or(Date::MAX);
+        let ms = u32::try_from(self.0 % DAY_MS).unwrap_or_default();
         let mut out = *b"0000-00-00T00:00:00.000Z";
         let mut put = |at: usize, digits: usize, mut value: u32| {
             for place in out[at..at + digits].iter_mut().rev() {
@@ -56,34 +63,33 @@ impl Timestamp {
                 value /= 10;
             }
         };
-        put(0, 4, t.year().unsigned_abs());
-        put(5, 2, u8::from(t.month()).into());
-        put(8, 2, t.day().into());
-        put(11, 2, t.hour().into());
-        put(14, 2, t.minute().into());
-        put(17, 2, t.second().into());
-        put(20, 3, t.millisecond().into());
+        put(0, 4, date.year().unsigned_abs());
+        put(5, 2, u8::from(date.month()).into());
+        put(8, 2, date.day().into());
+        put(11, 2, ms / 3_600_000);
+        put(14, 2, ms / 60_000 % 60);
+        put(17, 2, ms / 1_000 % 60);
+        put(20, 3, ms % 1_000);
         out
     }
     /// Reads what [`Timestamp::written`] writes; none if it is anything else.
-    fn read(s: &str) -> Option<Self> {
+    pub(in crate::domain) fn from_written(s: &str) -> Option<Self> {
         let bytes: &[u8; 24] = s.as_bytes().try_into().ok()?;
+        let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];
+        if marks.iter().any(|(at, mark)| bytes[*at] != *mark) {
+            return None;
+        }
         let number = |at: usize, digits: usize| {
             let add = |n: u32, b: &u8| b.is_ascii_digit().then(|| n * 10 + u32::from(b - b'0'));
             bytes[at..at + digits].iter().try_fold(0, add)
         };
-        let two = |at| u8::try_from(number(at, 2)?).ok();
-        let month = time::Month::try_from(two(5)?).ok()?;
-        let date = Date::from_calendar_date(i32::try_from(number(0, 4)?).ok()?, month, two(8)?).ok()?;
-        let milli = u16::try_from(number(20, 3)?).ok()?;
-        let time = Time::from_hms_milli(two(11)?, two(14)?, two(17)?, milli).ok()?;
-        let ms = PrimitiveDateTime::new(date, time).assume_utc().unix_timestamp_nanos() / 1_000_000;
-        let read = Self(i64::try_from(ms).ok().filter(|ms| (0..=Self::MAX_MS).contains(ms))?);
-        (read.written() == *bytes).then_some(read)
-    }
-    fn date_time(self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
-            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        let below = |limit: u32, at| number(at, 2).filter(|n| *n < limit).map(i64::from);
+        let month = Month::try_from(u8::try_from(number(5, 2)?).ok()?).ok()?;
+        let (year, day) = (i32::try_from(number(0, 4)?).ok()?, u8::try_from(number(8, 2)?).ok()?);
+        let days = Date::from_calendar_date(year, month, day).ok()?.to_julian_day() - FIRST_DAY;
+        let minutes = below(24, 11)? * 60 + below(60, 14)?;
+        let ms = (minutes * 60 + below(60, 17)?) * 1_000 + i64::from(number(20, 3)?);
+        (days >= 0).then_some(Self(i64::from(days) * DAY_MS + ms))
     }
     /// To the second, as `2026-11-23 07:00:09Z`, for people.
     pub fn short(self) -> String {
@@ -95,7 +101,7 @@ impl Timestamp {
 impl FromStr for Timestamp {
     type Err = TimeError;
     fn from_str(s: &str) -> Result<Self, TimeError> {
-        if let Some(read) = Self::read(s) {
+        if let Some(read) = Self::from_written(s) {
             return Ok(read);
         }
         let t = OffsetDateTime::parse(s, &Rfc3339).map_err(|_| TimeError::Time)?;
@@ -103,10 +109,9 @@ impl FromStr for Timestamp {
         if (0..=Self::MAX_MS).contains(&ms) { Ok(Self(ms)) } else { Err(TimeError::Time) }
     }
 }
-impl TryFrom<String> for Timestamp {
-    type Error = TimeError;
-    fn try_from(s: String) -> Result<Self, TimeError> {
-        s.parse()
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        text::read(from, str::parse)
     }
 }
 impl Serialize for Timestamp {
@@ -168,6 +173,31 @@ mod tests {
         assert!("yesterday".parse::<Timestamp>().is_err());
         assert_eq!(t.after(Duration::from_secs(60)).since(t), Duration::from_secs(60));
         assert_eq!(t.since(t.after(Duration::from_secs(1))), Duration::ZERO);
+    }
+
+    /// What is read by position is what a general reader makes of it, and has one spelling.
+    #[test]
+    fn the_form_that_is_written_is_read_by_position() {
+        for ms in [0, 999, 951_827_696_789, 1_709_164_800_000, 1_795_417_209_123, Timestamp::MAX_MS] {
+            let t = Timestamp::from_unix_ms(ms);
+            let general = OffsetDateTime::parse(&t.to_string(), &Rfc3339).unwrap();
+            assert_eq!(general.unix_timestamp_nanos(), i128::from(ms) * 1_000_000);
+            assert_eq!(Timestamp::from_written(&t.to_string()), Some(t));
+        }
+        for other in [
+            "2026-02-29T00:00:00.000Z",
+            "2026-13-01T00:00:00.000Z",
+            "2026-01-01T24:00:00.000Z",
+            "2026-01-01T00:60:00.000Z",
+            "2026-01-01T00:00:60.000Z",
+            "2026-01-01T00:00:00.000z",
+            "2026-01-01 00:00:00.000Z",
+            "1969-12-31T23:59:59.999Z",
+            "2026-01-01T00:00:00.00Z",
+            "+026-01-01T00:00:00.000Z",
+        ] {
+            assert_eq!(Timestamp::from_written(other), None, "{other}");
+        }
     }
 
     #[test]

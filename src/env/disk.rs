@@ -81,10 +81,10 @@ pub trait Disk: Send + Sync {
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError>;
     /// Like `write_atomic`, but an existing file is an error (`AlreadyExists`).
     fn write_new(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError>;
-    /// `write_new` of what is read, which may be larger than memory should hold.
+    /// The same with what is read from somewhere, to its end. What cannot be read leaves no file of this name.
     fn write_new_from(&self, path: &Path, from: &mut dyn std::io::Read) -> Result<(), DiskError> {
         let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes).map_err(|e| DiskError::new("cannot make", path, &e))?;
+        from.read_to_end(&mut bytes).map_err(|e| DiskError::new("cannot write", path, &e))?;
         self.write_new(path, &bytes)
     }
     /// Copies a file to a new one, as `write_new` writes it.

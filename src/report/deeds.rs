@@ -37,7 +37,8 @@ pub struct Deeds {
 impl Deeds {
     pub(super) fn of(disk: &Arc<dyn Disk>, folder: &Folder, record: &Record) -> Result<Self, ReportError> {
         let lines = || record.lines.iter().map(|r| &r.line);
-        let mut ours = of_run(&record.run, &record.plan, lines());
+        let own = plan(disk, folder, &record.started.plan)?;
+        let mut ours = of_run(&record.run, &own, lines());
         for line in lines() {
             if let (Some(run), Event::RunStarted(started)) = (&line.run, &line.event)
                 && *run != record.run
@@ -46,18 +47,18 @@ impl Deeds {
                 ours.extend(of_run(run, &plan, lines()));
             }
         }
-        let header = &record.plan.header;
+        let header = own.header.clone();
         Ok(Self {
             run: record.run.clone(),
             ours,
             began: record.started_at,
             ended: record.finished.as_ref().map(|(_, at)| *at),
-            identity: header.identity.clone(),
-            tenant: header.tenant.clone(),
+            identity: header.identity,
+            tenant: header.tenant,
             cloud: header.cloud,
             environment: header.environment,
-            objects: objects(&record.plan),
-            targets: record.plan.changes().map(|t| (t.id, t.name.clone())).collect(),
+            objects: objects(&own),
+            targets: own.changes().map(|t| (t.id, t.name.clone())).collect(),
             to_vaults: record.of_run().filter(|l| is_to_a_vault(&l.event)).count() as u64,
         })
     }

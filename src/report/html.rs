@@ -20,11 +20,12 @@ use std::ffi::{OsStr, OsString};
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /// The report under a file name: one page, or of more targets than `split` has for one, that page and
-/// the files that lie beside it, each with its name. The page of that name is the first.
-pub fn pages(model: &Model, name: &OsStr, split: &Split) -> Vec<(OsString, String)> {
+/// the files that lie beside it. Each is handed out with its name when it is made; the page of that name, which tells
+/// of the others, is the last.
+pub fn pages(model: &Model, name: &OsStr, split: &Split, take: &mut dyn FnMut(OsString, String)) {
     match model.targets.len() + model.excepted.len() > split.above {
-        true => split::pages(model, name, split),
-        false => vec![(name.to_owned(), page(model))],
+        true => split::pages(model, name, split, take),
+        false => take(name.to_owned(), page(model)),
     }
 }
 

@@ -64,7 +64,16 @@ pub(super) fn lines(record: &Record, origin: &str, schema: Schema) -> String {
 
 fn event(record: &Record, origin: &str, read: &Read, schema: Schema) -> Option<Value> {
     let line = &read.line;
-    let target = line.target.and_then(|id| record.plan.changes().find(|t| t.id == id));
+    let is_told = effect(&line.event).is_some()
+        || matches!(
+            line.event,
+            Event::ApprovalRecorded(_) | Event::RunStarted(_) | Event::RunFinished(_) | Event::StepFailed(_)
+        );
+    if !is_told {
+        return None;
+    }
+    let target = line.target.and_then(|id| record.plan.target(id));
+    let target = target.as_ref();
     let is_user = target.is_some_and(|t| t.observation.object(ObjectRole::User).is_some());
     let sort = match &line.event {
         Event::ApprovalRecorded(e) => match e.decision {

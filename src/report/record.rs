@@ -2,9 +2,9 @@
 
 use super::ReportError;
 use crate::domain::event::{Event, Line, LogOpened, RunFinished, RunStarted};
+use crate::domain::folds::Folds;
 use crate::domain::id::{Digest, RunId, TargetId};
-use crate::domain::plan::{Plan, file};
-use crate::domain::target::TargetState;
+use crate::domain::plan::{PackedPlan, Plan, file};
 use crate::domain::time::Timestamp;
 use crate::env::Disk;
 use crate::trail::reader::Read;
@@ -21,8 +21,9 @@ pub(super) struct Record {
     pub(super) finished: Option<(RunFinished, Timestamp)>,
     /// Of the last writer.
     pub(super) opened: LogOpened,
-    pub(super) plan: Plan,
-    pub(super) states: BTreeMap<TargetId, TargetState>,
+    pub(super) plan: Arc<PackedPlan>,
+    /// Every target in its last state.
+    pub(super) folds: Folds,
     /// Places in `lines` of each target's own events.
     own: BTreeMap<TargetId, Vec<usize>>,
 }
@@ -46,9 +47,9 @@ impl Record {
             _ => None,
         });
         let opened = opened.ok_or(ReportError::NoRun)?;
-        let plan = plan(disk, folder, &started.plan)?;
+        let plan = Arc::new(Objects::new(disk.clone(), folder).plan(&started.plan)?);
         let mut record = Self {
-            states: BTreeMap::new(),
+            folds: Folds::fresh(plan.clone()),
             own: BTreeMap::new(),
             finished: None,
             lines,
@@ -64,8 +65,6 @@ impl Record {
 
     /// Brings every target to its last state. The log was judged: nothing in it is illegal.
     fn fold(&mut self) -> Result<(), ReportError> {
-        let fresh = |t: &crate::domain::plan::PlannedTarget| (t.id, TargetState::new(Arc::new(t.clone())));
-        self.states = self.plan.changes().map(fresh).collect();
         for (place, read) in self.lines.iter().enumerate() {
             let Line { event, run, target, time, seq, .. } = &read.line;
             if run.as_ref() != Some(&self.run) || matches!(event, Event::RunStarted(_)) {
@@ -74,13 +73,12 @@ impl Record {
             if let Event::RunFinished(finished) = event {
                 self.finished = Some((finished.clone(), *time));
             }
-            let folded = match target {
-                None => self.states.values_mut().try_for_each(|s| s.apply(event, *time)),
-                Some(id) => {
-                    self.own.entry(*id).or_default().push(place);
-                    self.states.get_mut(id).map_or(Ok(()), |s| s.apply(event, *time))
-                }
+            let Some(id) = target else {
+                self.folds.say(event, *time);
+                continue;
             };
+            self.own.entry(*id).or_default().push(place);
+            let folded = self.folds.get(*id).map_or(Ok(()), |fold| fold.apply(event, *time));
             folded
                 .map_err(|e| ReportError::Unreadable { what: "course", why: format!("line {seq}: {e}") })?;
         }
@@ -103,6 +101,7 @@ impl Record {
     }
 }
 
+/// A plan as a whole.
 pub(super) fn plan(disk: &Arc<dyn Disk>, folder: &Folder, digest: &Digest) -> Result<Plan, ReportError> {
     let bytes = Objects::new(disk.clone(), folder).get(digest, file::MAX_BYTES)?;
     let (plan, _) =

@@ -6,13 +6,13 @@ use super::words;
 use crate::domain::event::{Event, Line, Sighting};
 use crate::domain::plan::PlannedTarget;
 use crate::domain::step::{Step, Verb};
-use crate::domain::target::TargetState;
+use crate::domain::target::Fold;
 use crate::domain::text::count;
 use crate::domain::time::{Timestamp, show_span};
 use std::time::Duration;
 
-pub(super) fn rows(record: &Record, plan: &PlannedTarget, state: &TargetState) -> Vec<StepRow> {
-    plan.steps.iter().map(|step| row(record, plan, state, step)).collect()
+pub(super) fn rows(record: &Record, plan: &PlannedTarget, fold: &Fold) -> Vec<StepRow> {
+    plan.steps.iter().map(|step| row(record, plan, fold, step)).collect()
 }
 
 /// What the log says of one step, gathered.
@@ -77,7 +77,7 @@ impl Course {
     }
 }
 
-fn row(record: &Record, plan: &PlannedTarget, state: &TargetState, step: &Step) -> StepRow {
+fn row(record: &Record, plan: &PlannedTarget, fold: &Fold, step: &Step) -> StepRow {
     let mut course = Course::default();
     record.of(plan.id).for_each(|line| course.take(step.no, line));
     let trouble = course.trouble();
@@ -93,7 +93,7 @@ fn row(record: &Record, plan: &PlannedTarget, state: &TargetState, step: &Step) 
             (StepOutcome::InDoubt, with("whether it happened is not known"), None, None)
         }
         (None, None) if course.failures > 0 => (StepOutcome::Failed, with("it did not happen"), None, None),
-        (None, None) => (StepOutcome::NotReached, not_reached(state), None, None),
+        (None, None) => (StepOutcome::NotReached, not_reached(fold), None, None),
     };
     StepRow {
         no: step.no,
@@ -109,8 +109,8 @@ fn row(record: &Record, plan: &PlannedTarget, state: &TargetState, step: &Step) 
     }
 }
 
-fn not_reached(state: &TargetState) -> String {
-    match state.ending() {
+fn not_reached(fold: &Fold) -> String {
+    match fold.ending() {
         Some(_) => "the target ended before it".into(),
         None => "not yet".into(),
     }

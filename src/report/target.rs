@@ -9,12 +9,12 @@ use crate::domain::observation::Way;
 use crate::domain::plan::{Excepted, PlannedTarget};
 use crate::domain::playbook::model::{Consumer, Evidence, Refresh};
 use crate::domain::step::{Effect, Release};
-use crate::domain::target::TargetState;
+use crate::domain::target::Fold;
 use crate::domain::time::{Timestamp, show_span};
 
 pub(super) fn report(record: &Record, plan: &PlannedTarget) -> Option<TargetReport> {
-    let state = record.states.get(&plan.id)?;
-    let standing = standing(state);
+    let fold = record.folds.look(plan.id)?;
+    let standing = standing(&fold);
     let effects = effects(record, plan);
     let ways: Vec<_> = plan.other_ways_in().collect();
     let owners = ways.iter().filter(|w| w.what == Way::Owner).map(|w| w.name.to_string()).collect();
@@ -40,21 +40,21 @@ pub(super) fn report(record: &Record, plan: &PlannedTarget) -> Option<TargetRepo
             .iter()
             .map(|w| [w.what.to_string(), w.name.to_string(), w.id.to_string()])
             .collect(),
-        steps: steps::rows(record, plan, state),
+        steps: steps::rows(record, plan, &fold),
         warnings: plan.warnings.iter().map(ToString::to_string).collect(),
         old,
     })
 }
 
-fn standing(state: &TargetState) -> Standing {
-    match state.ending() {
+fn standing(fold: &Fold) -> Standing {
+    match fold.ending() {
         Some(Ending::Done) => Standing::Done,
         Some(Ending::DoneNotEvicted) => Standing::DoneNotEvicted,
         Some(Ending::Partial) => Standing::Partial,
         Some(Ending::Undone) => Standing::Undone,
         Some(Ending::Abandoned) => Standing::Abandoned,
-        None if state.stuck().is_some() => Standing::Stuck,
-        None if state.is_started() => Standing::Running,
+        None if fold.stuck().is_some() => Standing::Stuck,
+        None if fold.is_started() => Standing::Running,
         None => Standing::Waiting,
     }
 }

@@ -152,7 +152,7 @@ fn of_target(record: &Record, target: &TargetReport, open: &mut Vec<Open>) {
         );
         add(Tone::Caution, what, "review each with its owner; replace or remove what is not needed");
     }
-    let unknown = record.states.get(&target.id).map_or(0, |s| s.unresolved());
+    let unknown = record.folds.look(target.id).map_or(0, |s| s.unresolved());
     if unknown > 0 {
         add(
             Tone::Bad,

@@ -5,8 +5,10 @@
 //! Writing is deterministic: sorted names, no times, no owners, mode 0644. Reading trusts nothing:
 //! it unpacks into memory, and only names that a bundle has.
 
+mod packed;
 mod unpack;
 
+pub use packed::{Packed, Pieces};
 pub use unpack::{BundleError, Unpacked, unpack};
 
 use super::anchors::{ANCHOR_BYTES_MAX, Kind};
@@ -17,11 +19,15 @@ use super::{Folder, objects};
 use crate::domain::event::Line;
 use crate::domain::id::{Digest, RunId};
 use crate::env::{Disk, DiskError, MemoryDisk};
+use packed::Packer;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::sync::Arc;
 
 /// Where an unpacked bundle is on its disk in memory.
 const FOLDER: &str = "bundle";
+/// What a tar file is made of.
+const BLOCK_BYTES: u64 = 512;
 /// No bundle is larger.
 pub const BUNDLE_BYTES_MAX: u64 = 2 << 30;
 
@@ -39,7 +45,7 @@ pub enum ExportError {
 /// The files of a bundle, by their names in it.
 #[derive(Clone, Debug, Default)]
 pub struct Bundle {
-    files: BTreeMap<String, Vec<u8>>,
+    files: BTreeMap<String, Packed>,
 }
 
 impl Bundle {
@@ -49,7 +55,7 @@ impl Bundle {
         let heads = Heads::list(disk.as_ref(), folder)?;
         let (lines, count, referred) = lines(disk.as_ref(), folder)?;
         let mut bundle = Self::default();
-        bundle.add("events.jsonl", lines);
+        bundle.files.insert("events.jsonl".to_owned(), lines);
         bundle.with(disk.as_ref(), folder, heads, count, referred)
     }
 
@@ -93,10 +99,11 @@ impl Bundle {
     }
 
     /// The files as whoever unpacks the bundle has them.
-    pub fn unpacked(&self) -> Result<Unpacked, DiskError> {
+    pub fn unpacked(&self) -> Result<Unpacked, ExportError> {
         let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::default());
-        for (name, bytes) in &self.files {
-            disk.write_atomic(&std::path::Path::new(FOLDER).join(name), bytes)?;
+        for name in self.files.keys() {
+            let bytes = self.get(name).unwrap_or_default();
+            disk.write_atomic(&std::path::Path::new(FOLDER).join(name), &bytes)?;
         }
         let folder = Folder::found(disk.as_ref(), FOLDER);
         Ok(Unpacked { disk, folder })
@@ -104,40 +111,57 @@ impl Bundle {
 
     /// Adds a file. The name is one that [`unpack`] takes.
     pub fn add(&mut self, name: &str, bytes: Vec<u8>) {
-        self.files.insert(name.to_owned(), bytes);
+        self.files.insert(name.to_owned(), Packed::of(&bytes));
     }
 
-    pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.files.get(name).map(Vec::as_slice)
+    pub fn get(&self, name: &str) -> Option<Vec<u8>> {
+        let pieces: std::io::Result<Vec<Vec<u8>>> = self.files.get(name)?.pieces().collect();
+        pieces.ok().map(|all| all.concat())
     }
 
     /// As `sha256sum -c` reads it.
     pub fn sums(&self) -> String {
-        self.files.iter().map(|(name, bytes)| format!("{}  {name}\n", Digest::of(bytes).hex())).collect()
+        self.files.iter().map(|(name, file)| format!("{}  {name}\n", file.digest.hex())).collect()
     }
 
-    /// The tar file: the same files give the same bytes.
-    pub fn to_tar(&self) -> Result<Vec<u8>, ExportError> {
-        let total: u64 = self.files.values().map(|b| b.len() as u64).sum();
+    /// The tar file, to be read a piece at a time: the same files give the same bytes.
+    pub fn tar(&self) -> Result<Pieces<impl Iterator<Item = std::io::Result<Vec<u8>>>>, ExportError> {
+        let total: u64 = self.files.values().map(|file| file.bytes).sum();
         if total > BUNDLE_BYTES_MAX {
             return Err(ExportError::TooLarge);
         }
-        let wrong = |e: std::io::Error| ExportError::Tar(e.to_string());
-        let mut out = tar::Builder::new(Vec::new());
-        for (name, bytes) in &self.files {
-            let mut header = tar::Header::new_ustar();
-            header.set_entry_type(tar::EntryType::Regular);
-            header.set_mode(0o644);
-            header.set_size(bytes.len() as u64);
-            header.set_uid(0);
-            header.set_gid(0);
-            header.set_mtime(0);
-            header.set_path(name).map_err(wrong)?;
-            header.set_cksum();
-            out.append(&header, bytes.as_slice()).map_err(wrong)?;
-        }
-        out.into_inner().map_err(wrong)
+        let entry = |(name, file): (&String, &Packed)| header(name, file.bytes);
+        let headers: Result<Vec<_>, _> = self.files.iter().map(entry).collect();
+        let headers = headers.map_err(|e| ExportError::Tar(e.to_string()))?;
+        let entries = headers.into_iter().zip(self.files.values()).flat_map(|(header, file)| {
+            let padding = vec![0; (file.bytes.next_multiple_of(BLOCK_BYTES) - file.bytes) as usize];
+            let (before, after) = (std::iter::once(Ok(header)), std::iter::once(Ok(padding)));
+            before.chain(file.pieces()).chain(after)
+        });
+        // Two blocks of zeros end the file.
+        Ok(Pieces::new(entries.chain(std::iter::once(Ok(vec![0; 2 * BLOCK_BYTES as usize])))))
     }
+
+    /// The same as a whole.
+    pub fn to_tar(&self) -> Result<Vec<u8>, ExportError> {
+        let mut out = Vec::new();
+        self.tar()?.read_to_end(&mut out).map_err(|e| ExportError::Tar(e.to_string()))?;
+        Ok(out)
+    }
+}
+
+/// What stands before a file of so many bytes.
+fn header(name: &str, bytes: u64) -> std::io::Result<Vec<u8>> {
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_mode(0o644);
+    header.set_size(bytes);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_path(name)?;
+    header.set_cksum();
+    Ok(header.as_bytes().to_vec())
 }
 
 /// The heads of a log, before its lines are read: lines that are written meanwhile only make the log
@@ -163,18 +187,18 @@ impl Heads {
 }
 
 /// The complete lines of the log, how many there are, and the objects that they refer to.
-fn lines(disk: &dyn Disk, folder: &Folder) -> Result<(Vec<u8>, u64, BTreeSet<Digest>), DiskError> {
+fn lines(disk: &dyn Disk, folder: &Folder) -> Result<(Packed, u64, BTreeSet<Digest>), DiskError> {
     let path = folder.events();
-    let (mut bytes, mut count, mut referred) = (Vec::new(), 0, BTreeSet::new());
+    let (mut packer, mut count, mut referred) = (Packer::default(), 0, BTreeSet::new());
     let mut lines = Lines::new(disk.open_read(&path)?);
     while let Some((_, piece)) = lines.next_piece().map_err(|e| DiskError::new("cannot read", &path, &e))? {
         let Piece::Line(line) = piece else { break };
-        bytes.extend_from_slice(line);
-        bytes.push(b'\n');
+        packer.take(line);
+        packer.take(b"\n");
         count += 1;
         if let Ok(line) = Line::from_bytes(line) {
             referred.extend(super::verify::objects_of(&line.event));
         }
     }
-    Ok((bytes, count, referred))
+    Ok((packer.end(), count, referred))
 }

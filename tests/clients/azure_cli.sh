@@ -11,7 +11,7 @@ if "$az" login --service-principal -u "$(field operator.json client_id)" -p wron
     fail "a wrong secret signed in"
 fi
 grep -q AADSTS7000215 "$folder/az.err"
-"$az" login --service-principal -u "$(field operator.json client_id)" -p "$(field operator.json client_secret)" \
+"$az" login --service-principal -u "$(field operator.json client_id)" --password="$(field operator.json client_secret)" \
     --tenant "$(field lab.json tenant)" >/dev/null
 check "list by name" "$("$az" ad app list --display-name app-0002 --query '[].appId')" "$app"
 check "show" "$("$az" ad app show --id "$app" --query displayName)" app-0002

@@ -64,8 +64,9 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
             Told { bundle: gathered.map_err(|e| incomplete(&case, e.to_string()))?, from, model, siem }
         }
     };
-    let (bytes, model) = bundle(&case, told)?;
-    session.env.disk.write_new(&arguments.out, &bytes).map_err(|e| {
+    let (bundle, model) = bundle(&case, told)?;
+    let mut tar = bundle.tar().map_err(|e| incomplete(&case, e.to_string()))?;
+    session.env.disk.write_new_from(&arguments.out, &mut tar).map_err(|e| {
         if e.kind == std::io::ErrorKind::AlreadyExists {
             let what = "there is something at this place already";
             return Failure::new(codes::EXISTS, what, "name a file that does not exist yet")
@@ -74,7 +75,7 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
         let next = "check that the folder exists and may be written";
         Failure::new(codes::MACHINE, e.to_string(), next).at(&arguments.out)
     })?;
-    show(&model, &case, &arguments.out, &bytes, session);
+    show(&model, &case, &arguments.out, tar.read_so_far(), session);
     Ok(ExitCode::Done)
 }
 
@@ -105,15 +106,15 @@ fn incomplete(case: &Case, what: String) -> Failure {
     Failure::new(codes::LOG, what, next).at(case.folder.root())
 }
 
-fn show(model: &Model, case: &Case, path: &Path, bytes: &[u8], session: &mut Session) {
-    let sha256 = Digest::of(bytes).hex();
+fn show(model: &Model, case: &Case, path: &Path, (bytes, digest): (u64, Digest), session: &mut Session) {
+    let sha256 = digest.hex();
     let part = model.integrity.excerpt.as_ref();
     let object = serde_json::json!({
-        "path": path.to_string_lossy(), "bytes": bytes.len(), "run": model.head.run,
+        "path": path.to_string_lossy(), "bytes": bytes, "run": model.head.run,
         "sha256": sha256, "excerpt": part,
     });
     session.out.object("bundle", &object);
-    session.out.line(&format!("Wrote {} ({} bytes).", path.display(), bytes.len()));
+    session.out.line(&format!("Wrote {} ({bytes} bytes).", path.display()));
     session.out.line(&format!("  sha256  {sha256}"));
     session.out.line(&format!("  key     {}", case.trust.key));
     if let Some(Part { run, shown, hidden }) = part {
@@ -131,16 +132,16 @@ fn show(model: &Model, case: &Case, path: &Path, bytes: &[u8], session: &mut Ses
 }
 
 /// The log, the report, and what checks both.
-fn bundle(case: &Case, told: Told) -> Result<(Vec<u8>, Model), Failure> {
+fn bundle(case: &Case, told: Told) -> Result<(Bundle, Model), Failure> {
     let Told { mut bundle, from, model, siem } = told;
+    bundle.add("events.ocsf.jsonl", siem.into_bytes());
     let text = json::document(&model).map_err(|e| {
         Failure::new(codes::MACHINE, e.to_string(), "report this: a model could not be written as JSON")
     })?;
-    for (name, page) in html::pages(&model, "report.html".as_ref(), &Split::STANDARD) {
-        bundle.add(&name.to_string_lossy(), page.into_bytes());
-    }
     bundle.add("report.json", text.into_bytes());
-    bundle.add("events.ocsf.jsonl", siem.into_bytes());
+    html::pages(&model, "report.html".as_ref(), &Split::STANDARD, &mut |name, page| {
+        bundle.add(&name.to_string_lossy(), page.into_bytes());
+    });
     for name in csv::TABLES {
         bundle.add(name, csv::table(&model, name).unwrap_or_default().into_bytes());
     }
@@ -153,7 +154,7 @@ fn bundle(case: &Case, told: Told) -> Result<(Vec<u8>, Model), Failure> {
     bundle.add("reissue_verify.py", VERIFIER.as_bytes().to_vec());
     let sums = bundle.sums();
     bundle.add("SHA256SUMS", sums.into_bytes());
-    Ok((bundle.to_tar().map_err(|e| incomplete(case, e.to_string()))?, model))
+    Ok((bundle, model))
 }
 
 /// Every roster in force until the run ended: each statement names the one that it counts under.

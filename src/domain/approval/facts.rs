@@ -14,7 +14,7 @@ pub struct PlanFacts {
     /// SHA-256 of the exact bytes of `plan.jsonl`.
     pub plan: Digest,
     pub playbook: Digest,
-    /// The roster that was pinned when the log was begun.
+    /// The roster in force: the one that was pinned when the log was begun, or the last that people adopted.
     pub roster: Digest,
     pub tenant: TenantId,
     pub environment: Environment,

@@ -1,6 +1,6 @@
 //! One line of the log: its canonical bytes, and reading them back.
 
-use super::Event;
+use super::{Event, written};
 use crate::domain::id::{Digest, RunId, TargetId, hex};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -114,6 +114,17 @@ impl Line {
     /// again is compared with what was read, so no alias of it (spaces, duplicate keys, escapes)
     /// passes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LineError> {
+        match std::str::from_utf8(bytes).ok().and_then(written::read) {
+            Some(line) => {
+                debug_assert_eq!(Self::from_any_form(bytes).ok().as_ref(), Some(&line));
+                Ok(line)
+            }
+            None => Self::from_any_form(bytes),
+        }
+    }
+
+    /// The same, slowly, for what may be any JSON: says what is wrong with it.
+    fn from_any_form(bytes: &[u8]) -> Result<Self, LineError> {
         let raw: RawLine = serde_json::from_slice(bytes)?;
         if raw.v != LINE_VERSION {
             return Err(LineError::Version(raw.v));

@@ -4,6 +4,7 @@
 //! header holds the RFC 6962 root of the target lines, so that one line can be shown alone.
 
 use super::{PLAN_VERSION, Plan, PlanHeader, Planned};
+use crate::domain::canonical;
 use crate::domain::id::{Digest, TargetId};
 use crate::domain::merkle::{Frontier, leaf};
 use crate::domain::text::Text;
@@ -37,24 +38,23 @@ pub enum PlanError {
     Count { header: u32, found: usize },
 }
 
-fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, PlanError> {
-    serde_json_canonicalizer::to_vec(value)
-        .map_err(|e| PlanError::Line { line: 0, why: Text::lossy(&e.to_string()) })
+fn written<T: Serialize>(value: &T) -> Result<Vec<u8>, PlanError> {
+    canonical::to_vec(value).map_err(|e| PlanError::Line { line: 0, why: Text::lossy(&e.to_string()) })
 }
 
 /// The root over target lines.
 pub fn root(targets: &[Planned]) -> Result<Digest, PlanError> {
     let mut tree = Frontier::default();
     for target in targets {
-        tree.push(leaf(&canonical(target)?));
+        tree.push(leaf(&written(target)?));
     }
     Ok(Digest(tree.root()))
 }
 
 /// The file's lines, each with its end. All together are larger than memory should hold.
 pub fn lines(plan: &Plan) -> impl Iterator<Item = Result<Vec<u8>, PlanError>> {
-    let header = std::iter::once_with(|| canonical(&plan.header));
-    header.chain(plan.targets.iter().map(canonical)).map(|line| {
+    let header = std::iter::once_with(|| written(&plan.header));
+    header.chain(plan.targets.iter().map(written)).map(|line| {
         let mut line = line?;
         line.push(b'\n');
         Ok(line)
@@ -168,7 +168,7 @@ impl<F: FnMut(&[u8], Planned)> Walk<F> {
 fn parse<T: DeserializeOwned + Serialize>(line: usize, bytes: &[u8]) -> Result<T, PlanError> {
     let value: T = serde_json::from_slice(bytes)
         .map_err(|e| PlanError::Line { line, why: Text::lossy(&e.to_string()) })?;
-    if canonical(&value)? == bytes {
+    if written(&value)? == bytes {
         Ok(value)
     } else {
         Err(PlanError::Line { line, why: Text::lossy("it is not canonical JSON (RFC 8785)") })

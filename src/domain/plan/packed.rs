@@ -9,6 +9,7 @@ use super::{Excepted, PlanHeader, Planned, PlannedTarget};
 use crate::domain::id::{Digest, TargetId};
 use crate::domain::shelf::{Block, Lost, Shelf};
 use crate::domain::step::Verb;
+use crate::domain::target::Outline;
 use crate::domain::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -30,6 +31,7 @@ pub struct PackedPlan {
 struct PackedLine {
     id: TargetId,
     part: Part,
+    outline: Arc<Outline>,
     /// Its place in the order of beginning; 0 in a plan that does not say.
     place: u32,
     block: Block,
@@ -70,6 +72,16 @@ pub(in crate::domain) fn unpack(packed: &[u8], dictionary: &[u8]) -> Option<Vec<
     lz4_flex::block::decompress_size_prepended_with_dict(packed, dictionary).ok()
 }
 
+/// One of each that are equal.
+fn shared(seen: &mut BTreeSet<Arc<Outline>>, outline: Outline) -> Arc<Outline> {
+    if let Some(same) = seen.get(&outline) {
+        return same.clone();
+    }
+    let new = Arc::new(outline);
+    seen.insert(new.clone());
+    new
+}
+
 impl PackedPlan {
     /// Reads a plan, checking what [`file::read`] checks.
     pub fn read(bytes: &[u8]) -> Result<Self, PlanError> {
@@ -83,6 +95,7 @@ impl PackedPlan {
     ) -> Result<Self, E> {
         let (mut like, mut lines, mut contain_only) = (Vec::new(), Vec::new(), true);
         let mut stores = BTreeSet::new();
+        let mut outlines = BTreeSet::new();
         let mut kin: BTreeMap<Text<128>, Vec<TargetId>> = BTreeMap::new();
         let mut walk = file::Walk::new(|bytes: &[u8], planned: Planned| {
             if like.is_empty() {
@@ -96,7 +109,8 @@ impl PackedPlan {
             }
             let (id, part) = (planned.id(), Part::of(&planned));
             let place = if let Planned::Change(target) = &planned { target.start.place } else { 0 };
-            lines.push(PackedLine { id, part, place, block: shelf.put(pack(bytes, &like)) });
+            let outline = shared(&mut outlines, Outline::of(&planned));
+            lines.push(PackedLine { id, part, outline, place, block: shelf.put(pack(bytes, &like)) });
         });
         pieces(&mut |bytes| walk.piece(bytes))?;
         let (header, digest) = walk.end()?;
@@ -133,6 +147,11 @@ impl PackedPlan {
     /// One target's place in the order of beginning.
     pub fn place(&self, id: TargetId) -> Option<u32> {
         Some(self.lines[self.at(id)?].place)
+    }
+    /// Every target that changes, with what its events are held against.
+    pub fn outlines(&self) -> impl Iterator<Item = (TargetId, &Arc<Outline>)> {
+        let changing = self.lines.iter().filter(|line| line.part != Part::Excepted);
+        changing.map(|line| (line.id, &line.outline))
     }
     /// One target's part.
     pub fn part(&self, id: TargetId) -> Option<Part> {

@@ -1,5 +1,6 @@
 //! The transition function: one event, one change of state, or a reason why not.
 
+use super::fold::fits;
 use super::*;
 use crate::domain::event::{
     Decision, Event, Happened, Sighting, StepDone, StepFailed, StepIntent, StepLooked,
@@ -7,14 +8,14 @@ use crate::domain::event::{
 
 pub(super) type Applied = Result<(), &'static str>;
 
-impl TargetState {
+impl Fold {
     /// Folds one event, recorded at `at`, into the state. Events of other targets must not be
     /// given; events of the whole run must be.
     pub fn apply(&mut self, event: &Event, at: Timestamp) -> Result<(), Illegal> {
-        self.fold(event, at).map_err(|why| Illegal { event: event.name(), why })
+        self.take(event, at).map_err(|why| Illegal { event: event.name(), why })
     }
 
-    fn fold(&mut self, event: &Event, at: Timestamp) -> Applied {
+    fn take(&mut self, event: &Event, at: Timestamp) -> Applied {
         if let Stage::Ended(_) = self.so_far.stage {
             return if is_of_target(event) { Err("the target has ended") } else { Ok(()) };
         }
@@ -40,14 +41,14 @@ impl TargetState {
             Event::TargetEnded(e) => self.end(e.ending),
             Event::TargetExcepted(_) => Err("an excepted target takes no part in the run"),
             whole_run => {
-                self.fold_run(whole_run);
+                self.take_of_run(whole_run);
                 Ok(())
             }
         }
     }
 
     /// Events of the whole run that matter to a target.
-    fn fold_run(&mut self, event: &Event) {
+    fn take_of_run(&mut self, event: &Event) {
         match event {
             Event::PhaseOpened(e) => self.phase_opened(e),
             Event::ApprovalRecorded(e) if e.decision == Decision::Reject => {
@@ -73,7 +74,7 @@ impl TargetState {
     /// A new owner: what an older one had begun is in doubt, if it writes, or begins again.
     fn lane_taken(&mut self, epoch: u32) {
         self.so_far.epoch = epoch;
-        for (step, state) in self.plan.steps.iter().zip(&mut self.so_far.steps) {
+        for (step, state) in self.outline.steps.iter().zip(&mut self.so_far.steps) {
             if state.forward.status == Status::Intended {
                 if step.verb.writes() {
                     state.forward.doubt();
@@ -94,7 +95,7 @@ impl TargetState {
         if self.so_far.stage != Stage::Running {
             return Err("the target is not running");
         }
-        let step = self.step(e.step).ok_or("the plan has no such step")?.clone();
+        let step = *self.step_outline(e.step).ok_or("the plan has no such step")?;
         if self.unresolved() > 0 {
             return Err("another step's outcome is not known yet");
         }
@@ -116,11 +117,11 @@ impl TargetState {
     }
 
     /// The rules of promise 1, independent of the plan's own order.
-    fn may_do(&self, step: &Step) -> Applied {
+    fn may_do(&self, step: &StepOutline) -> Applied {
         if self.so_far.unwinding.is_some() {
             return Err("the target is unwinding");
         }
-        if self.plan.steps.iter().any(|s| s.no < step.no && !self.is_done(s.no))
+        if self.outline.steps.iter().any(|s| s.no < step.no && !self.is_done(s.no))
             && !bent::is(Bend::RetireFirst)
         {
             return Err("an earlier step is not done");
@@ -131,7 +132,7 @@ impl TargetState {
         if step.verb.writes() && !self.so_far.phases.contains_key(&step.phase) {
             return Err("its phase is not open");
         }
-        if step.verb.retires() && self.licence(step).is_none() {
+        if step.verb.retires() && self.licence_of(step.no).is_none() {
             return Err("nothing may be retired before recheck and hold");
         }
         if step.verb == Verb::Publish && self.so_far.minted.is_none() {
@@ -140,7 +141,7 @@ impl TargetState {
         Ok(())
     }
 
-    fn may_undo(&self, step: &Step) -> Applied {
+    fn may_undo(&self, step: &StepOutline) -> Applied {
         let discards_lost = step.verb == Verb::Mint && !self.so_far.lost.is_empty();
         if self.so_far.unwinding.is_none() && !discards_lost {
             return Err("the target is not unwinding");
@@ -155,7 +156,7 @@ impl TargetState {
     }
 
     fn done(&mut self, e: &StepDone, at: Timestamp) -> Applied {
-        let verb = self.step(e.step).ok_or("the plan has no such step")?.verb;
+        let verb = self.step_outline(e.step).ok_or("the plan has no such step")?.verb;
         let is_hold = verb.waits() && !e.undo;
         let course = self.course_mut(e.step, e.undo)?;
         if !is_hold && (course.status != Status::Intended || course.attempts != e.attempt) {
@@ -169,7 +170,7 @@ impl TargetState {
 
     /// Takes an effect in, however it became known.
     fn finish(&mut self, no: StepNo, undo: bool, effect: &Effect, at: Timestamp) -> Applied {
-        let verb = self.step(no).ok_or("the plan has no such step")?.verb;
+        let verb = self.step_outline(no).ok_or("the plan has no such step")?.verb;
         if !fits(verb, undo, effect) {
             return Err("the effect is not one of this step");
         }
@@ -261,7 +262,7 @@ impl TargetState {
             Sighting::Done { effect } => self.finish(e.step, e.undo, effect, at),
             Sighting::Absent => {
                 course.status = Status::Idle;
-                let verb = self.step(e.step).map(|s| s.verb);
+                let verb = self.step_outline(e.step).map(|s| s.verb);
                 // What the store keeps under the run's own name is still there to be published.
                 let was_in_memory = self.so_far.minted.as_ref().is_some_and(|m| m.keeper == Keeper::Memory);
                 let lost = was_in_memory && (!self.value_in_memory() || bent::is(Bend::DiscardPublished));
@@ -271,7 +272,7 @@ impl TargetState {
                 Ok(())
             }
             Sighting::Orphan { credential } => {
-                if e.undo || self.step(e.step).map(|s| s.verb) != Some(Verb::Mint) {
+                if e.undo || self.step_outline(e.step).map(|s| s.verb) != Some(Verb::Mint) {
                     return Err("only a mint leaves an orphan");
                 }
                 self.course_mut(e.step, false)?.status = Status::Idle;
@@ -301,7 +302,7 @@ impl TargetState {
     fn lose_minted(&mut self, after_publish: bool) {
         let Some(minted) = self.so_far.minted.take() else { return };
         for verb in [Verb::Mint, Verb::Attach, Verb::Verify, Verb::Publish] {
-            for (step, state) in self.plan.steps.iter().zip(&mut self.so_far.steps) {
+            for (step, state) in self.outline.steps.iter().zip(&mut self.so_far.steps) {
                 if step.verb == verb && step.no >= minted.step {
                     state.forward.status = Status::Idle;
                     state.forward.first_at = None;
@@ -312,7 +313,7 @@ impl TargetState {
     }
 
     fn hold_opened(&mut self, e: &crate::domain::event::HoldOpened, at: Timestamp) -> Applied {
-        if !self.step(e.step).is_some_and(|s| s.verb.waits()) || self.so_far.hold.is_some() {
+        if !self.step_outline(e.step).is_some_and(|s| s.verb.waits()) || self.so_far.hold.is_some() {
             return Err("there is no hold to open");
         }
         self.so_far.hold = Some(HoldState {
@@ -352,7 +353,7 @@ impl TargetState {
     }
 
     fn all_done(&self) -> bool {
-        self.so_far.lost.is_empty() && self.plan.steps.iter().all(|s| self.is_done(s.no))
+        self.so_far.lost.is_empty() && self.outline.steps.iter().all(|s| self.is_done(s.no))
     }
 
     fn end(&mut self, ending: Ending) -> Applied {

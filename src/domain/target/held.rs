@@ -8,6 +8,22 @@ use crate::domain::sign_ins::Asked;
 use crate::domain::step::Release;
 
 impl TargetState {
+    /// What the tenant's sign-in log is to be asked about it, once its hold is over: none where no
+    /// application signs in.
+    pub fn asks_sign_ins(&self) -> Option<Asked> {
+        let Held { rechecked, .. } = Fold::awaits_release(self)?;
+        let tried = self.course(self.find(Verb::Recheck)?)?.forward.last_at;
+        Some(Asked {
+            target: self.plan.id,
+            client: self.plan.subject.parse().ok()?,
+            old: self.plan.retire.iter().map(|c| c.id.clone()).collect(),
+            since: self.done_at(self.find(Verb::Publish)?)?,
+            tried: tried.map(|tried| (tried, rechecked)),
+        })
+    }
+}
+
+impl Fold {
     /// The evidence of its hold; none before the hold is over and the new credential was checked
     /// again.
     pub fn held(&self) -> Option<Held> {
@@ -22,29 +38,15 @@ impl TargetState {
             opened: hold.opened_at,
             rechecked,
             sign_ins: self.so_far.sign_ins.clone(),
-            target: self.plan.id,
+            target: self.id,
         })
     }
 
     /// The same, if the next step is one that people approve with this evidence.
     pub fn awaits_release(&self) -> Option<Held> {
         let runs = self.so_far.stage == Stage::Running && self.so_far.unwinding.is_none();
-        let is_next = runs && self.current().is_some_and(|step| step.phase == Phase::Retire);
+        let is_next = runs && self.at().is_some_and(|at| self.outline.steps[at].phase == Phase::Retire);
         self.held().filter(|_| is_next)
-    }
-
-    /// What the tenant's sign-in log is to be asked about it, once its hold is over: none where no
-    /// application signs in.
-    pub fn asks_sign_ins(&self) -> Option<Asked> {
-        let Held { rechecked, .. } = Self::awaits_release(self)?;
-        let tried = self.course(self.find(Verb::Recheck)?)?.forward.last_at;
-        Some(Asked {
-            target: self.plan.id,
-            client: self.plan.subject.parse().ok()?,
-            old: self.plan.retire.iter().map(|c| c.id.clone()).collect(),
-            since: self.done_at(self.find(Verb::Publish)?)?,
-            tried: tried.map(|tried| (tried, rechecked)),
-        })
     }
 
     /// What the sign-in log said, if the run looked.
@@ -74,7 +76,7 @@ impl TargetState {
 
     /// The retire phase opens for the targets that are listed, whose evidence people have seen.
     pub(super) fn phase_opened(&mut self, e: &PhaseOpened) {
-        if e.phase == Phase::Start || (self.held().is_some() && e.targets.contains(&self.plan.id)) {
+        if e.phase == Phase::Start || (self.held().is_some() && e.targets.contains(&self.id)) {
             self.so_far.phases.insert(e.phase, e.expires);
         }
     }

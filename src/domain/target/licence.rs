@@ -1,6 +1,6 @@
 //! Proof values: what must have been recorded before an old credential may be taken away.
 
-use super::TargetState;
+use super::{Fold, TargetState};
 use crate::bent::{self, Bend};
 use crate::domain::id::StepNo;
 use crate::domain::step::{Step, Verb};
@@ -18,7 +18,7 @@ pub struct Released {
     at: Timestamp,
 }
 
-/// Both: only [`TargetState::licence`] makes one, from recorded events.
+/// Both: only [`Fold::licence_of`] makes one, from recorded events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Earned {
     released: Released,
@@ -44,10 +44,17 @@ pub enum Licence {
 }
 
 impl TargetState {
-    /// The licence for a step that takes an old credential away; none until it is earned.
+    /// [`Fold::licence_of`] a step of the plan.
     pub fn licence(&self, step: &Step) -> Option<Licence> {
-        if self.plan.contain || bent::is(Bend::RetireFirst) {
-            return Some(Licence::Declared { step: step.no });
+        self.licence_of(step.no)
+    }
+}
+
+impl Fold {
+    /// The licence for a step that takes an old credential away; none until it is earned.
+    pub fn licence_of(&self, step: StepNo) -> Option<Licence> {
+        if self.outline.contain || bent::is(Bend::RetireFirst) {
+            return Some(Licence::Declared { step });
         }
         let released = self.done_at(self.find(Verb::Hold)?)?;
         let verified = self.done_at(self.find(Verb::Recheck)?)?;

@@ -131,38 +131,73 @@ struct Long {
 }
 
 impl Long {
-    fn of(model: &Model, name: &OsStr, links: &Links, split: &Split) -> Self {
-        fn cut<T>(
-            model: &Model,
-            (name, split): (&OsStr, &Split),
-            sort: &str,
-            rows: &[T],
-            table: impl Fn(&[T]) -> Markup,
-        ) -> Vec<Further> {
-            if rows.len() <= split.rows {
-                return Vec::new();
-            }
-            let (size, mut from) = (split.lines.max(1), 1);
-            let parts: Vec<_> = rows.chunks(size).collect();
-            let one = |(file, part): (usize, &&[T])| {
-                let what = format!("Rows {from} to {}", from + part.len() - 1);
-                from += part.len();
-                further(model, name, (sort, file, parts.len()), what, &table(part))
-            };
-            (1..).zip(&parts).map(one).collect()
-        }
-        let to = (name, split);
+    fn of(binder: &mut Binder<'_>, links: &Links) -> Self {
+        let model = binder.model;
         let (leaked, left) = (chart::rows(model), sections::left(model));
         Self {
-            exposure: cut(model, to, EXPOSURE, &leaked, |rows| chart::table(rows, links)),
-            open: cut(model, to, OPEN, &model.open, |rows| sections::open_table(rows, links)),
-            status: cut(model, to, STATUS, &left, |rows| sections::left_table(rows, links)),
-            troubles: cut(model, to, TROUBLES, &model.troubles, |rows| sections::trouble_table(rows, links)),
+            exposure: binder.cut(EXPOSURE, &leaked, |rows| chart::table(rows, links)),
+            open: binder.cut(OPEN, &model.open, |rows| sections::open_table(rows, links)),
+            status: binder.cut(STATUS, &left, |rows| sections::left_table(rows, links)),
+            troubles: binder.cut(TROUBLES, &model.troubles, |rows| sections::trouble_table(rows, links)),
         }
     }
+}
 
-    fn all(self) -> impl Iterator<Item = Further> {
-        [self.exposure, self.open, self.status, self.troubles].into_iter().flatten()
+/// Hands out files as they are made, and keeps what the first page tells of them.
+struct Binder<'a> {
+    model: &'a Model,
+    name: &'a OsStr,
+    split: &'a Split,
+    take: &'a mut dyn FnMut(OsString, String),
+}
+
+impl Binder<'_> {
+    /// The files of a table that is too long for the first page; none of one that is not.
+    fn cut<T>(&mut self, sort: &str, rows: &[T], table: impl Fn(&[T]) -> Markup) -> Vec<Further> {
+        if rows.len() <= self.split.rows {
+            return Vec::new();
+        }
+        let (size, mut from) = (self.split.lines.max(1), 1);
+        let parts: Vec<_> = rows.chunks(size).collect();
+        let one = |(file, part): (usize, &&[T])| {
+            let what = format!("Rows {from} to {}", from + part.len() - 1);
+            from += part.len();
+            self.further((sort, file, parts.len()), what, &table(part))
+        };
+        (1..).zip(&parts).map(one).collect()
+    }
+
+    /// A further file: where it belongs, the way back and to its neighbours, and its part.
+    fn further(&mut self, (sort, file, of): (&str, usize, usize), what: String, body: &Markup) -> Further {
+        let Self { model, name, .. } = self;
+        let link = |n: usize| format!("{}{}", escaped(stem(name)), ending(sort, n));
+        let title = format!("{} – report of run {}: {}", model.head.incident, model.head.run, what);
+        let page = html! {
+            header {
+                p class="kicker" {
+                    "Credential response report · " (model.head.incident) " · run " span class="mono" { (model.head.run) }
+                    " · file " (file) " of " (of)
+                }
+                h1 { (what) }
+                (sections::rehearsal(model))
+            }
+            nav aria-label="Files" {
+                ul {
+                    li { a href=(format!("{}#{sort}", escaped(name))) { "The whole report" } }
+                    @if file > 1 { li { a href=(link(file - 1)) { "Before" } } }
+                    @if file < of { li { a href=(link(file + 1)) { "Next" } } }
+                }
+            }
+            main { section aria-label=(what) { h2 { (heading(sort)) } (body) } }
+            (super::footer(model))
+        };
+        let text = document(&title, &page);
+        let mut own = stem(name).to_owned();
+        own.push(ending(sort, file));
+        let further =
+            Further { link: link(file), what, bytes: text.len(), sha256: Digest::of(text.as_bytes()).hex() };
+        (self.take)(own, text);
+        further
     }
 }
 
@@ -206,16 +241,16 @@ fn entries(model: &Model) -> Vec<Entry<'_>> {
 
 /// A file beside the first page, and how that page tells of it.
 pub(super) struct Further {
-    name: OsString,
     link: String,
     what: String,
-    text: String,
+    bytes: usize,
+    sha256: String,
 }
 
-/// The report under this file name: the first page, then the files beside it, if the run is so large.
-pub(super) fn pages(model: &Model, name: &OsStr, split: &Split) -> Vec<(OsString, String)> {
+/// The report under this file name, if the run is so large: the files beside the first page, then that page.
+pub(super) fn pages(model: &Model, name: &OsStr, split: &Split, take: &mut dyn FnMut(OsString, String)) {
     let links = Links::of(model, name, split);
-    let one = |sort, file, of, what, body: &Markup| further(model, name, (sort, file, of), what, body);
+    let mut binder = Binder { model, name, split, take };
     let entries = entries(model);
     let parts: Vec<_> = entries.chunks(split.targets.max(1)).collect();
     let targets = (1..).zip(&parts).map(|(file, part)| {
@@ -227,19 +262,18 @@ pub(super) fn pages(model: &Model, name: &OsStr, split: &Split) -> Vec<(OsString
                 }
             }
         };
-        one(CREDENTIALS, file, parts.len(), span("Targets", part.iter().map(Entry::id)), &body)
+        let what = span("Targets", part.iter().map(Entry::id));
+        binder.further((CREDENTIALS, file, parts.len()), what, &body)
     });
     let targets: Vec<_> = targets.collect();
     let parts: Vec<_> = model.events.chunks(split.lines.max(1)).collect();
     let events = (1..).zip(&parts).map(|(file, part)| {
         let what = span("Lines", part.iter().map(|row: &EventRow| row.seq));
-        one(EVENTS, file, parts.len(), what, &sections::event_table(part))
+        binder.further((EVENTS, file, parts.len()), what, &sections::event_table(part))
     });
     let events: Vec<_> = events.collect();
-    let long = Long::of(model, name, &links, split);
-    let first = (name.to_owned(), first(model, &links, split, (&targets, &events, &long)));
-    let further = targets.into_iter().chain(events).chain(long.all()).map(|f| (f.name, f.text));
-    [first].into_iter().chain(further).collect()
+    let long = Long::of(&mut binder, &links);
+    take(name.to_owned(), first(model, &links, split, (&targets, &events, &long)));
 }
 
 /// `Targets t1 to t100`.
@@ -303,8 +337,8 @@ fn files(caption: &str, files: &[Further]) -> Markup {
                 @for f in files {
                     tr {
                         th scope="row" { a href=(f.link) { (f.what) } }
-                        td class="n" { (f.text.len()) }
-                        td class="mono" { (Digest::of(f.text.as_bytes()).hex()) }
+                        td class="n" { (f.bytes) }
+                        td class="mono" { (f.sha256) }
                     }
                 }
             }
@@ -322,39 +356,4 @@ fn heading(sort: &str) -> &'static str {
         TROUBLES => "Deviations, failures and what people did by hand",
         _ => "All events",
     }
-}
-
-/// A further file: where it belongs, the way back and to its neighbours, and its part.
-fn further(
-    model: &Model,
-    name: &OsStr,
-    (sort, file, of): (&str, usize, usize),
-    what: String,
-    body: &Markup,
-) -> Further {
-    let link = |n: usize| format!("{}{}", escaped(stem(name)), ending(sort, n));
-    let title = format!("{} – report of run {}: {}", model.head.incident, model.head.run, what);
-    let page = html! {
-        header {
-            p class="kicker" {
-                "Credential response report · " (model.head.incident) " · run " span class="mono" { (model.head.run) }
-                " · file " (file) " of " (of)
-            }
-            h1 { (what) }
-            (sections::rehearsal(model))
-        }
-        nav aria-label="Files" {
-            ul {
-                li { a href=(format!("{}#{sort}", escaped(name))) { "The whole report" } }
-                @if file > 1 { li { a href=(link(file - 1)) { "Before" } } }
-                @if file < of { li { a href=(link(file + 1)) { "Next" } } }
-            }
-        }
-        main { section aria-label=(what) { h2 { (heading(sort)) } (body) } }
-        (super::footer(model))
-    };
-    let text = document(&title, &page);
-    let mut own = stem(name).to_owned();
-    own.push(ending(sort, file));
-    Further { name: own, link: link(file), what, text }
 }

@@ -134,13 +134,14 @@ fn add_signer(heads: &mut Heads, approver: &str, head: &LogHead, what: &str) {
 fn referred(disk: &dyn Disk, folder: &Folder) -> Result<BTreeMap<Digest, Option<u64>>, DiskError> {
     let path = folder.events();
     let mut out = BTreeMap::new();
+    // Most lines refer to nothing: not worth reading twice.
+    let digest = memchr::memmem::Finder::new("sha256:");
     let mut lines = Lines::new(disk.open_read(&path)?);
     while let Some((place, piece)) =
         lines.next_piece().map_err(|e| DiskError::new("cannot read", &path, &e))?
     {
         let Piece::Line(bytes) = piece else { continue };
-        // Most lines refer to nothing: not worth reading twice.
-        if memchr::memmem::find(bytes, b"sha256:").is_none() {
+        if digest.find(bytes).is_none() {
             continue;
         }
         let Ok(line) = Line::from_bytes(bytes) else { continue };

@@ -7,12 +7,11 @@ use super::approvals::{Approvals, Basis};
 use super::report::{CHANGED, Check, NOT_OURS, Severity, UNFINISHED};
 use super::scan::Bench;
 use crate::domain::approval::PlanFacts;
-use crate::domain::event::{
-    Ending, Event, Line, LogHandedOver, RosterChanged, RunFinished, RunStarted, StepIntent,
-};
+use crate::domain::event::{Ending, Event, Line, LogHandedOver, RosterChanged, RunFinished, RunStarted};
+use crate::domain::folds::{Folds, Stand};
 use crate::domain::id::{RunId, TargetId};
 use crate::domain::run::RunState;
-use crate::domain::states::{Brief, States};
+use crate::domain::target::Fold;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ struct Run {
     facts: Option<PlanFacts>,
     state: Option<RunState>,
     /// None: its plan cannot be read.
-    targets: Option<States>,
+    targets: Option<Folds>,
     /// Targets whose history does not hold; one finding each.
     broken: BTreeSet<TargetId>,
 }
@@ -71,25 +70,31 @@ impl Runs {
             bench.found.tampered(Check::Runs, Some(place), &what, NOT_OURS);
             return Ok(());
         }
-        let mut run = self.open.remove(id).unwrap_or_default();
+        if !self.open.contains_key(id) {
+            self.open.insert(id.clone(), Run::default());
+        }
+        let Some(run) = self.open.get_mut(id) else { return Ok(()) };
         match &line.event {
-            Event::RunStarted(started) => self.start(bench, place, line, &mut run, started),
+            Event::RunStarted(started) => {
+                self.begun += 1;
+                run.start(&mut self.approvals, bench, place, (id, line), started);
+            }
             Event::RunFinished(finished) => {
                 run.finish(bench, place, line, finished);
+                self.open.remove(id);
                 self.finished.insert(id.clone());
                 return Ok(());
             }
             Event::PhaseOpened(opened) => {
                 run.fold(bench, place, line);
                 if let Some(facts) = &run.facts {
-                    let held = |id| run.targets.as_ref()?.state(id)?.held();
+                    let held = |id| run.targets.as_ref()?.look(id)?.held();
                     self.approvals.phase(bench, place, facts, (opened, line.time), held);
                 }
             }
             _ => run.fold(bench, place, line),
         }
         run.events += 1;
-        self.open.insert(id.clone(), run);
         Ok(())
     }
 
@@ -119,31 +124,6 @@ impl Runs {
         self.approvals.handover(bench, place, line, event, root);
     }
 
-    fn start(
-        &mut self,
-        bench: &mut Bench<'_>,
-        place: Place,
-        line: &Line,
-        run: &mut Run,
-        started: &RunStarted,
-    ) {
-        self.begun += 1;
-        let Some(id) = &line.run else { return };
-        if run.state.is_some() {
-            let what = format!("the run {id} is started twice");
-            bench.found.tampered(Check::Runs, Some(place), &what, NOT_OURS);
-            return;
-        }
-        run.state = Some(RunState::new(id.clone(), started.clone(), line.time));
-        let Some(basis) = self.approvals.basis(bench, place, &started.plan) else { return };
-        let Basis { facts, plan } = basis;
-        if facts.playbook != started.playbook {
-            let what = "the run names another playbook than its plan was made from";
-            bench.found.tampered(Check::Runs, Some(place), what, NOT_OURS);
-        }
-        (run.facts, run.targets) = (Some(facts), Some(States::fresh(plan).to_read()));
-    }
-
     /// What is still open when the log ends.
     pub(super) fn end(&self, bench: &mut Bench<'_>) {
         for (id, run) in &self.open {
@@ -159,6 +139,29 @@ impl Runs {
 }
 
 impl Run {
+    fn start(
+        &mut self,
+        approvals: &mut Approvals,
+        bench: &mut Bench<'_>,
+        place: Place,
+        (id, line): (&RunId, &Line),
+        started: &RunStarted,
+    ) {
+        if self.state.is_some() {
+            let what = format!("the run {id} is started twice");
+            bench.found.tampered(Check::Runs, Some(place), &what, NOT_OURS);
+            return;
+        }
+        self.state = Some(RunState::new(id.clone(), started.clone(), line.time));
+        let Some(basis) = approvals.basis(bench, place, &started.plan) else { return };
+        let Basis { facts, plan } = basis;
+        if facts.playbook != started.playbook {
+            let what = "the run names another playbook than its plan was made from";
+            bench.found.tampered(Check::Runs, Some(place), what, NOT_OURS);
+        }
+        (self.facts, self.targets) = (Some(facts), Some(Folds::fresh(plan)));
+    }
+
     /// Folds one event as the engine would.
     fn fold(&mut self, bench: &mut Bench<'_>, place: Place, line: &Line) {
         let Some(state) = &mut self.state else {
@@ -173,9 +176,6 @@ impl Run {
             return;
         };
         state.apply(&line.event);
-        if let (Some(id), Event::StepIntent(intent)) = (line.target, &line.event) {
-            self.released(bench, place, line, id, intent);
-        }
         match line.target {
             None => self.fold_all(line),
             Some(id) => self.fold_target(bench, place, line, id),
@@ -184,57 +184,28 @@ impl Run {
 
     fn fold_all(&mut self, line: &Line) {
         if let Some(targets) = &mut self.targets {
-            targets.apply_to_all(&line.event, line.time);
+            targets.say(&line.event, line.time);
         }
     }
 
     fn fold_target(&mut self, bench: &mut Bench<'_>, place: Place, line: &Line, id: TargetId) {
         let Some(targets) = self.targets.as_mut().filter(|_| !self.broken.contains(&id)) else { return };
-        let why = match targets.apply(id, &line.event, line.time) {
-            Some(Ok(())) => return,
-            Some(Err(illegal)) => format!("target {id}: {illegal}"),
-            None if targets.leaves_alone(id) && matches!(line.event, Event::TargetExcepted(_)) => return,
-            None => format!(
-                "{} is about target {id}, for which the approved plan has no steps",
-                line.event.name()
-            ),
+        let refused = if let Some(fold) = targets.get(id) {
+            taken(fold, line, id)
+        } else if targets.leaves_alone(id) && matches!(line.event, Event::TargetExcepted(_)) {
+            Ok(())
+        } else {
+            let name = line.event.name();
+            let why = format!("{name} is about target {id}, for which the approved plan has no steps");
+            Err((Check::Runs, why))
         };
+        let Err((check, why)) = refused else { return };
         self.broken.insert(id);
-        bench.found.tampered(Check::Runs, Some(place), &why, NOT_OURS);
+        bench.found.tampered(check, Some(place), &why, NOT_OURS);
     }
 
     fn unresolved(&self) -> u32 {
-        let targets = self.targets.iter().flat_map(States::briefs);
-        targets.map(|(_, brief)| u32::from(brief.unresolved)).sum()
-    }
-
-    /// Whether a phase was open for what this intent announces. An undo needs none.
-    fn released(
-        &mut self,
-        bench: &mut Bench<'_>,
-        place: Place,
-        line: &Line,
-        id: TargetId,
-        intent: &StepIntent,
-    ) {
-        let Some(state) = self.targets.as_mut().and_then(|targets| targets.get(id)) else { return };
-        let step = state.step(intent.step);
-        let Some(step) = step.filter(|s| s.verb.writes() && !intent.undo) else { return };
-        let until = state.open_until(step.phase);
-        let what = match until {
-            Some(until) if line.time < until.after(CLEARANCE_AGE_MAX) => return,
-            Some(until) => format!(
-                "{} of target {id} began at {}, after the approval had ended at {until}",
-                step.verb, line.time
-            ),
-            None => format!(
-                "{} of target {id} began before anybody had approved the {} phase",
-                step.verb, step.phase
-            ),
-        };
-        if self.broken.insert(id) {
-            bench.found.tampered(Check::Approvals, Some(place), &what, NOT_OURS);
-        }
+        self.targets.iter().flat_map(Folds::stands).map(|(_, stand)| stand.unresolved).sum()
     }
 
     /// Whether a run may end like this, and whether its counts are right.
@@ -256,9 +227,9 @@ impl Run {
             );
             bench.found.tampered(Check::Checkpoints, Some(place), &what, CHANGED);
         }
-        let briefs: Vec<(TargetId, Brief)> = self.targets.iter().flat_map(States::briefs).collect();
-        let ended = |e: Ending| briefs.iter().filter(|(_, b)| b.ending == Some(e)).count() as u64;
-        let unresolved: u32 = briefs.iter().map(|(_, b)| u32::from(b.unresolved)).sum();
+        let stands: Vec<(TargetId, Stand)> = self.targets.iter().flat_map(Folds::stands).collect();
+        let ended = |e: Ending| stands.iter().filter(|(_, s)| s.ending == Some(e)).count() as u64;
+        let unresolved: u32 = stands.iter().map(|(_, s)| s.unresolved).sum();
         let mut counts = vec![("events", finished.events, self.events)];
         if self.facts.is_some() && self.broken.is_empty() {
             let done = ended(Ending::Done) + ended(Ending::DoneNotEvicted);
@@ -276,7 +247,7 @@ impl Run {
             let what = format!("run.finished counts {said} {name}, the log holds {found}");
             bench.found.tampered(Check::Runs, Some(place), &what, CHANGED);
         }
-        for (id, _) in briefs.iter().filter(|(id, b)| b.ending.is_none() && !self.broken.contains(id)) {
+        for (id, _) in stands.iter().filter(|(id, s)| s.ending.is_none() && !self.broken.contains(id)) {
             let what = format!("the run is finished although target {id} has not ended");
             bench.found.tampered(Check::Runs, Some(place), &what, NOT_OURS);
         }
@@ -284,5 +255,32 @@ impl Run {
             let what = format!("the run ended with {unresolved} intents without an outcome");
             bench.found.add(Check::Runs, Severity::Incomplete, Some(place), &what, UNFINISHED);
         }
+    }
+}
+
+/// Folds an event into a target, or says what does not hold about it.
+fn taken(fold: &mut Fold, line: &Line, id: TargetId) -> Result<(), (Check, String)> {
+    match not_released(fold, line, id) {
+        Some(why) => Err((Check::Approvals, why)),
+        None => fold
+            .apply(&line.event, line.time)
+            .map_err(|illegal| (Check::Runs, format!("target {id}: {illegal}"))),
+    }
+}
+
+/// Why no phase was open for what an intent announces, if so. An undo needs none.
+fn not_released(fold: &Fold, line: &Line, id: TargetId) -> Option<String> {
+    let Event::StepIntent(intent) = &line.event else { return None };
+    let step = fold.step_outline(intent.step).filter(|s| s.verb.writes() && !intent.undo)?;
+    match fold.open_until(step.phase) {
+        Some(until) if line.time < until.after(CLEARANCE_AGE_MAX) => None,
+        Some(until) => Some(format!(
+            "{} of target {id} began at {}, after the approval had ended at {until}",
+            step.verb, line.time
+        )),
+        None => Some(format!(
+            "{} of target {id} began before anybody had approved the {} phase",
+            step.verb, step.phase
+        )),
     }
 }

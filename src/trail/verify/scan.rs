@@ -361,8 +361,8 @@ impl<'a> Scan<'a> {
 
 /// A line of the log, or what is wrong with it.
 fn parse(bytes: &[u8]) -> Result<Line, String> {
-    if std::str::from_utf8(bytes).is_err() {
-        return Err("the line is not UTF-8 text".into());
-    }
-    Line::from_bytes(bytes).map_err(|e| format!("it is not an event of this log: {e}"))
+    Line::from_bytes(bytes).map_err(|e| match std::str::from_utf8(bytes) {
+        Ok(_) => format!("it is not an event of this log: {e}"),
+        Err(_) => "the line is not UTF-8 text".into(),
+    })
 }
