@@ -18,7 +18,8 @@ pub const CONNECT_MAX: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
     pub tries_max: u32,
-    /// No new try begins later than this after the first.
+    /// No new try begins later than this after the first; what is refused as too much is not timed, but no longer pause
+    /// than this is made.
     pub total_max: Duration,
     /// The same, while there is not even a connection: then a person should know soon.
     pub connect_max: Duration,
@@ -96,13 +97,15 @@ impl<W: Wire> Metered<W> {
             }
             let Some(wait) = self.wait_before_next(&result, tries) else { return result };
             let spent = self.clock.elapsed().saturating_sub(begun);
-            let limit = match &result {
-                Err(e) if e.kind == Kind::Connect => self.patience.connect_max,
-                // Refusals are counted, not timed: most of the time is spent in our own queue.
-                Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => Duration::MAX,
-                _ => self.patience.total_max,
+            let Patience { tries_max, total_max, connect_max } = self.patience;
+            let is_too_late = match &result {
+                Err(e) if e.kind == Kind::Connect => spent + wait > connect_max,
+                // Refusals are counted, not timed: most of the time is spent in our own queue. But nobody waits
+                // for a year because a header says so.
+                Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => wait > total_max,
+                _ => spent + wait > total_max,
             };
-            if tries >= self.patience.tries_max || spent + wait > limit {
+            if tries >= tries_max || is_too_late {
                 return result;
             }
             self.clock.sleep(wait).await;

@@ -270,6 +270,26 @@ async fn too_many_requests_pauses_the_bucket() {
     );
 }
 
+/// A read is not repeated after a year, nor after a day; one that waits for its turn is repeated all the same.
+#[tokio::test(start_paused = true)]
+async fn a_read_that_is_refused_is_told_of_within_minutes() {
+    let took = |header: Option<&'static str>| async move {
+        let canned = Canned::new(move |_, _| match header {
+            Some(seconds) => answer_with(429, ("retry-after", seconds), ""),
+            None => answer(429, ""),
+        });
+        let rig = rig(canned.wire(), 70, Start::Full);
+        let begun = rig.env.clock.elapsed();
+        let answer = rig.wire.call(request(Class::Read, "writes")).await.unwrap();
+        assert_eq!(answer.status(), 429);
+        (rig.env.clock.elapsed() - begun).as_secs()
+    };
+    assert_eq!(took(Some("31536000")).await, 0, "nobody sleeps for a year");
+    assert_eq!(took(Some("18446744073709551615")).await, 0);
+    assert!((60..1_800).contains(&took(None).await));
+    assert!((60..3_600).contains(&took(Some("200")).await));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_paused_bucket_gives_nothing_and_then_starts_gently() {
     let canned = Canned::new(|_, before| match before {
