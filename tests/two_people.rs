@@ -24,7 +24,7 @@ fn two_people_replace_a_secret_and_a_crash_changes_nothing() {
     team.approve("ann", "start");
     team.approve("ben", "start");
 
-    let mut apply = team.start(&["apply", "plan.jsonl", "--operator", "op", "--lab", "lab"]);
+    let mut apply = team.start(&["apply", "plan.jsonl", "--operator", "op", "--lab", "lab", "--pace", "50"]);
     team.wait_for("the mint", || team.log().contains("\"minted\""));
     let on = team.must(0, &["status"]);
     assert!(on.contains("has not closed it"), "status works beside apply:\n{on}");
@@ -33,9 +33,18 @@ fn two_people_replace_a_secret_and_a_crash_changes_nothing() {
     assert!(!team.log().contains("\"published\""), "killed between mint and publish");
     let killed = team.must(0, &["status"]);
     assert!(killed.contains("apply --resume") && killed.contains("t1"), "{killed}");
+    let nobody = "At pace 50, if somebody carries it on now:";
+    assert!(killed.contains(nobody) && !killed.contains("has not closed it"), "{killed}");
     team.must(1, &["apply", "plan.jsonl", "--operator", "op", "--lab", "lab"]);
 
-    team.must(9, &RESUME);
+    // What goes on goes no faster than somebody once allowed.
+    let resumed = team.must(9, &RESUME);
+    assert!(resumed.contains("At pace 50, with which the run was begun"), "{resumed}");
+    assert!(
+        team.log().lines().any(|l| l.contains("run.resumed") && l.contains("\"pace\":50")),
+        "{}",
+        team.log()
+    );
     let holding = team.must(0, &["status", "latest"]);
     assert!(holding.contains("reissue confirm") && holding.contains("payroll-worker"), "{holding}");
     team.must(

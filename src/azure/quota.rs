@@ -52,6 +52,25 @@ pub fn documented() -> Vec<Named> {
     QUOTAS.iter().map(|(name, q)| (*name, Allowance { amount: q.amount, per: q.window })).collect()
 }
 
+/// What a quota counts, in words.
+pub fn counts(name: &str) -> &'static str {
+    match name {
+        GRAPH_UNITS => "Resource units of the directory, of this application: a read takes 1 or 2, a write 1",
+        GRAPH_WRITES => "Writes to the directory by this application",
+        TENANT_WRITES => "Writes to the directory by all applications together",
+        PERSONAL_APP_WRITES => "Writes to applications that are open to personal accounts",
+        KEY_READS => "Requests that read certificates, of the whole tenant",
+        LOG_READS => "Reads of sign-in and audit logs",
+        RISK => "Requests to identity protection, of the whole tenant",
+        VAULT_CREATES => {
+            "For each vault: secrets that are set (each new version), certificates and keys that are imported"
+        }
+        VAULT_KEYS => "For each vault: keys that it makes, certificates among them",
+        VAULT_CALLS => "For each vault: everything else",
+        _ => "Nothing that is known here",
+    }
+}
+
 /// The documented quotas, with what is `said` of some of them in their place.
 pub fn with(said: &[Named]) -> Vec<(&'static str, Quota)> {
     let of = |(name, documented): &(&'static str, Quota)| {
@@ -165,6 +184,7 @@ mod tests {
         for ((name, documented), (_, now)) in QUOTAS.iter().zip(&with) {
             let expected = if *name == VAULT_CREATES { Quota::per_seconds(150, 20) } else { *documented };
             assert_eq!(*now, expected, "{name}");
+            assert_ne!(counts(name), counts(""), "{name}");
         }
     }
 

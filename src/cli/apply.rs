@@ -85,7 +85,8 @@ async fn carry_out(
     let read = Arc::clone(plan.plan());
     let resume = arguments.resume.is_some();
     let start = if resume { Start::Empty } else { Start::Full };
-    let azure = arguments.acting.session(session, read.header.cloud, &home.install.tenant, start)?;
+    let acting = going_on(arguments, session, &home)?;
+    let azure = acting.session(session, read.header.cloud, &home.install.tenant, start)?;
     let mut guard = guard(arguments, session, &azure)?;
     guard.countersigner = countersigner(arguments, session, &azure).await?;
     #[cfg(feature = "leak")]
@@ -118,10 +119,23 @@ async fn carry_out(
     let known = Known {
         operator: Some(arguments.operator.clone()),
         plan: arguments.plan.as_ref().map(|p| p.display().to_string()),
-        acting: Some(arguments.acting.words()),
+        acting: Some(acting.words()),
     };
     let next = status::next_of(session, &home, &run, &known)?;
     Ok(Ended { next, ..ended })
+}
+
+/// Who acts, at the pace that the run was begun with unless another is named: what goes on must not go faster than
+/// somebody once allowed.
+fn going_on(arguments: &Arguments, session: &mut Session, home: &Home) -> Result<ActingArguments, Failure> {
+    let Some(wanted) = &arguments.resume else { return Ok(arguments.acting.clone()) };
+    let (_, started, _) = super::notes::find_run(home, wanted)?;
+    let acting = arguments.acting.going_on_at(started.pace);
+    if acting.pace() != arguments.acting.pace() {
+        let pace = acting.pace();
+        session.out.line(&format!("At pace {pace}, with which the run was begun; `--pace` names another."));
+    }
+    Ok(acting)
 }
 
 /// The run and its view, until one of them is over.

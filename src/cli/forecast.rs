@@ -2,8 +2,9 @@
 
 use crate::azure::quota;
 use crate::domain::plan::Plan;
-use crate::domain::plan::estimate::{Estimate, Left, Limit, Quota, Work};
+use crate::domain::plan::estimate::{self, Estimate, Left, Limit, Quota, Work};
 use crate::domain::plan::risk::Risk;
+use crate::domain::quotas::Named;
 use crate::domain::states::States;
 use crate::domain::target::{Next, Pause, TargetState};
 use crate::domain::text::count;
@@ -41,6 +42,17 @@ pub(crate) fn of_plan(estimate: &Estimate) -> String {
     };
     let all = if people { "at least" } else { "about" };
     format!("about {} {at} until all hold, then {hold}; {all} {} in all.", about(held_s), about(seconds))
+}
+
+/// The same at one's own pace, and with what a quota file says.
+pub(crate) fn of_plan_at(plan: &Plan, pace: u8, said: &[Named]) -> String {
+    let mut work = Work::new(pace);
+    for (name, allowance) in said {
+        if let Some((_, quota)) = QUOTAS.iter().find(|(bucket, _)| bucket == name) {
+            work.set_rate(*quota, allowance.per_second() * f64::from(pace) / 100.0);
+        }
+    }
+    of_plan(&estimate::with(work, &plan.targets))
 }
 
 /// `finish about 04:41Z, in 24m; limited by: …`, of what is left.

@@ -94,6 +94,12 @@ pub(super) fn find_run(home: &Home, wanted: &str) -> Result<(RunId, RunStarted, 
             (Some(run), Event::RunStarted(started)) if wanted.as_ref().is_none_or(|w| *w == run) => {
                 (found, finished) = (Some((run, started)), false);
             }
+            // It goes on at the pace that it had last.
+            (Some(run), Event::RunResumed(resumed)) => {
+                if let Some((_, started)) = found.as_mut().filter(|(f, _)| *f == run) {
+                    started.pace = resumed.pace.or(started.pace);
+                }
+            }
             (Some(run), Event::RunFinished(_)) if found.as_ref().is_some_and(|(f, _)| *f == run) => {
                 finished = true
             }

@@ -6,7 +6,7 @@ use super::error::Failure;
 use super::fleet::{Ended, Rows};
 use super::ground::{disk_failure, home_failure};
 use super::world::{ActingArguments, HomeArguments, runtime};
-use super::{ExitCode, Session, plan_view, status};
+use super::{ExitCode, Session, forecast, plan_view, status};
 use crate::connector::observe::ObserveError;
 use crate::domain::id::Digest;
 use crate::domain::plan::make::Known;
@@ -114,6 +114,11 @@ async fn carry_out(arguments: &One, session: &mut Session) -> Result<Ended, Fail
     let plan = plan.map_err(|e| session.line.explain(no_plan(arguments, &e)))?;
     let digest = file::digest(&plan).map_err(|e| no_plan(arguments, &e.into()))?;
     show(session, &plan, &digest);
+    if arguments.acting.has_own_share() {
+        let (pace, said) = (arguments.acting.pace(), arguments.acting.said_quotas(&session.env)?);
+        let own = forecast::of_plan_at(&plan, pace, &said);
+        session.out.line(&format!("With your --pace and --quotas: {own}"));
+    }
     keeps_guardrails(&plan)?;
     let mut lines = Pieces::of(file::lines(&plan).map(|line| line.map_err(std::io::Error::other)));
     let written = session.env.disk.write_new_from(&arguments.out, &mut lines);

@@ -19,7 +19,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
     let schema = match () {
         () if arguments.fleet => fleet::schema(),
-        () if arguments.quotas => quotas::schema(&quota::documented()),
+        () if arguments.quotas => quotas::schema(&quota::documented(), quota::counts),
         () => playbook::schema::schema(&connector::syntaxes()),
     };
     let text = if session.out.is_json() { schema.to_string() } else { format!("{schema:#}") };

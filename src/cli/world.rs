@@ -59,7 +59,7 @@ impl HomeArguments {
 }
 
 /// Who acts, chosen explicitly: nothing falls through to somebody else.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(crate) struct ActingArguments {
     /// How to sign in
     #[arg(long = "as", value_name = "HOW", value_enum)]
@@ -79,10 +79,9 @@ pub(crate) struct ActingArguments {
     /// Use the lab that `reissue lab` serves from this folder, and nothing else
     #[arg(long, value_name = "DIR")]
     lab: Option<PathBuf>,
-    /// Percent of the documented quotas to use
-    #[arg(long, value_name = "PERCENT", default_value_t = Budget::PACE_DEFAULT, value_parser = percentage,
-        allow_negative_numbers = true)]
-    pace: u8,
+    /// Percent of the documented quotas to use [default: 70; of a run that goes on, what it was begun with]
+    #[arg(long, value_name = "PERCENT", value_parser = percentage, allow_negative_numbers = true)]
+    pace: Option<u8>,
     /// What the tenant's quotas are, where they are not as documented
     #[arg(long, value_name = "FILE")]
     quotas: Option<PathBuf>,
@@ -136,6 +135,7 @@ impl ActingArguments {
             ("--secret-file", path(&self.secret_file)),
             ("--certificate", path(&self.certificate)),
             ("--lab", path(&self.lab)),
+            ("--pace", self.pace.filter(|p| *p != Budget::PACE_DEFAULT).map(|p| p.to_string())),
             ("--quotas", path(&self.quotas)),
         ];
         given.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten().collect()
@@ -161,13 +161,28 @@ impl ActingArguments {
         let identity = self.identity(env)?;
         let net = Net::new(self.net_options(env)?);
         let net = net.map_err(|e| Failure::new(codes::NETWORK, e.to_string(), "check the CA file"))?;
-        let budget = Azure::budget_with(env, &said, self.pace, start);
+        let budget = Azure::budget_with(env, &said, self.pace(), start);
         let wire = session.line.around(net, self.lab.as_deref());
         Ok(Azure::new(env, cloud, tenant.clone(), wire, budget, identity))
     }
 
+    /// The share of the quotas that is used.
+    pub(crate) fn pace(&self) -> u8 {
+        self.pace.unwrap_or(Budget::PACE_DEFAULT)
+    }
+
+    /// The same, at the pace of a run that goes on, unless another is named.
+    pub(crate) fn going_on_at(&self, recorded: Option<u8>) -> Self {
+        Self { pace: self.pace.or(recorded), ..self.clone() }
+    }
+
+    /// Whether plans reckon otherwise than for everybody: at another pace, or with other quotas.
+    pub(crate) fn has_own_share(&self) -> bool {
+        self.pace() != Budget::PACE_DEFAULT || self.quotas.is_some()
+    }
+
     /// What the quota file says, if there is one.
-    fn said_quotas(&self, env: &Env) -> Result<Vec<quotas::Named>, Failure> {
+    pub(crate) fn said_quotas(&self, env: &Env) -> Result<Vec<quotas::Named>, Failure> {
         let Some(file) = &self.quotas else { return Ok(Vec::new()) };
         let read = env.disk.read(file, quotas::SIZE_MAX as u64);
         let bytes = read.map_err(|e| unreadable(file, &e, "the quota file"))?;
@@ -272,6 +287,15 @@ pub(crate) fn process() -> Text<96> {
     Text::lossy(&format!("pid {} at {}", std::process::id(), host.nodename().to_string_lossy()))
 }
 
+/// Whether a process that the log names was on this machine and is no more. Of another machine nothing is known.
+pub(crate) fn has_died(process: &str) -> bool {
+    let host = rustix::system::uname();
+    let here = format!(" at {}", host.nodename().to_string_lossy());
+    let pid = process.strip_prefix("pid ").and_then(|rest| rest.strip_suffix(here.as_str()));
+    let pid = pid.and_then(|pid| rustix::process::Pid::from_raw(pid.parse().ok()?));
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+}
+
 /// Ctrl-C, or a polite request to end (SIGTERM).
 pub(crate) async fn interrupted() {
     let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
@@ -282,5 +306,23 @@ pub(crate) async fn interrupted() {
         biased;
         _ = tokio::signal::ctrl_c() => {}
         _ = term.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_at_work_has_not_died_and_who_was_elsewhere_may_not_have() {
+        assert!(!has_died(&process()));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let name = process().replace(&std::process::id().to_string(), &child.id().to_string());
+        child.wait().unwrap();
+        assert!(has_died(&name), "{name}");
+        assert!(!has_died(&format!("{name}.example")), "another machine");
+        for odd in ["", "pid", "pid x at y", "pid 0 at", "boot:1:1"] {
+            assert!(!has_died(odd), "{odd}");
+        }
     }
 }

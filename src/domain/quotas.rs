@@ -46,7 +46,7 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    fn per_second(self) -> f64 {
+    pub fn per_second(self) -> f64 {
         f64::from(self.amount) / self.per.as_secs_f64()
     }
 }
@@ -86,10 +86,9 @@ fn allowance(item: &Item<'_>, usual: Allowance) -> Option<Allowance> {
     let amount = fields.required("amount").and_then(|i| i.number(1..=AMOUNT_MOST));
     let per = fields.required("per").and_then(|i| i.span(PER_LEAST..=PER_MOST));
     let said = Allowance { amount: u32::try_from(amount?).ok()?, per: per? };
-    let times = said.per_second() / usual.per_second();
     let documented = format!("documented is an amount of {} per {}s", usual.amount, usual.per.as_secs());
-    if times > RAISED_MOST {
-        let message = format!("`{}` is {times:.0} times what Microsoft documents", item.name);
+    if said.per_second() > RAISED_MOST * usual.per_second() {
+        let message = format!("`{}` is more than ten times what Microsoft documents", item.name);
         let hint = format!("{documented}; ten times that is the most that is believed");
         return item.wrong(Code::NotANumber, message, hint);
     }
@@ -101,9 +100,13 @@ fn allowance(item: &Item<'_>, usual: Allowance) -> Option<Allowance> {
 }
 
 /// The JSON Schema (draft 2020-12) of a quota file, for editors.
-pub fn schema(documented: &[Named]) -> Value {
+pub fn schema(documented: &[Named], counts: impl Fn(&str) -> &'static str) -> Value {
     let quota = |(name, usual): &Named| {
-        let what = format!("Documented: {} per {}s.", usual.amount, usual.per.as_secs());
+        let (amount, per) = (usual.amount, usual.per.as_secs());
+        let what = format!(
+            "{}. Documented: {amount} per {per}s; from one a minute to ten times that is believed.",
+            counts(name)
+        );
         let schema = json!({
             "type": "object", "additionalProperties": false, "required": ["amount", "per"], "description": what,
             "properties": {

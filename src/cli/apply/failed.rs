@@ -29,7 +29,7 @@ pub(super) fn failed(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> Fa
     let (code, next) = reason(arguments, home, e);
     let failure = Failure::new(code, e.to_string(), next);
     let failure = match e {
-        ApplyFailure::Halt(_) => failure.state(AGAIN),
+        ApplyFailure::Halt(_) | ApplyFailure::Lease(LeaseError::Lapsed(_)) => failure.state(AGAIN),
         ApplyFailure::Unwritable(_) => failure.state(NOTHING_BEGUN),
         _ => failure,
     };

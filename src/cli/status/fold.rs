@@ -3,6 +3,7 @@
 use crate::cli::codes;
 use crate::cli::error::Failure;
 use crate::cli::ground::{home_failure, read_failure};
+use crate::cli::world::has_died;
 use crate::cli::{Session, notes};
 use crate::domain::event::{Event, Line, RunAborted, RunFinished, RunPaused};
 use crate::domain::id::RunId;
@@ -26,7 +27,8 @@ pub(super) struct RunHead {
     pub(super) mirror: Option<Text<256>>,
 }
 
-/// A process that opened the log and has not closed it: at work, or dead.
+/// A process that opened the log and has not closed it: at work, or dead. One of this machine that is no more is
+/// nobody.
 pub(super) struct Writer {
     pub(super) process: Text<96>,
     pub(super) since: Timestamp,
@@ -47,6 +49,7 @@ pub(super) fn overview(home: &Home) -> Result<Overview, Failure> {
     for read in home.read_log().map_err(|e| home_failure(home.root(), &e))? {
         all.fold(read.map_err(|e| read_failure(home.root(), &e))?.line);
     }
+    all.writer = all.writer.filter(|writer| !has_died(&writer.process));
     Ok(all)
 }
 

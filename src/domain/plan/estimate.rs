@@ -310,6 +310,11 @@ fn up_to_hold_s(target: &PlannedTarget) -> u64 {
 
 /// A whole plan, from its beginning.
 pub fn of_plan(targets: &[Planned], pace: u8) -> Estimate {
+    with(Work::new(pace), targets)
+}
+
+/// The same, where other rates than the documented ones are known ([`Work::set_rate`]).
+pub fn with(mut work: Work, targets: &[Planned]) -> Estimate {
     let mut order: Vec<&PlannedTarget> = targets
         .iter()
         .filter_map(|t| match t {
@@ -318,7 +323,6 @@ pub fn of_plan(targets: &[Planned], pace: u8) -> Estimate {
         })
         .collect();
     order.sort_by_key(|t| (t.start.place, t.id));
-    let mut work = Work::new(pace);
     order.into_iter().for_each(|t| work.add(t));
     work.estimate()
 }
