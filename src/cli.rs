@@ -120,7 +120,7 @@ commands! {
     Drill drill
     /// Serve a lab tenant on this machine, for rehearsals with every command
     Lab lab
-    /// Print the JSON Schema of playbooks, or of fleet files, for editors
+    /// Print the JSON Schema of playbooks, of fleet files or of quota files, for editors
     Schema schema
     /// Tell more about an error code
     Explain explain
