@@ -17,8 +17,8 @@ use reissue::pipeline::{ApplyFailure, PlanInHand};
 use slate::Slate;
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 /// More than are kept as they are in this build.
@@ -42,7 +42,7 @@ fn playbook() -> String {
 
 /// A room that can be written so often, and read so often.
 struct Fading {
-    bytes: Vec<u8>,
+    bytes: Arc<Mutex<Vec<u8>>>,
     writes: i64,
     reads: Arc<AtomicI64>,
 }
@@ -50,12 +50,16 @@ struct Fading {
 impl Room for Fading {
     fn write(&mut self, at: u64, bytes: &[u8]) -> Result<(), Text<200>> {
         self.writes -= 1;
-        if self.writes < 0 { Err(Text::lossy("no space left")) } else { self.bytes.write(at, bytes) }
+        if self.writes < 0 {
+            Err(Text::lossy("no space left"))
+        } else {
+            self.bytes.lock().unwrap().write(at, bytes)
+        }
     }
     fn read(&self, at: u64, bytes: &mut [u8]) -> Result<(), Text<200>> {
         match self.reads.fetch_sub(1, Ordering::Relaxed) {
             ..=0 => Err(Text::lossy("input/output error")),
-            _ => self.bytes.read(at, bytes),
+            _ => self.bytes.lock().unwrap().read(at, bytes),
         }
     }
 }
@@ -66,6 +70,8 @@ struct Run {
     /// Reads that were left.
     left: i64,
     slate: Slate,
+    /// What was written into the room.
+    bytes: Vec<u8>,
 }
 
 /// Applies with a room that fades, and resumes with one that does not.
@@ -77,7 +83,8 @@ async fn run(writes: i64, reads: i64) -> Run {
     let path = Path::new("plan.jsonl");
     rehearsal.env.disk.write_new(path, &bytes).unwrap();
     let left = Arc::new(AtomicI64::new(reads));
-    let room = Fading { bytes: Vec::new(), writes, reads: left.clone() };
+    let written = Arc::<Mutex<Vec<u8>>>::default();
+    let room = Fading { bytes: written.clone(), writes, reads: left.clone() };
     let plan = PlanInHand::file(rehearsal.env.disk.as_ref(), path, Shelf::in_room(Box::new(room))).unwrap();
     let (_keep, stop) = watch::channel(false);
     let first = rehearsal.apply_in_hand(&home, plan, false, stop.clone(), |_| {}).await;
@@ -86,7 +93,8 @@ async fn run(writes: i64, reads: i64) -> Run {
         Err(_) => Some(rehearsal.apply_until(&home, &bytes, true, stop, |_| {}).await.unwrap()),
     };
     let left = left.load(Ordering::Relaxed);
-    Run { first, resumed, left, slate: Slate::of(&rehearsal).await }
+    let bytes = written.lock().unwrap().clone();
+    Run { first, resumed, left, slate: Slate::of(&rehearsal).await, bytes }
 }
 
 fn is_done(outcome: &Outcome) -> bool {
@@ -111,6 +119,15 @@ fn what_cannot_be_read_again_stops_the_run_and_a_resumed_one_comes_to_the_same_e
         assert!(run.resumed.as_ref().is_some_and(is_done), "{reads}: {:?}", run.resumed);
         assert_eq!(run.slate, straight, "{reads}");
     }
+}
+
+/// Blocks are packed with the plan's line as the dictionary, which no value is in: one would stand there as it is.
+#[test]
+fn the_working_file_holds_no_secret() {
+    let bytes = in_virtual_time(run(i64::MAX, i64::MAX)).bytes;
+    let holds = |word: &str| bytes.windows(word.len()).any(|w| w == word.as_bytes());
+    assert!(holds("keeper\":\"memory") && holds("old_accepted"), "what became of the secrets is there");
+    assert!(!holds("8Q~"), "no value that the lab made is");
 }
 
 #[test]
