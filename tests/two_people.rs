@@ -39,7 +39,7 @@ fn two_people_replace_a_secret_and_a_crash_changes_nothing() {
 
     // What goes on goes no faster than somebody once allowed.
     let resumed = team.must(9, &RESUME);
-    assert!(resumed.contains("At pace 50, with which the run was begun"), "{resumed}");
+    assert!(resumed.contains("At pace 50, as the run went before"), "{resumed}");
     assert!(
         team.log().lines().any(|l| l.contains("run.resumed") && l.contains("\"pace\":50")),
         "{}",

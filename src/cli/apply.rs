@@ -8,6 +8,7 @@ mod view;
 use super::codes;
 use super::error::Failure;
 use super::fleet::Ended;
+use super::notes::{Found, find_run};
 use super::progress::Progress;
 use super::status::{self, Known};
 use super::world::{ActingArguments, HomeArguments, process, runtime};
@@ -81,11 +82,12 @@ async fn carry_out(
     let patience = parse_span(&arguments.patience).map_err(|e| usage(format!("--patience: {e}")))?;
     let operator = Text::new(arguments.operator.as_str()).map_err(|e| usage(format!("--operator: {e}")))?;
     let home = arguments.home.open(session)?;
-    let plan = plan_in_hand(arguments, session, &home)?;
+    let found = arguments.resume.as_deref().map(|wanted| find_run(&home, wanted)).transpose()?;
+    let plan = plan_in_hand(arguments.plan.as_deref(), found.as_ref(), session, &home)?;
     let read = Arc::clone(plan.plan());
-    let resume = arguments.resume.is_some();
+    let resume = found.is_some();
     let start = if resume { Start::Empty } else { Start::Full };
-    let acting = going_on(arguments, session, &home)?;
+    let acting = going_on(&arguments.acting, session, found.as_ref());
     let azure = acting.session(session, read.header.cloud, &home.install.tenant, start)?;
     let mut guard = guard(arguments, session, &azure)?;
     guard.countersigner = countersigner(arguments, session, &azure).await?;
@@ -125,17 +127,15 @@ async fn carry_out(
     Ok(Ended { next, ..ended })
 }
 
-/// Who acts, at the pace that the run was begun with unless another is named: what goes on must not go faster than
-/// somebody once allowed.
-fn going_on(arguments: &Arguments, session: &mut Session, home: &Home) -> Result<ActingArguments, Failure> {
-    let Some(wanted) = &arguments.resume else { return Ok(arguments.acting.clone()) };
-    let (_, started, _) = super::notes::find_run(home, wanted)?;
-    let acting = arguments.acting.going_on_at(started.pace);
-    if acting.pace() != arguments.acting.pace() {
+/// Who acts, at the pace that the run had unless another is named: what goes on must not go faster than somebody once
+/// allowed.
+fn going_on(given: &ActingArguments, session: &mut Session, found: Option<&Found>) -> ActingArguments {
+    let acting = given.going_on_at(found.and_then(|found| found.pace));
+    if acting.pace() != given.pace() {
         let pace = acting.pace();
-        session.out.line(&format!("At pace {pace}, with which the run was begun; `--pace` names another."));
+        session.out.line(&format!("At pace {pace}, as the run went before; `--pace` names another."));
     }
-    Ok(acting)
+    acting
 }
 
 /// The run and its view, until one of them is over.
@@ -199,15 +199,23 @@ fn stopped(session: &mut Session, seen: &Seen) -> Ended {
     Ended::new(ExitCode::Interrupted, said)
 }
 
-fn plan_in_hand(arguments: &Arguments, session: &Session, home: &Home) -> Result<PlanInHand, Failure> {
+fn plan_in_hand(
+    plan: Option<&Path>,
+    found: Option<&Found>,
+    session: &Session,
+    home: &Home,
+) -> Result<PlanInHand, Failure> {
     let shelf = |plan: &Path| scratch::shelf(session.env.disk.as_ref(), home.root(), plan);
-    if let Some(path) = &arguments.plan {
-        return super::show::in_hand(path, session, shelf(path));
-    }
-    let wanted = arguments.resume.as_deref().unwrap_or("latest");
-    let (_, started, _) = super::notes::find_run(home, wanted)?;
+    let digest = match (plan, found) {
+        (Some(path), _) => return super::show::in_hand(path, session, shelf(path)),
+        (None, Some(found)) => found.started.plan,
+        (None, None) => {
+            let what = "neither a plan nor a run is named";
+            return Err(Failure::new(codes::ARGUMENT, what, "see `reissue apply --help`"));
+        }
+    };
     let objects = Objects::new(session.env.disk.clone(), &home.log());
-    PlanInHand::kept(&objects, &started.plan, shelf(&objects.path(&started.plan))).map_err(|e| {
+    PlanInHand::kept(&objects, &digest, shelf(&objects.path(&digest))).map_err(|e| {
         let next = "restore the log's objects from a copy; `reissue audit verify` says which are missing";
         Failure::new(codes::LOG, e.to_string(), next).at(home.root())
     })

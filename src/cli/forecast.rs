@@ -4,7 +4,6 @@ use crate::azure::quota;
 use crate::domain::plan::Plan;
 use crate::domain::plan::estimate::{self, Estimate, Left, Limit, Quota, Work};
 use crate::domain::plan::risk::Risk;
-use crate::domain::quotas::Named;
 use crate::domain::states::States;
 use crate::domain::target::{Next, Pause, TargetState};
 use crate::domain::text::count;
@@ -44,15 +43,19 @@ pub(crate) fn of_plan(estimate: &Estimate) -> String {
     format!("about {} {at} until all hold, then {hold}; {all} {} in all.", about(held_s), about(seconds))
 }
 
-/// The same at one's own pace, and with what a quota file says.
-pub(crate) fn of_plan_at(plan: &Plan, pace: u8, said: &[Named]) -> String {
+/// The same under one's own budget; none if that is everybody's.
+pub(crate) fn of_plan_under(plan: &Plan, budget: &Budget) -> Option<String> {
+    let pace = budget.pace();
     let mut work = Work::new(pace);
-    for (name, allowance) in said {
-        if let Some((_, quota)) = QUOTAS.iter().find(|(bucket, _)| bucket == name) {
-            work.set_rate(*quota, allowance.per_second() * f64::from(pace) / 100.0);
+    let mut is_own = pace != estimate::PACE_DEFAULT;
+    for (name, documented) in QUOTAS {
+        let rate = budget.quota(name).per_second();
+        if (rate - documented.per_second()).abs() > f64::EPSILON {
+            work.set_rate(documented, rate * f64::from(pace) / 100.0);
+            is_own = true;
         }
     }
-    of_plan(&estimate::with(work, &plan.targets))
+    is_own.then(|| of_plan(&estimate::with(work, &plan.targets)))
 }
 
 /// `finish about 04:41Z, in 24m; limited by: …`, of what is left.

@@ -78,8 +78,17 @@ pub(super) fn text<const N: usize>(what: &str, value: &str) -> Result<Text<N>, F
         .map_err(|e| Failure::new(codes::ARGUMENT, format!("{what}: {e}"), "shorten or retype it"))
 }
 
-/// A run that is in the log; `latest` is the last one that was started.
-pub(super) fn find_run(home: &Home, wanted: &str) -> Result<(RunId, RunStarted, bool), Failure> {
+/// A run that is in the log.
+pub(super) struct Found {
+    pub(super) run: RunId,
+    pub(super) started: RunStarted,
+    /// The pace that it had last.
+    pub(super) pace: Option<u8>,
+    pub(super) finished: bool,
+}
+
+/// Looks for a run; `latest` is the last one that was started.
+pub(super) fn find_run(home: &Home, wanted: &str) -> Result<Found, Failure> {
     let reader = home.read_log().map_err(|e| home_failure(home.root(), &e))?;
     let wanted: Option<RunId> = match wanted {
         "latest" => None,
@@ -87,38 +96,32 @@ pub(super) fn find_run(home: &Home, wanted: &str) -> Result<(RunId, RunStarted, 
             Failure::new(codes::ARGUMENT, e.to_string(), "`reissue status` lists the runs")
         })?),
     };
-    let (mut found, mut finished) = (None, false);
+    let mut found: Option<Found> = None;
     for read in reader {
         let line = read.map_err(|e| read_failure(home.root(), &e))?.line;
-        match (line.run, line.event) {
-            (Some(run), Event::RunStarted(started)) if wanted.as_ref().is_none_or(|w| *w == run) => {
-                (found, finished) = (Some((run, started)), false);
+        let Some(run) = line.run else { continue };
+        let its = found.as_mut().filter(|found| found.run == run);
+        match (line.event, its) {
+            (Event::RunStarted(started), _) if wanted.as_ref().is_none_or(|w| *w == run) => {
+                found = Some(Found { run, pace: started.pace, started, finished: false });
             }
-            // It goes on at the pace that it had last.
-            (Some(run), Event::RunResumed(resumed)) => {
-                if let Some((_, started)) = found.as_mut().filter(|(f, _)| *f == run) {
-                    started.pace = resumed.pace.or(started.pace);
-                }
-            }
-            (Some(run), Event::RunFinished(_)) if found.as_ref().is_some_and(|(f, _)| *f == run) => {
-                finished = true
-            }
+            (Event::RunResumed(resumed), Some(found)) => found.pace = resumed.pace.or(found.pace),
+            (Event::RunFinished(_), Some(found)) => found.finished = true,
             _ => {}
         }
     }
-    let (run, started) = found.ok_or_else(|| {
+    found.ok_or_else(|| {
         let what = match &wanted {
             Some(id) => format!("the log has no run {id}"),
             None => "no run was started in this installation".to_owned(),
         };
         Failure::new(codes::NO_RUN, what, "`reissue status` lists the runs").at(home.root())
-    })?;
-    Ok((run, started, finished))
+    })
 }
 
 /// As [`find_run`], for a run that can still be spoken to.
 pub(super) fn open_run(home: &Home, wanted: &str) -> Result<RunId, Failure> {
-    let (run, _, finished) = find_run(home, wanted)?;
+    let Found { run, finished, .. } = find_run(home, wanted)?;
     match finished {
         false => Ok(run),
         true => {

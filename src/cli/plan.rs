@@ -114,9 +114,7 @@ async fn carry_out(arguments: &One, session: &mut Session) -> Result<Ended, Fail
     let plan = plan.map_err(|e| session.line.explain(no_plan(arguments, &e)))?;
     let digest = file::digest(&plan).map_err(|e| no_plan(arguments, &e.into()))?;
     show(session, &plan, &digest);
-    if arguments.acting.has_own_share() {
-        let (pace, said) = (arguments.acting.pace(), arguments.acting.said_quotas(&session.env)?);
-        let own = forecast::of_plan_at(&plan, pace, &said);
+    if let Some(own) = forecast::of_plan_under(&plan, azure.budget()) {
         session.out.line(&format!("With your --pace and --quotas: {own}"));
     }
     keeps_guardrails(&plan)?;

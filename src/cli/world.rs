@@ -176,13 +176,8 @@ impl ActingArguments {
         Self { pace: self.pace.or(recorded), ..self.clone() }
     }
 
-    /// Whether plans reckon otherwise than for everybody: at another pace, or with other quotas.
-    pub(crate) fn has_own_share(&self) -> bool {
-        self.pace() != Budget::PACE_DEFAULT || self.quotas.is_some()
-    }
-
     /// What the quota file says, if there is one.
-    pub(crate) fn said_quotas(&self, env: &Env) -> Result<Vec<quotas::Named>, Failure> {
+    fn said_quotas(&self, env: &Env) -> Result<Vec<quotas::Named>, Failure> {
         let Some(file) = &self.quotas else { return Ok(Vec::new()) };
         let read = env.disk.read(file, quotas::SIZE_MAX as u64);
         let bytes = read.map_err(|e| unreadable(file, &e, "the quota file"))?;

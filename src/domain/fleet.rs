@@ -29,8 +29,6 @@ use std::path::{Component, Path, PathBuf};
 pub const SIZE_MAX: usize = 4 << 20;
 /// A fleet of a thousand is what is measured; more than this is taken for a mistake.
 pub const TENANTS_MAX: usize = 5_000;
-/// The share of the quotas that is used unless a row says otherwise, in percent, as on the command line.
-const PACE_DEFAULT: u8 = 70;
 
 static LANGUAGE: Language = Language {
     name: "fleet file",
@@ -63,7 +61,8 @@ pub struct Tenant {
     /// None only where a lab's own operator acts.
     pub acts: Option<Acts>,
     pub lab: Option<PathBuf>,
-    pub pace: u8,
+    /// Percent of the quotas; none: as on the command line.
+    pub pace: Option<u8>,
     /// What its quotas are, where they are not as documented.
     pub quotas: Option<PathBuf>,
     /// As `--mirror` takes it: a folder, `vault:…` or `blob:…`.
@@ -87,7 +86,7 @@ pub fn check_bytes(bytes: &[u8]) -> Result<Fleet, Diagnostics> {
 
 fn read(root: &Node, report: &Report) -> Option<Fleet> {
     let fields = Item::root(root, "the fleet file", report).fields(&KEYS)?;
-    let version = version(&fields);
+    let version = fields.version("reissue_fleet", "fleet file");
     let items = fields.required("tenants").and_then(|i| {
         let items = i.list("a fleet has at least one tenant: - { name, home, playbook, as }")?;
         if items.len() <= TENANTS_MAX {
@@ -102,15 +101,6 @@ fn read(root: &Node, report: &Report) -> Option<Fleet> {
     // None, if a single one of them is.
     let tenants: Option<Vec<Tenant>> = rows.into_iter().map(|row| row.tenant).collect();
     Some(Fleet { tenants: tenants? })
-}
-
-fn version(fields: &Fields<'_>) -> Option<()> {
-    let item = fields.required("reissue_fleet")?;
-    let hint = "this program reads `reissue_fleet: 1`, written without quotes";
-    match item.scalar("a version", hint)? {
-        s if s.plain && s.text == "1" => Some(()),
-        _ => item.wrong(Code::Version, "this is another version of the fleet file", hint),
-    }
 }
 
 /// What no other row may say too, with where it stands, as far as it could be read; and the tenant, if all of the
@@ -165,7 +155,7 @@ fn tenant(
         playbook: playbook?,
         acts: acts?,
         lab: lab?,
-        pace: pace?.unwrap_or(PACE_DEFAULT),
+        pace: pace?,
         quotas: quotas?,
         mirror: mirror?,
         countersign: countersign?,

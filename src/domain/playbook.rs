@@ -73,7 +73,7 @@ fn read(
     report: &Report,
 ) -> Option<ValidPlaybook> {
     let fields = Item::root(root, "the playbook", report).fields(&KEYS)?;
-    let version = header::version(&fields);
+    let version = fields.version("reissue", "playbook language");
     let incident = header::incident(&fields, now);
     let tenant = header::tenant(&fields);
     let (stores, store_names) = header::stores(&fields, tenant.cloud);

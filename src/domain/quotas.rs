@@ -10,7 +10,7 @@
 //! Names are those of the buckets; what is not named stays as documented, and the pace is a share of what is
 //! said here. Read by the playbook's reader.
 
-use super::playbook::fields::{Fields, Item};
+use super::playbook::fields::Item;
 use super::playbook::node::Node;
 use super::playbook::{Code, Diagnostics, Language, Report, read_document};
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    pub fn per_second(self) -> f64 {
+    fn per_second(self) -> f64 {
         f64::from(self.amount) / self.per.as_secs_f64()
     }
 }
@@ -61,7 +61,7 @@ pub fn check_bytes(bytes: &[u8], documented: &[Named]) -> Result<Vec<Named>, Dia
 
 fn read(root: &Node, report: &Report, documented: &[Named]) -> Option<Vec<Named>> {
     let fields = Item::root(root, "the quota file", report).fields(&KEYS)?;
-    let version = version(&fields);
+    let version = fields.version("reissue_quotas", "quota file");
     let names: Vec<&'static str> = documented.iter().map(|(name, _)| *name).collect();
     let quotas = fields.required("quotas").and_then(|item| item.fields(&names))?;
     let said = documented.iter().filter_map(|named| Some((named, quotas.optional(named.0)?)));
@@ -70,15 +70,6 @@ fn read(root: &Node, report: &Report, documented: &[Named]) -> Option<Vec<Named>
     version?;
     // None, if a single one of them is.
     read.into_iter().collect()
-}
-
-fn version(fields: &Fields<'_>) -> Option<()> {
-    let item = fields.required("reissue_quotas")?;
-    let hint = "this program reads `reissue_quotas: 1`, written without quotes";
-    match item.scalar("a version", hint)? {
-        s if s.plain && s.text == "1" => Some(()),
-        _ => item.wrong(Code::Version, "this is another version of the quota file", hint),
-    }
 }
 
 fn allowance(item: &Item<'_>, usual: Allowance) -> Option<Allowance> {

@@ -61,6 +61,9 @@ impl Quota {
     pub const fn scope(self, scope: &'static str) -> Self {
         Self { scope: Some(scope), ..self }
     }
+    pub fn per_second(self) -> f64 {
+        f64::from(self.amount) / self.window.as_secs_f64().max(0.001)
+    }
     /// How long `amount` takes at `pace` percent, from a full bucket.
     pub fn time_for(self, amount: u64, pace: u8) -> Duration {
         time_for(self, pace, amount)
@@ -289,14 +292,19 @@ impl Budget {
         let state = self.state();
         let (bucket, waiting) = state.queue.held_back(&state.buckets, now)?;
         let pace = state.buckets.get(&bucket)?;
-        let quota = self.0.quotas.get(bucket.sort()).copied().unwrap_or(UNDESCRIBED);
+        let quota = self.quota(bucket.sort());
         Some(HeldBack {
             per_second: pace.rate(),
-            documented_per_second: f64::from(quota.amount) / quota.window.as_secs_f64().max(0.001),
+            documented_per_second: quota.per_second(),
             paused_for: self.0.clock.as_lag(pace.pause_left(now)),
             bucket,
             waiting,
         })
+    }
+
+    /// What is allowed of a quota here: as documented, or as a quota file says.
+    pub fn quota(&self, name: &str) -> Quota {
+        self.0.quotas.get(name).copied().unwrap_or(UNDESCRIBED)
     }
 
     pub fn pace(&self) -> u8 {
@@ -323,8 +331,7 @@ impl Budget {
 
     /// A bucket that is used for the first time.
     fn pace_of(&self, name: &Bucket, now: Duration) -> Pace {
-        let quota = self.0.quotas.get(name.sort()).copied().unwrap_or(UNDESCRIBED);
-        Pace::new(quota, self.0.pace, self.0.start == Start::Full, now)
+        Pace::new(self.quota(name.sort()), self.0.pace, self.0.start == Start::Full, now)
     }
 
     /// Serves whoever can be served. `None` if this one was; else how long it should wait.

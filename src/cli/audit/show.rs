@@ -104,7 +104,7 @@ impl Filter {
         let run = run.map(|wanted| crate::cli::notes::find_run(home, wanted)).transpose()?;
         let target = arguments.target.as_deref().map(crate::cli::confirm::target).transpose()?;
         Ok(Self {
-            run: run.map(|(id, _, _)| id),
+            run: run.map(|found| found.run),
             target,
             person: arguments.person.clone(),
             since: arguments.since.as_deref().map(|t| time("--since", t, now)).transpose()?,

@@ -135,7 +135,7 @@ pub(super) fn recovery(home: &Home, plan: &Arc<PackedPlan>) -> Result<Recovery, 
 
 /// The run that is asked for; with `latest`, the last one that was started.
 pub(super) fn wanted<'a>(home: &Home, all: &'a Overview, wanted: &str) -> Result<&'a RunHead, Failure> {
-    let (id, _, _) = notes::find_run(home, wanted)?;
+    let id = notes::find_run(home, wanted)?.run;
     let missing = || {
         let what = format!("the log has no run {id}");
         Failure::new(codes::NO_RUN, what, "`reissue status` lists the runs").at(home.root())

@@ -26,7 +26,7 @@ impl ActingArguments {
             secret_file: None,
             certificate: None,
             lab: tenant.lab.clone(),
-            pace: Some(tenant.pace),
+            pace: tenant.pace,
             quotas: tenant.quotas.clone(),
         };
         match &tenant.acts {

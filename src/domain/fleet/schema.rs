@@ -1,6 +1,7 @@
 //! The JSON Schema (draft 2020-12) of a fleet file, for editors. The reader knows more than a schema can say.
 
-use super::{PACE_DEFAULT, TENANTS_MAX};
+use super::TENANTS_MAX;
+use crate::domain::plan::estimate::PACE_DEFAULT;
 use serde_json::{Value, json};
 
 /// The schema of a fleet file.

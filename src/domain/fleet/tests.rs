@@ -15,7 +15,7 @@ fn read_row(rest: &str) -> Result<Tenant, Vec<Code>> {
 #[test]
 fn what_is_not_said_is_as_on_the_command_line() {
     let tenant = read_row("lab: lab").unwrap();
-    assert_eq!((tenant.pace, tenant.plan.to_str()), (70, Some("contoso.plan.jsonl")));
+    assert_eq!((tenant.pace, tenant.plan.to_str()), (None, Some("contoso.plan.jsonl")));
     assert_eq!((tenant.acts, tenant.mirror, tenant.countersign), (None, None, None));
 }
 

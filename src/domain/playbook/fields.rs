@@ -51,6 +51,15 @@ impl<'a> Fields<'a> {
         }
         item
     }
+    /// The version of a file, which begins with it: 1, without quotes.
+    pub fn version(&self, key: &'static str, of: &str) -> Option<()> {
+        let item = self.required(key)?;
+        let hint = format!("this program reads `{key}: 1`, written without quotes");
+        match item.scalar("a version", &hint)? {
+            s if s.plain && s.text == "1" => Some(()),
+            _ => item.wrong(Code::Version, format!("this is another version of the {of}"), hint),
+        }
+    }
     /// The one that is present of several keys. None or several is a mistake.
     pub fn one_of(&self, keys: &[&'static str]) -> Option<(&'static str, Item<'a>)> {
         let present: Vec<_> = keys.iter().filter_map(|k| Some((*k, self.optional(k)?))).collect();

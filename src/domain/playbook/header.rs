@@ -19,15 +19,6 @@ const LIFETIME_DEFAULT: Duration = secs(90 * 86_400);
 const EXPOSED_MIN_UNIX_S: i64 = 1_262_304_000;
 
 /// The version of the language that this program reads.
-pub(super) fn version(fields: &Fields<'_>) -> Option<()> {
-    let item = fields.required("reissue")?;
-    let hint = "this program reads `reissue: 1`, written without quotes";
-    match item.scalar("a version", hint)? {
-        s if s.plain && s.text == "1" => Some(()),
-        _ => item.wrong(Code::Version, "this is another version of the playbook language", hint),
-    }
-}
-
 pub(super) fn incident(fields: &Fields<'_>, now: Option<Timestamp>) -> Option<Incident> {
     let fields = fields.required("incident")?.fields(&["id", "title", "exposed_since"])?;
     let id = fields.required("id").and_then(|i| i.text());
