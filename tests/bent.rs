@@ -10,6 +10,7 @@
 mod certificates;
 #[path = "bent/mutants.rs"]
 mod mutants;
+mod support;
 #[path = "unbent.rs"]
 mod unbent;
 
@@ -39,8 +40,6 @@ mod model;
 mod persons;
 #[path = "sim/play.rs"]
 mod play;
-#[path = "support/rehearsal.rs"]
-mod rehearsal;
 #[path = "sim/retold.rs"]
 mod retold;
 #[path = "sim/rules.rs"]

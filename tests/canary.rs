@@ -5,22 +5,17 @@
 
 #[path = "canary/debug.rs"]
 mod debug;
-#[path = "canary/desk.rs"]
-mod desk;
 #[path = "canary/fleet.rs"]
 mod fleet;
-#[path = "canary/scan.rs"]
-mod scan;
-#[path = "support/team.rs"]
-mod team;
+mod support;
 #[path = "canary/tree.rs"]
 mod tree;
 
-use desk::{Desk, full_at, told};
+use crate::support::desk::{self, Desk, full_at, told};
+use crate::support::team::TENANT;
 use reissue::lab::Faults;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
-use team::TENANT;
 
 const PLAYBOOK: &str = include_str!("canary/playbook.yaml");
 const KEY: &str = "vault:kv-ir.vault.usgovcloudapi.net/reissue-log";

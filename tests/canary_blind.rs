@@ -3,15 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
-#[path = "canary/desk.rs"]
-mod desk;
-#[path = "canary/scan.rs"]
-mod scan;
-#[path = "support/team.rs"]
-mod team;
+mod support;
 
-use desk::{Desk, full_at, told};
-use team::TENANT;
+use crate::support::desk::{Desk, full_at, told};
+use crate::support::team::TENANT;
 
 const PLAYBOOK: &str = include_str!("cases/desk.yaml");
 const APPLY: [&str; 8] = ["apply", "plan.jsonl", "--operator", "op", "--lab", "lab", "--patience", "1s"];

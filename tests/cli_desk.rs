@@ -7,14 +7,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "support/team.rs"]
-mod team;
+mod support;
 
+use crate::support::team::{TENANT, Team};
 use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use team::{TENANT, Team};
 
 const OTHER: &str = "7d3c9a10-0000-4000-8000-0000000000ff";
 

@@ -15,9 +15,9 @@ mod cast;
 mod judge;
 #[path = "crash/moments.rs"]
 mod moments;
-#[path = "support/team.rs"]
-mod team;
+mod support;
 
+use crate::support::team::Team;
 use cast::Target;
 use judge::Judge;
 use moments::{Moment, Progress};
@@ -26,7 +26,6 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-use team::Team;
 
 const LOG: &str = ".reissue/log/events.jsonl";
 const KILLS_A_RUN: u32 = 10;

@@ -4,19 +4,14 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
-#[path = "canary/desk.rs"]
-mod desk;
-#[path = "canary/scan.rs"]
-mod scan;
-#[path = "support/team.rs"]
-mod team;
+mod support;
 
-use desk::Desk;
+use crate::support::desk::Desk;
+use crate::support::team::TENANT;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use team::TENANT;
 
 const PLAYBOOK: &str = include_str!("cases/desk.yaml");
 /// Nobody in particular, when the tests run as root: root may look into everything.

@@ -1,5 +1,5 @@
 //! What must hold whatever bytes arrive from outside. One function per kind of file; the fuzzer and
-//! `tests/foreign_bytes.rs` share them.
+//! `tests/trail/foreign_bytes.rs` share them.
 
 #[path = "../../tests/support/approvals.rs"]
 mod approvals;

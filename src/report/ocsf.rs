@@ -3,7 +3,7 @@
 //!
 //! 1.8.0 has no class for a credential that comes or goes: an API call tells it. 1.9 has
 //! User Management, and deprecates Account Change. What each version asks for is written down in
-//! `tests/ocsf/`, and every event is held against it.
+//! `tests/evidence/ocsf/`, and every event is held against it.
 
 use super::record::Record;
 use super::words;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod against_lab;
+mod azurite;
 mod budgets;
 mod canned;
 mod certificates;

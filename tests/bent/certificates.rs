@@ -1,6 +1,6 @@
 //! The mutant that needs certificates: the whole list is sent back, as one read showed it.
 
-use crate::rehearsal::{Rehearsal, in_virtual_time};
+use crate::support::rehearsal::{Rehearsal, in_virtual_time};
 use reissue::bent::{Bend, bend};
 use reissue::domain::id::ClientId;
 use reissue::lab::{Lab, Owner};
@@ -23,7 +23,7 @@ fn add(lab: &Lab, client: &ClientId) {
 /// Whether the newcomer is still there after a run in which it came right after the `nth` read.
 fn newcomer_survives(nth: u32) -> bool {
     in_virtual_time(async {
-        let text = std::fs::read_to_string("tests/saga/app-certificate.yaml").unwrap();
+        let text = std::fs::read_to_string("tests/playbooks/saga/app-certificate.yaml").unwrap();
         let mut rehearsal = Rehearsal::new(&text);
         let plan = rehearsal.plan().await.unwrap();
         let client: ClientId = APP.parse().unwrap();

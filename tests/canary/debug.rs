@@ -1,6 +1,6 @@
 //! `{:?}` of every public type that holds a secret never shows it, whatever the secret is.
 
-use crate::scan::Canaries;
+use crate::support::scan::Canaries;
 use proptest::prelude::*;
 use reissue::azure::Azure;
 use reissue::azure::assertion::CertificateKey;

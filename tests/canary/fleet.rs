@@ -1,6 +1,6 @@
 //! Commands on many tenants, scanned like all others.
 
-use crate::desk::Desk;
+use crate::support::desk::Desk;
 
 /// The same commands for many tenants: one that is there, one whose files are something else, and hold secrets.
 pub(crate) fn a_fleet(desk: &mut Desk) {

@@ -1,6 +1,6 @@
 //! What is kept with the source, snapshots and seeds above all: no value that a lab made stands in it.
 
-use crate::scan::Canaries;
+use crate::support::scan::Canaries;
 use reissue::drill;
 use std::path::{Path, PathBuf};
 

@@ -5,4 +5,4 @@ cd "$(dirname "$0")/../.."
 
 at=target/azurite
 [ -x "$at/node_modules/.bin/azurite-blob" ] || npm install --silent --no-audit --no-fund --prefix "$at" azurite@3.35.0
-AZURITE_BLOB="$PWD/$at/node_modules/.bin/azurite-blob" cargo test --test azurite -- --ignored
+AZURITE_BLOB="$PWD/$at/node_modules/.bin/azurite-blob" cargo test --test azure azurite -- --ignored

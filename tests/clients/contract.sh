@@ -20,7 +20,7 @@ mkdir -p "$work"
 rm -f "$work"/*.jsonl
 cp "$clients" "$work/clients.jsonl"
 LAB_RECORDING=$work/requests.jsonl cargo test --quiet --test lab requests:: >/dev/null
-LAB_RECORDING=$work/countersign.jsonl cargo test --quiet --test countersign a_key >/dev/null
+LAB_RECORDING=$work/countersign.jsonl cargo test --quiet --test desk countersign::a_key >/dev/null
 cargo build --quiet --bin reissue
 for playbook in playbooks/*.yaml; do
     target/debug/reissue drill "$playbook" --record "$work/drills.jsonl" >/dev/null

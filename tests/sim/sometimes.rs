@@ -167,7 +167,7 @@ const LATE: &[&str] = &[
     "stuck: no way back",
     "stuck: still alive",
     // `undone: unblock` is not here: a target that is contained first unblocks after the point of no
-    // return. `tests/saga.rs` undoes it for what is switched on again.
+    // return. `tests/runs/saga.rs` undoes it for what is switched on again.
     "undone: block",
     "unwinding: drift",
 ];

@@ -1,7 +1,5 @@
 //! A roster of made-up people, a plan's facts, and statements about it.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
-
 use reissue::domain::approval::{
     Approval, ApprovalRefusal, LogHead, PlanFacts, Roster, SignedApproval, Signer, Statement, Summary,
 };

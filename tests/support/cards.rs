@@ -1,8 +1,6 @@
 //! An issuing authority and its cards, made with openssl: certificates, keys, lists of revoked ones, CMS
 //! signatures. All dates are given, none is of today.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::print_stderr)]
-
 use reissue::domain::approval::card;
 use reissue::domain::id::Digest;
 use std::fs;

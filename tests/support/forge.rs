@@ -1,7 +1,5 @@
 //! A log written anew by the holder of its key.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
-
 use reissue::domain::event::Line;
 use reissue::domain::merkle::{leaf, root};
 use reissue::env::Env;

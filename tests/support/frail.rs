@@ -1,8 +1,6 @@
 //! A disk in memory that fails after so many operations, in the middle of one: once, or from then
 //! on with every operation, until it is revived.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
-
 use reissue::env::disk::Appender;
 use reissue::env::{Disk, DiskError, MemoryDisk};
 use std::io::{BufRead, ErrorKind};

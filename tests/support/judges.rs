@@ -1,7 +1,5 @@
 //! A log before both judges: reissue, and the verifier in the bundle that shares no code with it.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
-
 use reissue::env::Disk;
 use reissue::trail::export::{Bundle, unpack};
 use reissue::trail::verify::{Trust, verify};

@@ -1,8 +1,6 @@
 //! A small log, written by the real journal: a plan that switches one application off, approved by
 //! two people, carried out, finished. Each test changes the story, or the files afterwards.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
-
 #[path = "plan.rs"]
 mod plan;
 

@@ -1,7 +1,5 @@
 //! The plan of the small log: one application that is switched off.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
-
 use super::super::approvals::{ORIGIN, PEOPLE, TENANT, at, roster};
 use reissue::domain::approval::{PlanFacts, Rosters, Seats};
 use reissue::domain::approved::{Here, ReadPlan};

@@ -1,7 +1,5 @@
 //! Small scenes in which the one target of a playbook is left alone.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use super::rehearsal::{Rehearsal, in_virtual_time};
 use bytes::Bytes;
 use reissue::domain::id::{ClientId, KeyId};

@@ -1,8 +1,6 @@
 //! A lab tenant with one playbook, a wire that can be told to go wrong at the n-th write, and a
 //! process that can be killed there and started again. Nobody is at work in the tenant but us.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
-
 #[path = "mishaps.rs"]
 mod mishaps;
 

@@ -1,7 +1,5 @@
 //! Two operators with a machine each, one tenant, a mirror between them.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
-
 use super::rehearsal::{APPROVER, AUTHOR, Rehearsal, approver, session};
 use reissue::azure::Azure;
 use reissue::connector::reel::VaultReel;

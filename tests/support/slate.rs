@@ -1,8 +1,6 @@
 //! What a target looks like, as far as it matters whether a run has left it as it should: the
 //! same question for every kind.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
-
 use super::rehearsal::Rehearsal;
 use reissue::azure::assertion::CertificateKey;
 use reissue::domain::id::ClientId;

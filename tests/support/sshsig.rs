@@ -1,8 +1,6 @@
 //! Keys and signatures that no ordinary tool makes: short RSA keys, DSA, and security keys with
 //! or without a touch (OpenSSH PROTOCOL.sshsig, PROTOCOL.u2f; RFC 4253, 6.6).
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
-
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use base64::Engine;

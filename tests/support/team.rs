@@ -1,8 +1,6 @@
 //! A team at its desks: a served lab, an installation, people with SSH keys, and the real program
 //! for all of them. Each test crate takes what it needs of it.
 
-#![allow(dead_code)]
-
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

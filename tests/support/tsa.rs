@@ -1,7 +1,5 @@
 //! Openssl's own time stamping authority, with a certificate authority made for the test.
 
-#![allow(dead_code)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -11,7 +11,7 @@
 //! run is over when the last target is. What nobody can reckon is left out: people who have to confirm or
 //! approve ([`Estimate::people`]), faults, throttling below the documented quotas.
 //!
-//! `tests/estimate.rs` holds the estimate against runs in the lab.
+//! `tests/plans/estimate.rs` holds the estimate against runs in the lab.
 
 use super::{Planned, PlannedTarget, Warning};
 use crate::domain::id::StepNo;

@@ -1,7 +1,7 @@
 //! The quotas that can hold a run back, as documented.
 //!
 //! Sources: Microsoft Learn, "Microsoft Graph service-specific throttling limits" and "Azure Key Vault
-//! service limits". `tests/estimate.rs` holds them against the clients' own table.
+//! service limits". `tests/plans/estimate.rs` holds them against the clients' own table.
 
 use std::fmt;
 
