@@ -20,6 +20,7 @@
 use reissue::azure::Azure;
 use reissue::azure::credential::Identity;
 use reissue::azure::quota::{self, GRAPH_UNITS, KEY_READS, VAULT_CALLS};
+use reissue::connector::reading::Reading;
 use reissue::connector::syntaxes;
 use reissue::domain::approval::Signer;
 use reissue::domain::event::Environment;
@@ -162,6 +163,7 @@ fn in_virtual_time(text: &str, sorts: Sorts, applications: usize, pace: u8) {
             author: Text::lossy("op"),
             environment: Environment::Lab,
             known: Known::default(),
+            reading: Reading::default(),
         };
         let (began, wall) = (env.clock.elapsed(), Instant::now());
         let plan = make_plan(&env, &azure, &playbook, order).await.expect("a plan");

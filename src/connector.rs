@@ -18,6 +18,7 @@ pub mod observe;
 mod parts;
 mod plan_reads;
 mod powers;
+pub mod reading;
 mod reads;
 pub mod recover;
 pub mod reel;

@@ -13,6 +13,7 @@ pub use result::{AttackerResult, ConsumerResult, DrillResult, Judge};
 
 use crate::azure::Azure;
 use crate::azure::credential::Identity;
+use crate::connector::reading::Reading;
 use crate::connector::registry;
 use crate::domain::event::{Environment, Line};
 use crate::domain::id::Digest;
@@ -117,6 +118,7 @@ pub async fn hold_under(
         author: Text::lossy(cast::AUTHOR),
         environment: Environment::Lab,
         known: Known { switched_off: scene.switched_off(), ..Known::default() },
+        reading: Reading::default(),
     };
     let began = env.clock.now();
     // Everybody lives on while the team works.

@@ -24,6 +24,7 @@ use crate::azure::fault::ApiError;
 use crate::connector::lease::LeaseError;
 use crate::connector::observe::{ObserveError, observe};
 use crate::connector::patiently;
+use crate::connector::reading::Reading;
 use crate::connector::registry::{self, Registry};
 use crate::domain::approved::{Here, NotApproved, ReadPlan};
 use crate::domain::event::{Environment, Fault, FaultClass};
@@ -99,6 +100,8 @@ pub struct PlanOrder {
     pub author: Text<128>,
     pub environment: Environment,
     pub known: Known,
+    /// How far it is, for whoever waits.
+    pub reading: Reading,
 }
 
 /// Reads the tenant and makes the plan. Writes nothing.
@@ -112,7 +115,7 @@ pub async fn make_plan(
     let identity = acting.identity;
     let registry = Registry::new(azure.clone(), &playbook.stores);
     let switched_off = order.known.switched_off.clone();
-    let observed = observe(playbook, &registry, identity.clone(), order.known).await?;
+    let observed = observe(playbook, &registry, identity.clone(), order.known, &order.reading).await?;
     let created = env.clock.now();
     let context = PlanContext {
         now: created,

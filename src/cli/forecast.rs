@@ -58,13 +58,13 @@ pub(crate) fn of_plan_under(plan: &Plan, budget: &Budget) -> Option<String> {
     is_own.then(|| of_plan(&estimate::with(work, &plan.targets)))
 }
 
-/// `finish about 04:41Z, in 24m; limited by: …`, of what is left.
-pub(crate) fn of_run(estimate: &Estimate, by: Option<&HeldBack>, now: Timestamp) -> String {
+/// `finish about 04:41Z, in 24m` and `limited by: …`, of what is left.
+pub(crate) fn of_run(estimate: &Estimate, by: Option<&HeldBack>, now: Timestamp) -> [String; 2] {
     let Estimate { held_s: _, hold_s: _, limit, pace: _, people, seconds } = *estimate;
     let ends = now.after(Duration::from_secs(seconds));
     let how = if people { "not before" } else { "about" };
     let limit = by.map_or_else(|| limit.to_string(), held_back);
-    format!("finish {how} {}, in {}; limited by: {limit}", ends.short(), about(seconds))
+    [format!("finish {how} {}, in {}", ends.short(), about(seconds)), format!("limited by: {limit}")]
 }
 
 /// When what is left of a run will be over. None if nothing goes on by itself.

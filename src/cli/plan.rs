@@ -1,6 +1,8 @@
 //! `reissue plan FILE`: the dry run. Reads the tenant, writes one file here and nothing there. With
 //! `--fleet`, for many tenants.
 
+mod watch;
+
 use super::codes;
 use super::error::Failure;
 use super::fleet::{Ended, Rows};
@@ -8,6 +10,7 @@ use super::ground::{disk_failure, home_failure};
 use super::world::{ActingArguments, HomeArguments, runtime};
 use super::{ExitCode, Session, forecast, plan_view, status};
 use crate::connector::observe::ObserveError;
+use crate::connector::reading::Reading;
 use crate::domain::id::Digest;
 use crate::domain::plan::make::Known;
 use crate::domain::plan::{Plan, file};
@@ -18,6 +21,7 @@ use crate::trail::{Home, known};
 use crate::wire::budget::Start;
 use serde::Serialize;
 use std::path::PathBuf;
+use watch::Watch;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -109,8 +113,13 @@ async fn carry_out(arguments: &One, session: &mut Session) -> Result<Ended, Fail
     belongs(&home, &playbook, arguments)?;
     free_place(arguments, session)?;
     let azure = arguments.acting.session(session, playbook.tenant.cloud, &playbook.tenant.id, Start::Full)?;
-    let order = PlanOrder { author, environment: arguments.acting.environment(), known: known(&home)? };
-    let plan = make_plan(&session.env, &azure, &playbook, order).await;
+    let reading = Reading::default();
+    let watch = Watch { budget: azure.budget().clone(), reading: reading.clone() };
+    let environment = arguments.acting.environment();
+    let order = PlanOrder { author, environment, known: known(&home)?, reading };
+    let making = make_plan(&session.env, &azure, &playbook, order);
+    // Of a fleet it is told as a whole how far it is.
+    let plan = if arguments.home.of_a_row { making.await } else { watch.over(making, &session.out).await };
     let plan = plan.map_err(|e| session.line.explain(no_plan(arguments, &e)))?;
     let digest = file::digest(&plan).map_err(|e| no_plan(arguments, &e.into()))?;
     show(session, &plan, &digest);

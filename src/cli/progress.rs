@@ -94,7 +94,7 @@ impl Progress {
 
     /// What is said after a silence where there is no bar.
     fn heartbeat(&self) -> String {
-        let forecast = self.forecast().map(|f| format!("; {f}")).unwrap_or_default();
+        let forecast = self.forecast().map(|f| format!("; {}", f.join("; "))).unwrap_or_default();
         format!("{}  still going: {}{forecast}\n", self.env.clock.now().short(), self.tally().say())
     }
 
@@ -103,7 +103,7 @@ impl Progress {
     }
 
     /// When it will be over, and what holds it back.
-    fn forecast(&self) -> Option<String> {
+    fn forecast(&self) -> Option<[String; 2]> {
         let (now, budget) = (self.env.clock.now(), self.budget.as_ref());
         let pace = budget.map_or(Budget::PACE_DEFAULT, Budget::pace);
         let estimate = forecast::left(&*self.states()?, pace, budget, now)?;
@@ -125,7 +125,7 @@ impl Progress {
             let tally = self.tally();
             bar.set_position(u64::from(tally.over()));
             bar.set_message(tally.say());
-            bar.set_prefix(self.forecast().unwrap_or_default());
+            bar.set_prefix(self.forecast().map(|f| f.join("\n")).unwrap_or_default());
         }
     }
 }
@@ -141,7 +141,7 @@ impl Drop for Progress {
 /// Without colours: what matters are the words.
 fn bar(plan: &PackedPlan, target: ProgressDrawTarget) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(plan.changing() as u64), target);
-    let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len}  {elapsed}  {wide_msg}\n{prefix}");
+    let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len}  {elapsed}\n{msg}\n{prefix}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
     bar
 }
@@ -227,18 +227,18 @@ pub(super) mod tests {
             .iter()
             .position(|l| l.to_bytes().unwrap().windows(until.len()).any(|w| w == until.as_bytes()));
         let end = end.unwrap_or_else(|| panic!("no {until}"));
-        let term = InMemoryTerm::new(10, 100);
+        let term = InMemoryTerm::new(10, 80);
         let bar = on(&term, planned);
         let mut progress = Progress::at(&kept.lines[end], Some(bar.clone()));
         progress.look_at(kept.states(&kept.lines[..=end]));
         progress.shows(|| {});
         bar.force_draw();
         let text = term.contents();
-        let words: Vec<&str> = text
-            .split("  ")
-            .filter(|w| !w.trim_start().starts_with(|c: char| c.is_ascii_digit()) || w.contains(' '))
-            .collect();
-        words.join("  ")
+        let but_the_time = |line: &str| {
+            let is_time = |word: &str| word.ends_with('s') && !word.contains(' ');
+            line.split("  ").filter(|w| !is_time(w)).collect::<Vec<_>>().join("  ")
+        };
+        text.lines().map(but_the_time).collect::<Vec<_>>().join("\n")
     }
 
     #[tokio::test(start_paused = true)]
@@ -248,17 +248,28 @@ pub(super) mod tests {
             ["target.started", "\"minted\"", "\"published\"", "hold.opened", "\"retired\"", "target.ended"];
         let all: Vec<String> = stages.iter().map(|s| format!("{s}: {}", shown(kept, s))).collect();
         insta::assert_snapshot!(all.join("\n"), @r#"
-        target.started: [                        ] 0/1  1 in flight (mint)
-        finish about 2026-01-06 05:03:13Z, in 1d 2h; limited by: no quota, changes have to spread
-        "minted": [                        ] 0/1  1 waiting for propagation (verify)
-        finish about 2026-01-06 05:03:10Z, in 1d 2h; limited by: no quota, changes have to spread
-        "published": [                        ] 0/1  1 in flight (hold)
-        finish about 2026-01-06 05:03:09Z, in 1d 2h; limited by: no quota, changes have to spread
-        hold.opened: [                        ] 0/1  1 holding until 2026-01-06 05:00:54Z
-        finish about 2026-01-06 05:03:09Z, in 1d 2h; limited by: no quota, changes have to spread
-        "retired": [                        ] 0/1  1 waiting for propagation (prove)
-        finish about 2026-01-06 05:03:07Z, in 1m 40s; limited by: no quota, changes have to spread
-        target.ended: [========================] 1/1  1 done
+        target.started: [                        ] 0/1
+        1 in flight (mint)
+        finish about 2026-01-06 05:03:13Z, in 1d 2h
+        limited by: no quota, changes have to spread
+        "minted": [                        ] 0/1
+        1 waiting for propagation (verify)
+        finish about 2026-01-06 05:03:10Z, in 1d 2h
+        limited by: no quota, changes have to spread
+        "published": [                        ] 0/1
+        1 in flight (hold)
+        finish about 2026-01-06 05:03:09Z, in 1d 2h
+        limited by: no quota, changes have to spread
+        hold.opened: [                        ] 0/1
+        1 holding until 2026-01-06 05:00:54Z
+        finish about 2026-01-06 05:03:09Z, in 1d 2h
+        limited by: no quota, changes have to spread
+        "retired": [                        ] 0/1
+        1 waiting for propagation (prove)
+        finish about 2026-01-06 05:03:07Z, in 1m 40s
+        limited by: no quota, changes have to spread
+        target.ended: [========================] 1/1
+        1 done
         "#);
     }
 

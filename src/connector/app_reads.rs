@@ -6,6 +6,7 @@
 
 use super::app_keys::{AppKeys, Haste};
 use super::plan_reads::lists_are_shorter;
+use super::reading::Reading;
 use crate::azure::Azure;
 use crate::azure::fault::ApiError;
 use crate::azure::graph::applications::Application;
@@ -67,19 +68,19 @@ impl AppReads {
             return;
         }
         if let Ok(all) = graph.count_applications().await {
-            self.pass(&wanted, all).await;
+            self.pass(&wanted, all, &Reading::default()).await;
         }
     }
 
     /// The same where it is known how many applications there are.
-    pub(super) async fn pass(&self, wanted: &BTreeSet<ClientId>, all: u64) {
+    pub(super) async fn pass(&self, wanted: &BTreeSet<ClientId>, all: u64, reading: &Reading) {
         if !lists_are_shorter(wanted.len(), all) {
             return;
         }
         let graph = self.azure.graph();
         let found = futures::try_join!(
-            pass(graph.applications(), wanted, |a: &Application| a.app_id.clone()),
-            pass(graph.service_principals(), wanted, |p: &ServicePrincipal| p.app_id.clone()),
+            pass(graph.applications(), wanted, |a: &Application| a.app_id.clone(), reading),
+            pass(graph.service_principals(), wanted, |p: &ServicePrincipal| p.app_id.clone(), reading),
         );
         let Ok((applications, mut principals)) = found else { return };
         // Who is not in both lists is looked for itself: a page may have been behind.
@@ -159,9 +160,11 @@ async fn pass<T: DeserializeOwned>(
     mut pages: Pages<T>,
     wanted: &BTreeSet<ClientId>,
     id: impl Fn(&T) -> ClientId,
+    reading: &Reading,
 ) -> Result<BTreeMap<ClientId, T>, ApiError> {
     let mut found = BTreeMap::new();
     while let Some(page) = pages.next().await? {
+        reading.page();
         found.extend(page.into_iter().map(|one| (id(&one), one)).filter(|(id, _)| wanted.contains(id)));
     }
     Ok(found)

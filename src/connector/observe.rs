@@ -1,5 +1,6 @@
 //! Playbook ─observe→ Observed: reads what the plan needs, and writes nothing.
 
+use super::reading::Reading;
 use super::reads::patiently;
 use super::registry::Registry;
 use super::{Depth, Sight};
@@ -46,6 +47,7 @@ pub async fn observe(
     registry: &Registry,
     identity: Identity,
     known: Known,
+    reading: &Reading,
 ) -> Result<Observed, ObserveError> {
     let patient = Patient::new(registry.clock());
     for (store, named) in &playbook.stores {
@@ -62,8 +64,13 @@ pub async fn observe(
     })?;
     let subjects: Vec<&str> = playbook.targets.iter().map(subject).collect();
     let places: Vec<Place> = playbook.targets.iter().filter_map(place).collect();
-    registry.prepare(&subjects, &places, population).await;
-    let reads = playbook.targets.iter().cloned().map(|target| read(registry, &patient, target));
+    registry.prepare(&subjects, &places, population, reading).await;
+    reading.targets(playbook.targets.len());
+    let reads = playbook.targets.iter().cloned().map(async |target| {
+        let target = read(registry, &patient, target).await;
+        reading.target();
+        target
+    });
     let targets: Vec<ObservedTarget> = futures::stream::iter(reads).buffered(AT_ONCE).collect().await;
     // What could be read is planned; if that is nothing, there is no plan of exceptions.
     match patient.into_refusal().filter(|_| targets.iter().all(|t| t.seen.is_err())) {

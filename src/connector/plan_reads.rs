@@ -9,6 +9,7 @@
 //! most 20), "List appManagementPolicies", "List appliesTo".
 
 use super::powers::{Holders, Powers};
+use super::reading::Reading;
 use crate::azure::Azure;
 use crate::azure::fault::ApiError;
 use crate::azure::graph::applications::{Application, FederatedCredential, Owner};
@@ -82,14 +83,21 @@ impl PlanReads {
     }
 
     /// All of these are going to be planned. What goes wrong here is met again, and told, by whoever reads one.
-    pub(super) async fn prepare(&self, wanted: &Wanted<'_>, population: Population) {
+    pub(super) async fn prepare(&self, wanted: &Wanted<'_>, population: Population, reading: &Reading) {
         let graph = self.azure.graph();
         let apps = lists_are_shorter(wanted.apps.len(), u64::from(population.applications));
         let users = lists_are_shorter(wanted.users.len(), u64::from(population.users));
+        // Each list twice, of applications and of service principals: themselves, owners, federated.
+        if apps {
+            reading.lists(6, population.applications);
+        }
+        if users {
+            reading.lists(1, population.users);
+        }
         let owners = async {
             let lists = || (graph.applications_with_owners(), graph.service_principals_with_owners());
             if apps {
-                both(lists(), |o: &WithOwners| wanted.apps.contains(&o.app_id)).await
+                both(lists(), |o: &WithOwners| wanted.apps.contains(&o.app_id), reading).await
             } else {
                 Vec::new()
             }
@@ -97,13 +105,13 @@ impl PlanReads {
         let federated = async {
             let lists = || (graph.applications_with_federated(), graph.service_principals_with_federated());
             if apps {
-                both(lists(), |o: &WithFederated| wanted.apps.contains(&o.app_id)).await
+                both(lists(), |o: &WithFederated| wanted.apps.contains(&o.app_id), reading).await
             } else {
                 Vec::new()
             }
         };
         let policies = async { if apps { graph.policies().await.ok() } else { None } };
-        let people = async { if users { self.users_of(wanted).await } else { BTreeMap::new() } };
+        let people = async { if users { self.users_of(wanted, reading).await } else { BTreeMap::new() } };
         let holders = async { if apps || users { Holders::read(&graph).await.ok() } else { None } };
         let (owners, federated, policies, users, holders) =
             futures::join!(owners, federated, policies, people, holders);
@@ -118,10 +126,11 @@ impl PlanReads {
         };
     }
 
-    async fn users_of(&self, wanted: &Wanted<'_>) -> BTreeMap<String, User> {
+    async fn users_of(&self, wanted: &Wanted<'_>, reading: &Reading) -> BTreeMap<String, User> {
         let names: BTreeSet<String> = wanted.users.iter().map(|u| u.to_lowercase()).collect();
         let (mut pages, mut found) = (self.azure.graph().users(), BTreeMap::new());
         while let Ok(Some(page)) = pages.next().await {
+            reading.page();
             let named = page.into_iter().map(|u| (u.user_principal_name().to_lowercase(), u));
             found.extend(named.filter(|(name, _)| names.contains(name)));
         }
@@ -191,10 +200,15 @@ impl PlanReads {
 
 /// Those wanted of two lists, which are longer than memory should hold. Of a list that is cut off, what it
 /// has shown.
-async fn both<T: DeserializeOwned>(lists: (Pages<T>, Pages<T>), wanted: impl Fn(&T) -> bool) -> Vec<T> {
+async fn both<T: DeserializeOwned>(
+    lists: (Pages<T>, Pages<T>),
+    wanted: impl Fn(&T) -> bool,
+    reading: &Reading,
+) -> Vec<T> {
     let one = async |mut pages: Pages<T>| {
         let mut found = Vec::new();
         while let Ok(Some(page)) = pages.next().await {
+            reading.page();
             found.extend(page.into_iter().filter(|one| wanted(one)));
         }
         found

@@ -6,6 +6,7 @@ use super::app_reads::AppReads;
 use super::app_secret::{AppSecret, AppSecretEffects};
 use super::enable::{AppEnable, EnableEffects, UserEnable};
 use super::plan_reads::{PlanReads, Wanted};
+use super::reading::Reading;
 use super::sign_in_log::EntraSignIns;
 use super::store::VaultStores;
 use super::user_password::{UserPassword, UserPasswordEffects};
@@ -89,11 +90,17 @@ impl Registry {
         Arc::new(EntraSignIns(self.world.azure.clone()))
     }
     /// These are going to be planned: what lists and pages show of them is read, all lists at the same time.
-    pub(super) async fn prepare(&self, subjects: &[&str], places: &[Place], population: Population) {
+    pub(super) async fn prepare(
+        &self,
+        subjects: &[&str],
+        places: &[Place],
+        population: Population,
+        reading: &Reading,
+    ) {
         let World { apps, plans, stores, .. } = &self.world;
         let wanted = Wanted::of(subjects);
-        let whole = apps.pass(&wanted.apps, u64::from(population.applications));
-        let around = plans.prepare(&wanted, population);
+        let whole = apps.pass(&wanted.apps, u64::from(population.applications), reading);
+        let around = plans.prepare(&wanted, population, reading);
         futures::join!(whole, around, async {
             if places.len() > FEW {
                 stores.prepare(places).await;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 pub(crate) use mishaps::{Frail, Mishap, Sent};
 use reissue::azure::Azure;
 use reissue::azure::credential::Identity;
+use reissue::connector::reading::Reading;
 use reissue::connector::syntaxes;
 use reissue::domain::approval::{Signer, Statement};
 use reissue::domain::approved::{NotApproved, ReadPlan, Says};
@@ -167,7 +168,8 @@ impl Rehearsal {
         let environment = Environment::Lab;
         let mut known = self.known.clone();
         known.switched_off.extend(self.scene.switched_off());
-        let order = PlanOrder { author: Text::lossy(AUTHOR), environment, known };
+        let order =
+            PlanOrder { author: Text::lossy(AUTHOR), environment, known, reading: Reading::default() };
         pipeline::make_plan(&self.env, &self.azure, &self.playbook, order).await
     }
 

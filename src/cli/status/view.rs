@@ -185,7 +185,7 @@ fn forecast(session: &mut Session, run: &Run<'_>, now: Timestamp) {
         return;
     }
     let Some(left) = forecast::left(&run.recovery.states, pace, None, now) else { return };
-    let mut words = forecast::of_run(&left, None, now);
+    let mut words = forecast::of_run(&left, None, now).join("; ");
     if run.writer.is_none() {
         words = format!("if somebody carries it on now: {words}");
     }
