@@ -20,7 +20,6 @@
 use reissue::azure::Azure;
 use reissue::azure::credential::Identity;
 use reissue::azure::quota::{self, GRAPH_UNITS, KEY_READS, VAULT_CALLS};
-use reissue::connector::reading::Reading;
 use reissue::connector::syntaxes;
 use reissue::domain::approval::Signer;
 use reissue::domain::event::Environment;
@@ -159,12 +158,7 @@ fn in_virtual_time(text: &str, sorts: Sorts, applications: usize, pace: u8) {
         let (cloud, id) = (playbook.tenant.cloud, playbook.tenant.id.clone());
         let budget = Azure::budget_for(&env, pace, Start::Full);
         let azure = Azure::new(&env, cloud, id, Arc::new(wire), budget, identity);
-        let order = PlanOrder {
-            author: Text::lossy("op"),
-            environment: Environment::Lab,
-            known: Known::default(),
-            reading: Reading::default(),
-        };
+        let order = PlanOrder::new(Text::lossy("op"), Environment::Lab, Known::default());
         let (began, wall) = (env.clock.elapsed(), Instant::now());
         let plan = make_plan(&env, &azure, &playbook, order).await.expect("a plan");
         let (took, wall) = ((env.clock.elapsed() - began).as_secs_f64(), wall.elapsed().as_secs_f64());

@@ -11,7 +11,6 @@
 
 use reissue::azure::Azure;
 use reissue::azure::credential::Identity;
-use reissue::connector::reading::Reading;
 use reissue::connector::syntaxes;
 use reissue::domain::approval::{Signer, Statement};
 use reissue::domain::approved::{ReadPlan, Says};
@@ -68,12 +67,7 @@ pub(crate) async fn run(text: &str, report_file: &Path) -> Result<Verdict, Failu
 
     // 2. Plan: reads the tenant, writes nothing. The plan's exact bytes are what people sign.
     let author = Text::lossy(AUTHOR);
-    let order = PlanOrder {
-        author,
-        environment: Environment::Lab,
-        known: Known::default(),
-        reading: Reading::default(),
-    };
+    let order = PlanOrder::new(author, Environment::Lab, Known::default());
     let plan = file::write(&pipeline::make_plan(&env, &azure, &playbook, order).await?)?;
     println!("2. planned   {}", Digest::of(&plan));
 

@@ -19,6 +19,7 @@ mod fleet;
 mod forecast;
 mod ground;
 mod handover;
+mod hints;
 pub mod human;
 mod init;
 pub mod json;
@@ -45,9 +46,10 @@ mod status;
 mod world;
 
 use crate::env::Env;
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 use error::Failure;
 pub use exit::ExitCode;
+use hints::Hints;
 use human::Output;
 use std::ffi::OsString;
 
@@ -139,11 +141,14 @@ pub struct Session {
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     human::hide_panic_values();
     let given: Vec<OsString> = arguments.into_iter().collect();
-    let arguments = match Arguments::try_parse_from(&given) {
-        Ok(arguments) => arguments,
+    let understood = clap_command()
+        .try_get_matches_from(&given)
+        .and_then(|matches| Ok((Arguments::from_arg_matches(&matches)?, Hints::of(&matches))));
+    let (arguments, hints) = match understood {
+        Ok(understood) => understood,
         Err(e) => return not_understood(&e, &given),
     };
-    let out = Output::real(arguments.json);
+    let out = Output::real(arguments.json).with(hints);
     let line = line::Line::new(out.notices());
     let mut session = Session { env: Env::real(), out, line };
     let ended = arguments.command.run(&mut session).unwrap_or_else(|failure| {

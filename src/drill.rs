@@ -13,7 +13,6 @@ pub use result::{AttackerResult, ConsumerResult, DrillResult, Judge};
 
 use crate::azure::Azure;
 use crate::azure::credential::Identity;
-use crate::connector::reading::Reading;
 use crate::connector::registry;
 use crate::domain::event::{Environment, Line};
 use crate::domain::id::Digest;
@@ -114,12 +113,11 @@ pub async fn hold_under(
     let azure = session(env, &playbook, &scene, conditions.pace);
     let cast = cast::Cast::new(&playbook).map_err(DrillFailure::Cast)?;
     let home = found(env, &playbook, &cast).await?;
-    let order = PlanOrder {
-        author: Text::lossy(cast::AUTHOR),
-        environment: Environment::Lab,
-        known: Known { switched_off: scene.switched_off(), ..Known::default() },
-        reading: Reading::default(),
-    };
+    let order = PlanOrder::new(
+        Text::lossy(cast::AUTHOR),
+        Environment::Lab,
+        Known { switched_off: scene.switched_off(), ..Known::default() },
+    );
     let began = env.clock.now();
     // Everybody lives on while the team works.
     let work = async {

@@ -104,6 +104,13 @@ pub struct PlanOrder {
     pub reading: Reading,
 }
 
+impl PlanOrder {
+    /// Nobody watches.
+    pub fn new(author: Text<128>, environment: Environment, known: Known) -> Self {
+        Self { author, environment, known, reading: Reading::default() }
+    }
+}
+
 /// Reads the tenant and makes the plan. Writes nothing.
 pub async fn make_plan(
     env: &Env,

@@ -195,7 +195,7 @@ fn stopped(session: &mut Session, seen: &Seen) -> Ended {
         Seen::NothingBegun => "Stopped before anything was begun. Nothing was changed.",
         _ => "Stopped at once. What was under way is in doubt; `reissue apply --resume` looks for it.",
     };
-    session.out.line(said);
+    session.out.hint(said);
     Ended::new(ExitCode::Interrupted, said)
 }
 

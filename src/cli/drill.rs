@@ -4,6 +4,7 @@ use super::codes;
 use super::drill_view::Shown;
 use super::error::Failure;
 use super::recording::Recording;
+use super::status::quote;
 use super::{ExitCode, Session, run_view};
 use crate::drill::{self, DrillFailure};
 use crate::env::Disk;
@@ -51,9 +52,11 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     shown.report(&result);
     if let Some(folder) = &arguments.keep {
         keep(session, disk.as_ref(), result.home.root(), folder)?;
-        session
-            .out
-            .line(&format!("Kept in {}: look with `reissue audit verify --home` on it.", folder.display()));
+        session.out.line(&format!(
+            "Kept in {}: look with `reissue audit verify --home {}`.",
+            folder.display(),
+            quote(&folder.to_string_lossy())
+        ));
     }
     if let (Some(recording), Some(file)) = (&recording, &arguments.record) {
         let count = recording.count()?;

@@ -73,8 +73,9 @@ const SHOWN_MOST: usize = 50;
 
 /// Prints a failure: to stderr for people, as objects on stdout for programs.
 pub fn show(failure: &Failure, out: &mut Output) {
+    let next = out.complete(&failure.next);
     if out.is_json() {
-        return show_objects(failure, out);
+        return show_objects(failure, &next, out);
     }
     let style = out.stderr_style;
     let place = failure.place.as_deref().unwrap_or_default();
@@ -91,7 +92,7 @@ pub fn show(failure: &Failure, out: &mut Output) {
         }
     }
     let (red, bold, reset) = if style.colour { ("\x1b[31;1m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
-    let Failure { code, what, place, state, next, findings } = failure;
+    let Failure { code, what, place, state, next: _, findings } = failure;
     let code = if findings.is_some() { String::new() } else { format!(" {code}") };
     let mut text = format!("{red}error{code}{reset}: {bold}{what}{reset}\n");
     if let Some(place) = place {
@@ -133,8 +134,8 @@ struct FailureObject<'a> {
     next: &'a str,
 }
 
-fn show_objects(failure: &Failure, out: &mut Output) {
-    let Failure { code, what, place, state, next, findings } = failure;
+fn show_objects(failure: &Failure, next: &str, out: &mut Output) {
+    let Failure { code, what, place, state, next: _, findings } = failure;
     let file = place.as_deref().unwrap_or_default();
     for finding in findings.iter().flat_map(|f| f.found()) {
         let Diagnostic { code, at, message, also, hint, hidden: _ } = finding;

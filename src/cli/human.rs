@@ -6,6 +6,7 @@
 mod named;
 
 use super::ExitCode;
+use super::hints::Hints;
 use super::json;
 use named::Named;
 use serde::Serialize;
@@ -72,6 +73,8 @@ pub struct Output {
     pub stdout_style: Style,
     pub stderr_style: Style,
     json: bool,
+    /// For commands that are suggested.
+    hints: Hints,
     /// What was printed did not arrive.
     broken: bool,
 }
@@ -85,17 +88,30 @@ impl Output {
             stdout: shared(stdout),
             stderr: shared(stderr),
             json,
+            hints: Hints::default(),
             broken: false,
         }
+    }
+    /// Commands that are suggested say what this one was told.
+    pub(super) fn with(self, hints: Hints) -> Self {
+        Self { hints, ..self }
     }
     /// Into two buffers, plain.
     pub fn to(stdout: Box<dyn Write + Send>, stderr: Box<dyn Write + Send>, json: bool) -> Self {
         let (stdout, stderr) = (shared(stdout), shared(stderr));
-        Self { stdout, stderr, stdout_style: Style::PLAIN, stderr_style: Style::PLAIN, json, broken: false }
+        Self {
+            stdout,
+            stderr,
+            stdout_style: Style::PLAIN,
+            stderr_style: Style::PLAIN,
+            json,
+            hints: Hints::default(),
+            broken: false,
+        }
     }
     /// A second pen for the same streams, for what goes on beside this one.
     pub(super) fn again(&self) -> Self {
-        Self { stdout: self.stdout.clone(), stderr: self.stderr.clone(), ..*self }
+        Self { stdout: self.stdout.clone(), stderr: self.stderr.clone(), hints: self.hints.clone(), ..*self }
     }
     /// The pen of one tenant of many: what it writes arrives here, line by line, each with `before` in front.
     /// For people, `lines` says whether its stdout is told too.
@@ -110,6 +126,8 @@ impl Output {
             stdout_style: Style::PLAIN,
             stderr_style: Style::PLAIN,
             json: self.json,
+            // Of a fleet the file says it.
+            hints: Hints::default(),
             broken: false,
         }
     }
@@ -126,6 +144,15 @@ impl Output {
             self.raw(line);
             self.raw("\n");
         }
+    }
+    /// The same with commands that come next, which can be run as they stand.
+    pub fn hint(&mut self, line: &str) {
+        let whole = self.hints.complete(line);
+        self.line(&whole);
+    }
+    /// What comes next, for a failure.
+    pub fn complete(&self, next: &str) -> String {
+        self.hints.complete(next)
     }
     /// Several lines for people on stdout, with their ends.
     pub fn text(&mut self, text: &str) {

@@ -116,7 +116,7 @@ async fn carry_out(arguments: &One, session: &mut Session) -> Result<Ended, Fail
     let reading = Reading::default();
     let watch = Watch { budget: azure.budget().clone(), reading: reading.clone() };
     let environment = arguments.acting.environment();
-    let order = PlanOrder { author, environment, known: known(&home)?, reading };
+    let order = PlanOrder { reading, ..PlanOrder::new(author, environment, known(&home)?) };
     let making = make_plan(&session.env, &azure, &playbook, order);
     // Of a fleet it is told as a whole how far it is.
     let plan = if arguments.home.of_a_row { making.await } else { watch.over(making, &session.out).await };

@@ -66,8 +66,8 @@ pub async fn observe(
     let places: Vec<Place> = playbook.targets.iter().filter_map(place).collect();
     registry.prepare(&subjects, &places, population, reading).await;
     reading.targets(playbook.targets.len());
-    let reads = playbook.targets.iter().cloned().map(async |target| {
-        let target = read(registry, &patient, target).await;
+    let reads = playbook.targets.iter().map(async |target| {
+        let target = read(registry, &patient, target.clone()).await;
         reading.target();
         target
     });

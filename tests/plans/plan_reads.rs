@@ -2,7 +2,6 @@
 
 use reissue::azure::Azure;
 use reissue::azure::credential::Identity;
-use reissue::connector::reading::Reading;
 use reissue::connector::syntaxes;
 use reissue::domain::event::Environment;
 use reissue::domain::id::ClientId;
@@ -79,12 +78,7 @@ fn plan(text: &str, furnish: impl FnOnce(&Lab)) -> Planned {
         let budget = Azure::budget_for(&env, 70, Start::Full);
         let tenant = playbook.tenant.id.clone();
         let azure = Azure::new(&env, playbook.tenant.cloud, tenant, Arc::new(wire), budget, identity);
-        let order = PlanOrder {
-            author: Text::lossy("op"),
-            environment: Environment::Lab,
-            known: Known::default(),
-            reading: Reading::default(),
-        };
+        let order = PlanOrder::new(Text::lossy("op"), Environment::Lab, Known::default());
         let began = env.clock.elapsed();
         let plan = make_plan(&env, &azure, &playbook, order).await.unwrap();
         let answers = scene.lab.ledger().answers;

@@ -7,7 +7,6 @@ use crate::scenario::{Death, Life, Scenario};
 use crate::shift::{self, Watch};
 use crate::world::{AUTHOR, World};
 use crate::{ending, persons};
-use reissue::connector::reading::Reading;
 use reissue::domain::event::Environment;
 use reissue::domain::id::Digest;
 use reissue::domain::plan::file;
@@ -111,12 +110,7 @@ async fn plan(world: &World) -> Option<Vec<u8>> {
     for _ in 0..5 {
         let machine = world.machine();
         let azure = world.session_on(&machine, machine.start(None));
-        let order = PlanOrder {
-            author: Text::lossy(AUTHOR),
-            environment: Environment::Lab,
-            known: Known::default(),
-            reading: Reading::default(),
-        };
+        let order = PlanOrder::new(Text::lossy(AUTHOR), Environment::Lab, Known::default());
         match pipeline::make_plan(&world.env, &azure, &world.playbook, order).await {
             Ok(plan) => {
                 let bytes = file::write(&plan).unwrap();

@@ -8,7 +8,6 @@ use bytes::Bytes;
 pub(crate) use mishaps::{Frail, Mishap, Sent};
 use reissue::azure::Azure;
 use reissue::azure::credential::Identity;
-use reissue::connector::reading::Reading;
 use reissue::connector::syntaxes;
 use reissue::domain::approval::{Signer, Statement};
 use reissue::domain::approved::{NotApproved, ReadPlan, Says};
@@ -168,8 +167,7 @@ impl Rehearsal {
         let environment = Environment::Lab;
         let mut known = self.known.clone();
         known.switched_off.extend(self.scene.switched_off());
-        let order =
-            PlanOrder { author: Text::lossy(AUTHOR), environment, known, reading: Reading::default() };
+        let order = PlanOrder::new(Text::lossy(AUTHOR), environment, known);
         pipeline::make_plan(&self.env, &self.azure, &self.playbook, order).await
     }
 

@@ -214,7 +214,7 @@ fn request(head: &Head, out: &Path, session: &mut Session) -> Result<ExitCode, F
         out.display(),
         lines(head.size())
     ));
-    session.out.line(
+    session.out.hint(
         "Carry it to the authority, and its reply back: `reissue audit anchor --tsr FILE --tsa-ca FILE`.",
     );
     Ok(ExitCode::Done)

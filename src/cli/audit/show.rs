@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
             show(&mut session.out, &line);
         }
     }
-    session.out.line(&format!(
+    session.out.hint(&format!(
         "{shown} of {}. That they are genuine, `reissue audit verify` judges.",
         count(seen, "line", "lines")
     ));

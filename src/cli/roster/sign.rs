@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
     let object = SignedObject { by: &statement.approver, version: statement.version, note: name };
     session.out.object("roster_signed", &object);
     let need = count(needed(rosters.in_force()).0, "person has", "people have");
-    session.out.line(&format!(
+    session.out.hint(&format!(
         "Signed and handed in ({}). When {need} signed: `reissue roster adopt {}`.",
         object.note,
         arguments.new.roster.display()

@@ -104,7 +104,7 @@ pub(super) fn show(case: &Case, report: &Report, out: &mut Output) {
     if let Some(covered) = anchored.filter(|covered| covered < size) {
         out.line(&format!("Lines up to {covered} are anchored; the {} after them are not.", size - covered));
     }
-    out.line(&format!("Next: {}.", next(*verdict)));
+    out.hint(&format!("Next: {}.", next(*verdict)));
 }
 
 /// Who else signs checkpoints, and how far that reaches.
