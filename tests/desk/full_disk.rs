@@ -93,9 +93,13 @@ fn the_program_says_that_nothing_was_changed() {
     let output = output.unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
-    for word in
-        ["RI022", "nothing was begun", "free at least 4 MiB", ".reissue", "`reissue apply plan.jsonl` again"]
-    {
+    for word in [
+        "RI022",
+        "nothing was begun",
+        "free at least 4 MiB",
+        ".reissue",
+        "`reissue apply plan.jsonl --lab lab --operator op` again",
+    ] {
         assert!(told.contains(word), "{word}:\n{told}");
     }
     assert!(!team.log().contains("run.started"));
