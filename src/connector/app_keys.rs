@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Objects that one request may name.
-const TOGETHER: usize = 15;
+pub(super) const TOGETHER: usize = 15;
 
 /// One object's list, without public keys; none if there is no such object.
 type Answer = Result<Option<Vec<KeyCredential>>, ApiError>;

@@ -1,11 +1,12 @@
 //! Applications and their service principals, read one by one or in one pass.
 //!
 //! `keyCredentials` have the narrowest quota of all reads: 150 requests a minute and tenant (Microsoft
-//! Graph throttling limits). Ten thousand applications read one by one would take more than two hours;
-//! their lists, 999 to a page, take seconds. So whoever is about to look at many says so first.
+//! Graph throttling limits). Ten thousand applications read one by one would take more than two hours. So
+//! several travel with one request (`app_keys.rs`), and whoever is about to look at many says so first: the
+//! lists of the whole tenant, 999 to a page, may take fewer.
 
-use super::app_keys::{AppKeys, Haste};
-use super::plan_reads::lists_are_shorter;
+use super::app_keys::{AppKeys, Haste, TOGETHER};
+use super::plan_reads::PAGE;
 use super::reading::Reading;
 use crate::azure::Azure;
 use crate::azure::fault::ApiError;
@@ -63,21 +64,21 @@ impl AppReads {
     /// What goes wrong here is met again, and told, by whoever reads one.
     pub(super) async fn prepare(&self, subjects: &[&str]) {
         let wanted: BTreeSet<ClientId> = subjects.iter().filter_map(|s| s.parse().ok()).collect();
-        let graph = self.azure.graph();
-        if !lists_are_shorter(wanted.len(), 0) {
+        if !lists_take_fewer(wanted.len(), 0) {
             return;
         }
-        if let Ok(all) = graph.count_applications().await {
+        if let Ok(all) = self.azure.graph().count_applications().await {
             self.pass(&wanted, all, &Reading::default()).await;
         }
     }
 
     /// The same where it is known how many applications there are.
     pub(super) async fn pass(&self, wanted: &BTreeSet<ClientId>, all: u64, reading: &Reading) {
-        if !lists_are_shorter(wanted.len(), all) {
+        if !lists_take_fewer(wanted.len(), all) {
             return;
         }
         let graph = self.azure.graph();
+        reading.lists(2, all);
         let found = futures::try_join!(
             pass(graph.applications(), wanted, |a: &Application| a.app_id.clone(), reading),
             pass(graph.service_principals(), wanted, |p: &ServicePrincipal| p.app_id.clone(), reading),
@@ -98,61 +99,75 @@ impl AppReads {
         certificates: Certificates,
         prepared: bool,
     ) -> Result<Pair, ApiError> {
-        let graph = self.azure.graph();
+        if certificates == Certificates::Left {
+            return self.state(id).await;
+        }
         let ahead = if prepared { self.ahead().remove(id) } else { None };
-        let Pair { application, principal } = match (ahead, certificates) {
-            (Some(pair), Certificates::Whole) => pair.without_those_that_have_keys(),
-            (Some(pair), _) => return Ok(pair),
-            (None, _) => Pair::default(),
+        let listed = match ahead {
+            Some(pair) => pair,
+            None => self.listed(id).await?,
         };
-        let with_keys = certificates != Certificates::Left;
+        if certificates == Certificates::Listed {
+            return Ok(listed);
+        }
+        let graph = self.azure.graph();
+        let Pair { application, principal } = listed;
         let application = async {
-            match (application, with_keys) {
-                (Some(application), _) => Ok(Some(application)),
-                (None, true) => graph.application_by_client_id(id).await,
-                (None, false) => graph.application_state_by_client_id(id).await,
+            match application.filter(|a| a.keys.is_empty()) {
+                Some(application) => Ok(Some(application)),
+                None => graph.application_by_client_id(id).await,
             }
         };
         let principal = async {
-            match (principal, with_keys) {
-                (Some(principal), _) => Ok(Some(principal)),
-                (None, true) => graph.service_principal_by_client_id(id).await,
-                (None, false) => graph.service_principal_state_by_client_id(id).await,
+            match principal.filter(|p| p.keys.is_empty()) {
+                Some(principal) => Ok(Some(principal)),
+                None => graph.service_principal_by_client_id(id).await,
             }
+        };
+        let (application, principal) = futures::try_join!(application, principal)?;
+        Ok(Pair { application, principal })
+    }
+
+    /// Without certificates.
+    async fn state(&self, id: &ClientId) -> Result<Pair, ApiError> {
+        let graph = self.azure.graph();
+        let (application, principal) = futures::try_join!(
+            graph.application_state_by_client_id(id),
+            graph.service_principal_state_by_client_id(id),
+        )?;
+        Ok(Pair { application, principal })
+    }
+
+    /// With the certificates, which others' requests may have brought along. Of an object that these do not
+    /// show (a replica may be behind), what it says itself counts.
+    async fn listed(&self, id: &ClientId) -> Result<Pair, ApiError> {
+        let graph = self.azure.graph();
+        let Pair { application, principal } = self.state(id).await?;
+        let application = async {
+            let Some(mut application) = application else { return Ok(None) };
+            match self.keys.read(&Holder::Application(application.id.clone()), Haste::Usual).await? {
+                Some(keys) => application.keys = keys,
+                None => return graph.application_by_client_id(id).await,
+            }
+            Ok(Some(application))
+        };
+        let principal = async {
+            let Some(mut principal) = principal else { return Ok(None) };
+            match self.keys.read(&Holder::ServicePrincipal(principal.id.clone()), Haste::Usual).await? {
+                Some(keys) => principal.keys = keys,
+                None => return graph.service_principal_by_client_id(id).await,
+            }
+            Ok(Some(principal))
         };
         let (application, principal) = futures::try_join!(application, principal)?;
         Ok(Pair { application, principal })
     }
 }
 
-impl AppReads {
-    /// Both objects, with the certificates that others' requests may have brought along.
-    pub(super) async fn pair_with_keys(&self, id: &ClientId) -> Result<Pair, ApiError> {
-        let Pair { mut application, mut principal } = self.pair(id, Certificates::Left, false).await?;
-        let of_application = async {
-            let Some(application) = &mut application else { return Ok(()) };
-            let keys = self.keys.read(&Holder::Application(application.id.clone()), Haste::Usual).await?;
-            application.keys = keys.unwrap_or_default();
-            Ok(())
-        };
-        let of_principal = async {
-            let Some(principal) = &mut principal else { return Ok(()) };
-            let keys = self.keys.read(&Holder::ServicePrincipal(principal.id.clone()), Haste::Usual).await?;
-            principal.keys = keys.unwrap_or_default();
-            Ok(())
-        };
-        futures::try_join!(of_application, of_principal)?;
-        Ok(Pair { application, principal })
-    }
-}
-
-impl Pair {
-    fn without_those_that_have_keys(self) -> Self {
-        Self {
-            application: self.application.filter(|a| a.keys.is_empty()),
-            principal: self.principal.filter(|p| p.keys.is_empty()),
-        }
-    }
+/// Whether lists of `all` applications take fewer requests of the quota of certificates than asking for
+/// `wanted`, several with one request.
+fn lists_take_fewer(wanted: usize, all: u64) -> bool {
+    2 * (all / PAGE + 1) < 2 * wanted.div_ceil(TOGETHER) as u64
 }
 
 /// Those wanted of a list, which is longer than memory should hold.

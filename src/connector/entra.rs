@@ -59,10 +59,8 @@ pub(super) async fn observe_app(
         Depth::Drift if !wish.certificates => Certificates::Left,
         Depth::Plan | Depth::Drift | Depth::End => Certificates::Listed,
     };
-    let pair = match (sight.depth, certificates) {
-        (Depth::Drift, Certificates::Listed) => apps.pair_with_keys(&id).await,
-        (depth, _) => apps.pair(&id, certificates, matches!(depth, Depth::Plan | Depth::End)).await,
-    };
+    let prepared = matches!(sight.depth, Depth::Plan | Depth::End);
+    let pair = apps.pair(&id, certificates, prepared).await;
     let Pair { application, principal } = pair.map_err(Fault::from)?;
     let without_certificates = certificates == Certificates::Left;
     let mut seen = Observation { without_certificates, ..Observation::default() };

@@ -87,12 +87,12 @@ impl PlanReads {
         let graph = self.azure.graph();
         let apps = lists_are_shorter(wanted.apps.len(), u64::from(population.applications));
         let users = lists_are_shorter(wanted.users.len(), u64::from(population.users));
-        // Each list twice, of applications and of service principals: themselves, owners, federated.
+        // Owners and federated credentials, of applications and of service principals.
         if apps {
-            reading.lists(6, population.applications);
+            reading.lists(4, population.applications.into());
         }
         if users {
-            reading.lists(1, population.users);
+            reading.lists(1, population.users.into());
         }
         let owners = async {
             let lists = || (graph.applications_with_owners(), graph.service_principals_with_owners());

@@ -39,8 +39,8 @@ impl Reading {
     }
 
     /// So many lists of so many entries are going to be read.
-    pub(crate) fn lists(&self, lists: u32, entries: u32) {
-        let pages = u32::try_from(u64::from(entries) / PAGE).unwrap_or(u32::MAX).saturating_add(1);
+    pub(crate) fn lists(&self, lists: u32, entries: u64) {
+        let pages = u32::try_from(entries / PAGE).unwrap_or(u32::MAX).saturating_add(1);
         self.0.pages_about.fetch_add(lists.saturating_mul(pages), Relaxed);
     }
     pub(crate) fn page(&self) {

@@ -22,7 +22,7 @@ type Orphan = (TargetId, StepNo, CredentialRef);
 /// Targets that are looked at together.
 const AT_ONCE: usize = 64;
 /// So many are announced together: then their lists are read, if that takes fewer requests.
-const PREPARED: usize = 2_000;
+const PREPARED: usize = 10_000;
 /// What was seen of so many is in memory at once.
 const IN_MEMORY: usize = 256;
 /// What a sweep has found is removed and looked for again, so often …
