@@ -1,6 +1,6 @@
 """The memory of a run, with the real program and its lab in another process.
 
-    cargo build --release && python3 benches/memory.py [TARGETS...]       (default: 100 1000 10000)
+    cargo build --release && REISSUE=target/release/reissue python3 benches/memory.py [TARGETS...]       (default: 100 1000 10000)
     REISSUE=target/sim/reissue python3 benches/memory.py 100 10000 100000
 
 For each number of targets: a lab over TLS on loopback, a hundred times faster than the cloud (`lab --fast=100`);
