@@ -43,8 +43,20 @@ pub(crate) fn of_plan(estimate: &Estimate) -> String {
     format!("about {} {at} until all hold, then {hold}; {all} {} in all.", about(held_s), about(seconds))
 }
 
-/// The same under one's own budget; none if that is everybody's.
+/// `about 24m`, of the whole run; `at least` where people have to confirm.
+pub(crate) fn in_all(plan: &Plan, budget: &Budget) -> String {
+    let Estimate { people, seconds, .. } = under(plan, budget).0;
+    format!("{} {}", if people { "at least" } else { "about" }, about(seconds))
+}
+
+/// As [`of_plan`] under one's own budget; none if that is everybody's.
 pub(crate) fn of_plan_under(plan: &Plan, budget: &Budget) -> Option<String> {
+    let (estimate, is_own) = under(plan, budget);
+    is_own.then(|| of_plan(&estimate))
+}
+
+/// Under a budget, and whether that differs from everybody's.
+fn under(plan: &Plan, budget: &Budget) -> (Estimate, bool) {
     let pace = budget.pace();
     let mut work = Work::new(pace);
     let mut is_own = pace != estimate::PACE_DEFAULT;
@@ -55,7 +67,7 @@ pub(crate) fn of_plan_under(plan: &Plan, budget: &Budget) -> Option<String> {
             is_own = true;
         }
     }
-    is_own.then(|| of_plan(&estimate::with(work, &plan.targets)))
+    (estimate::with(work, &plan.targets), is_own)
 }
 
 /// `finish about 04:41Z, in 24m` and `limited by: …`, of what is left.

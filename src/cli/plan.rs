@@ -130,7 +130,7 @@ async fn carry_out(arguments: &One, session: &mut Session) -> Result<Ended, Fail
     let mut lines = Pieces::of(file::lines(&plan).map(|line| line.map_err(std::io::Error::other)));
     let written = session.env.disk.write_new_from(&arguments.out, &mut lines);
     written.map_err(|e| disk_failure(&arguments.out, &e, &e))?;
-    Ok(told(arguments, session, &plan, &digest))
+    Ok(told(arguments, session, (&plan, &digest), &forecast::in_all(&plan, azure.budget())))
 }
 
 fn keeps_guardrails(plan: &Plan) -> Result<(), Failure> {
@@ -144,21 +144,26 @@ fn keeps_guardrails(plan: &Plan) -> Result<(), Failure> {
 }
 
 /// The last lines: where it is, and who has to sign.
-fn told(arguments: &One, session: &mut Session, plan: &Plan, digest: &Digest) -> Ended {
+fn told(arguments: &One, session: &mut Session, (plan, digest): (&Plan, &Digest), takes: &str) -> Ended {
     let counts = &plan.header.counts;
     let file = arguments.out.display().to_string();
     session.out.object("plan", &PlanObject { digest, file: file.clone(), counts });
     let people = count(plan.header.approval.quorum, "person runs", "people run");
     let at = status::at_home(&arguments.home.home);
     let approve = format!("reissue approve {} --by NAME --key FILE{at}", status::quote(&file));
-    session.out.line(&format!("Written to {file}. Nothing was changed. Next: {people} `{approve}`."));
     let changes = plan.changes().count();
+    session.out.line(&match changes {
+        0 => format!("Written to {file}. Nothing was changed, and nothing would be: each target says why."),
+        _ => format!("Written to {file}. Nothing was changed. Next: {people} `{approve}`."),
+    });
     let exit = match changes > 0 && arguments.detailed_exitcode {
         true => ExitCode::ChangesPresent,
         false => ExitCode::Done,
     };
     let excepted = counts.excepted;
-    let said = format!("{} to change, {excepted} left alone: {file}", count(changes, "target", "targets"));
+    let takes = if changes > 0 { format!(", {takes}") } else { String::new() };
+    let said =
+        format!("{} to change, {excepted} left alone{takes}: {file}", count(changes, "target", "targets"));
     let next = if changes > 0 { vec![approve] } else { Vec::new() };
     Ended { next, ..Ended::new(exit, said) }
 }
