@@ -1,35 +1,11 @@
 //! The lines of the README with which people sign and check without trusting us, as they stand there:
 //! `sha256sum`, `ssh-keygen`, a shell. And keys that are nowhere but in an agent, as those of a card.
 
+use super::readme::{blocks, shell};
 use crate::support::team::Team;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const PLAYBOOK: &str = include_str!("../cases/desk.yaml");
-
-/// The fenced blocks of a section.
-fn blocks(heading: &str) -> Vec<&'static str> {
-    let readme = include_str!("../../README.md");
-    let section = readme.split(&format!("\n## {heading}\n")).nth(1).expect("the section is there");
-    let section = section.split("\n## ").next().unwrap();
-    section.split("```sh\n").skip(1).map(|b| b.split("```").next().unwrap()).collect()
-}
-
-/// Runs the lines in the team's folder, with `reissue` on the path; exit code and all that was printed.
-fn shell(team: &Team, lines: &str) -> (i32, String) {
-    let bin = Path::new(env!("CARGO_BIN_EXE_reissue")).parent().unwrap();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let ran = Command::new("sh")
-        .args(["-c", &format!("exec 2>&1; set -e\n{lines}")])
-        .current_dir(team.path(""))
-        .env("HOME", team.path("home"))
-        .env("PATH", path)
-        .env_remove("REISSUE_HOME")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    (ran.status.code().unwrap_or(-1), String::from_utf8_lossy(&ran.stdout).into_owned())
-}
 
 /// A plan to be approved. The lab has gone: nobody can be asked any more.
 fn planned() -> Team {
@@ -46,7 +22,7 @@ fn planned() -> Team {
 fn a_statement_is_checked_and_signed_as_the_readme_says() {
     let team = planned();
     let [sign, _] = blocks("With nothing but `sha256sum` and `ssh-keygen`")[..] else { panic!() };
-    let (code, said) = shell(&team, sign);
+    let (code, said) = shell(&team.path(""), sign);
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("Signed and handed in"), "{said}");
     // Each digest was found, alone on its line.
@@ -64,7 +40,7 @@ fn what_was_signed_elsewhere_is_judged_like_everything_else() {
     let sign = |key: &str, namespace: &str| {
         let _ = std::fs::remove_file(team.path("s.json.sig"));
         let line = format!("ssh-keygen -q -Y sign -n {namespace} -f {key} s.json");
-        assert_eq!(shell(&team, &line).0, 0);
+        assert_eq!(shell(&team.path(""), &line).0, 0);
     };
     let given = |by: &str, code: i32| {
         let by = format!("{by}@agency.example");
@@ -93,7 +69,7 @@ fn what_was_signed_elsewhere_is_shown_and_is_what_the_command_line_says() {
     let team = planned();
     let by = ["approve", "plan.jsonl", "--by", "ann@agency.example"];
     team.must(0, &[&by[..], &["--reject", "--show", "--out", "s.json"]].concat());
-    assert_eq!(shell(&team, "ssh-keygen -q -Y sign -n plan-approval@reissue.v1 -f ann s.json").0, 0);
+    assert_eq!(shell(&team.path(""), "ssh-keygen -q -Y sign -n plan-approval@reissue.v1 -f ann s.json").0, 0);
     let files = ["--statement", "s.json", "--signature", "s.json.sig"];
     let given = |code, more: &[&str]| team.must(code, &[&by[..], &files, more].concat());
     for (flag, more) in [
@@ -127,7 +103,7 @@ fn every_approval_of_a_bundle_is_checked_as_the_readme_says() {
     team.must(9, &["apply", "plan.jsonl", "--operator", "op", "--lab", "lab", "--patience", "1s"]);
     team.must(0, &["audit", "export", "--out", "bundle.tar"]);
     let [_, check] = blocks("With nothing but `sha256sum` and `ssh-keygen`")[..] else { panic!() };
-    let (code, said) = shell(&team, check);
+    let (code, said) = shell(&team.path(""), check);
     assert_eq!(code, 0, "{said}");
     for who in ["ann", "ben"] {
         let good = format!("Good \"plan-approval@reissue.v1\" signature for {who}@agency.example");
@@ -139,7 +115,7 @@ fn every_approval_of_a_bundle_is_checked_as_the_readme_says() {
     let swapped = signers.replace("ann@", "x@").replace("ben@", "ann@").replace("x@", "ben@");
     std::fs::write(team.path("allowed_signers"), swapped).unwrap();
     let loop_only = &check[check.find("grep").unwrap()..];
-    let (code, said) = shell(&team, loop_only);
+    let (code, said) = shell(&team.path(""), loop_only);
     assert!(code != 0 && !said.contains("Good"), "{said}");
 }
 
@@ -156,7 +132,7 @@ fn a_key_that_only_an_agent_has() {
         reissue approve plan.jsonl --by ann@agency.example --key ann.pub
         ssh-add -q -D
         ! reissue approve plan.jsonl --by ann@agency.example --key ann.pub";
-    let (code, said) = shell(&team, lines);
+    let (code, said) = shell(&team.path(""), lines);
     assert_eq!(code, 0, "{said}");
     assert_eq!(said.matches("Signed and handed in").count(), 1, "only while the agent has the key: {said}");
     assert!(said.contains("ssh-keygen did not sign"), "{said}");
@@ -186,7 +162,7 @@ fn the_key_of_a_certificate_is_a_key_of_the_roster() {
              cmp theirs card.pub
              ! reissue roster key card"
         );
-        let (code, said) = shell(&team, &lines);
+        let (code, said) = shell(&team.path(""), &lines);
         assert_eq!(code, 0, "{kind}: {said}");
         let line = std::fs::read_to_string(team.path("card.pub")).unwrap();
         assert!(line.starts_with(kind), "{line}");
@@ -204,12 +180,12 @@ fn the_key_of_a_certificate_is_a_key_of_the_roster() {
             ssh-add -q card
             rm card
             reissue approve plan.jsonl --by ann@agency.example --key card.pub";
-        let (code, said) = shell(&team, lines);
+        let (code, said) = shell(&team.path(""), lines);
         assert!(code == 0 && said.contains("Signed and handed in"), "{said}");
     }
     let team = Team::sit_down(PLAYBOOK);
     let weak = "openssl req -x509 -newkey rsa:1024 -nodes -keyout k -out c.pem -subj /CN=x 2>/dev/null; reissue roster key c.pem";
-    let (code, said) = shell(&team, weak);
+    let (code, said) = shell(&team.path(""), weak);
     assert!(code != 0 && said.contains("RSA key of 1024 bits is too short"), "{said}");
 }
 

@@ -1,37 +1,17 @@
 //! The lines of the README with which a card signs in CMS, and those of a report with which anybody checks
 //! it, as they stand there: `openssl`, a shell, and the real program.
 
+use super::readme::{blocks, shell};
 use crate::support::cards::{Issuer, P256, openssl_is_here, with_card};
 use crate::support::team::Team;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 const PLAYBOOK: &str = include_str!("../cases/desk.yaml");
 /// Whatever the clock of this machine says.
 const ALWAYS: (&str, &str) = ("20200101000000Z", "20450101000000Z");
 
-/// Runs the lines in a folder, with `reissue` on the path; exit code and all that was printed.
-fn shell(folder: &Path, lines: &str) -> (i32, String) {
-    let bin = Path::new(env!("CARGO_BIN_EXE_reissue")).parent().unwrap();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let ran = Command::new("sh")
-        .args(["-c", &format!("exec 2>&1; set -e\n{lines}")])
-        .current_dir(folder)
-        .env("PATH", path)
-        .env_remove("REISSUE_HOME")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    (ran.status.code().unwrap_or(-1), String::from_utf8_lossy(&ran.stdout).into_owned())
-}
-
 /// The block of the README with this command.
 fn lines_of_the_readme(with: &str) -> &'static str {
-    let readme = include_str!("../../README.md");
-    let section = readme.split("\n## PIV and CAC cards\n").nth(1).expect("the section is there");
-    let blocks = section.split("\n## ").next().unwrap().split("```sh\n").skip(1);
-    let mut blocks = blocks.map(|b| b.split("```").next().unwrap()).filter(|b| b.contains(with));
-    blocks.next().expect("the block is there")
+    blocks("PIV and CAC cards").into_iter().find(|block| block.contains(with)).expect("the block is there")
 }
 
 #[test]

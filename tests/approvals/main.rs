@@ -8,6 +8,7 @@ mod cards;
 mod cards_by_hand;
 mod cards_trail;
 mod keys;
+mod readme;
 mod refused;
 mod roles;
 mod roster_changes;
