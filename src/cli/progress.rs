@@ -258,11 +258,11 @@ pub(super) mod tests {
         limited by: no quota, changes have to spread
         "published": [                        ] 0/1
         1 in flight (hold)
-        finish about 2026-01-06 05:03:09Z, in 1d 2h
+        finish about 2026-01-06 05:03:10Z, in 1d 2h
         limited by: no quota, changes have to spread
         hold.opened: [                        ] 0/1
-        1 holding until 2026-01-06 05:00:54Z
-        finish about 2026-01-06 05:03:09Z, in 1d 2h
+        1 holding until 2026-01-06 05:00:55Z
+        finish about 2026-01-06 05:03:10Z, in 1d 2h
         limited by: no quota, changes have to spread
         "retired": [                        ] 0/1
         1 waiting for propagation (prove)
