@@ -6,8 +6,22 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
 /// Options that say where, and as whom: the next command needs them, too.
-const CARRIED: [&str; 8] =
-    ["home", "how", "client_id", "secret_file", "certificate", "lab", "quotas", "operator"];
+const CARRIED: [&str; 12] = [
+    "home",
+    "how",
+    "client_id",
+    "secret_fd",
+    "secret_file",
+    "certificate",
+    "lab",
+    "pace",
+    "quotas",
+    "operator",
+    "mirror",
+    "countersign",
+];
+/// Its `--home` is another installation than the one that is spoken of.
+const ELSEWHERE: &str = "handover";
 
 /// What this command was told of them, for those that it suggests.
 #[derive(Clone, Default)]
@@ -22,6 +36,9 @@ impl Hints {
         let (mut command, mut matches) = (super::clap_command(), matches);
         while let Some((name, below)) = matches.subcommand() {
             let Some(next) = command.find_subcommand(name) else { break };
+            if name == ELSEWHERE {
+                return Self::default();
+            }
             (command, matches) = (next.clone(), below);
         }
         let value = |id: &str| {
@@ -39,11 +56,17 @@ impl Hints {
             return text.to_owned();
         }
         let program = super::clap_command();
-        let whole = |(n, part): (usize, &str)| match (n % 2, part.strip_prefix("reissue ")) {
-            (1, Some(said)) => self.said(&program, said),
-            _ => part.to_owned(),
+        let parts: Vec<&str> = text.split('`').collect();
+        // What a command has printed once is no command to run.
+        let is_past = |n: usize| {
+            let after = parts.get(n + 1).unwrap_or(&"").trim_start();
+            after.starts_with("printed") || after.starts_with("showed")
         };
-        text.split('`').enumerate().map(whole).collect::<Vec<_>>().join("`")
+        let whole = |(n, part): (usize, &&str)| match (n % 2, part.strip_prefix("reissue ")) {
+            (1, Some(said)) if !is_past(n) => self.said(&program, said),
+            _ => (*part).to_owned(),
+        };
+        parts.iter().enumerate().map(whole).collect::<Vec<_>>().join("`")
     }
 
     fn said(&self, program: &Command, said: &str) -> String {
@@ -52,14 +75,21 @@ impl Hints {
             let Some(below) = command.find_subcommand(word) else { break };
             command = below;
         }
-        let takes = |long: &str| command.get_arguments().any(|a| a.get_long() == long.strip_prefix("--"));
-        // Of a whole fleet each row says it.
-        let is_whole = said.split_whitespace().any(|w| w == "--help" || w == "--fleet");
+        let says = |word: &str| said.split_whitespace().any(|w| w == word);
         let mut all = format!("reissue {said}");
+        // Of a whole fleet each row says it.
+        if says("--help") || says("--fleet") || command.get_name() == ELSEWHERE {
+            return all;
+        }
         for (long, value) in &self.given {
-            let is_there = said.split_whitespace().any(|w| w == long);
-            if takes(long) && !is_there && !is_whole {
-                all += &format!(" {long} {value}");
+            let option = command.get_arguments().find(|a| a.get_long() == long.strip_prefix("--"));
+            // A run that goes on keeps its pace.
+            let is_kept = long == "--pace" && says("--resume");
+            match option.filter(|_| !says(long) && !is_kept) {
+                Some(option) if !option.get_action().takes_values() => all += &format!(" {long}"),
+                Some(_) if value.starts_with('-') => all += &format!(" {long}={value}"),
+                Some(_) => all += &format!(" {long} {value}"),
+                None => {}
             }
         }
         all
@@ -88,12 +118,22 @@ mod tests {
             "lab",
             "--pace",
             "9",
+            "--mirror",
+            "m",
         ]);
         for (text, whole) in [
             (
                 "`reissue apply --resume`",
-                "`reissue apply --resume --home 'a b' --lab lab --operator 'Kim O'`",
+                "`reissue apply --resume --home 'a b' --lab lab --operator 'Kim O' --mirror m`",
             ),
+            (
+                "`reissue apply p` again",
+                "`reissue apply p --home 'a b' --lab lab --pace 9 --operator 'Kim O' --mirror m` again",
+            ),
+            // There it is a flag; there, another folder; and that was long ago.
+            ("or `reissue init`", "or `reissue init --home 'a b' --lab`"),
+            ("`reissue handover` takes it over", "`reissue handover` takes it over"),
+            ("the line that `reissue init` printed", "the line that `reissue init` printed"),
             ("see `reissue status`, then wait", "see `reissue status --home 'a b'`, then wait"),
             ("`reissue audit verify` tells", "`reissue audit verify --home 'a b'` tells"),
             // What is there already stays as it is; some commands take nothing of it, some are not ours.
@@ -107,6 +147,12 @@ mod tests {
         ] {
             assert_eq!(hints.complete(text), whole);
         }
+    }
+
+    #[test]
+    fn a_value_like_an_option_stays_one() {
+        let hints = hints(&["reissue", "status", "--home=-h"]);
+        assert_eq!(hints.complete("`reissue audit verify`"), "`reissue audit verify --home=-h`");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod named;
 use super::ExitCode;
 use super::hints::Hints;
 use super::json;
+use indicatif::ProgressBar;
 use named::Named;
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -53,16 +54,22 @@ fn shared(stream: impl Write + Send + 'static) -> Shared {
 pub struct Notices {
     /// None: nothing is told, as with `--json`.
     stderr: Option<Shared>,
-    live: bool,
+    bar: Bar,
 }
+
+/// The bar that stands on stderr, if one does.
+type Bar = Arc<Mutex<Option<ProgressBar>>>;
 
 impl Notices {
     pub fn say(&self, line: &str) {
         let Some(stderr) = &self.stderr else { return };
-        // A progress bar may stand on this line; it is drawn again below.
-        let clear = if self.live { "\r\x1b[2K" } else { "" };
         // Whether it arrives is no business of the work that it tells of.
-        let _ = locked(stderr).write_all(format!("{clear}{line}\n").as_bytes());
+        let tell = || drop(locked(stderr).write_all(format!("{line}\n").as_bytes()));
+        // A bar goes away for it, and is drawn again below.
+        match &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(bar) => bar.suspend(tell),
+            None => tell(),
+        }
     }
 }
 
@@ -70,6 +77,7 @@ impl Notices {
 pub struct Output {
     stdout: Shared,
     stderr: Shared,
+    bar: Bar,
     pub stdout_style: Style,
     pub stderr_style: Style,
     json: bool,
@@ -87,6 +95,7 @@ impl Output {
             stderr_style: Style::of(stderr.is_terminal()),
             stdout: shared(stdout),
             stderr: shared(stderr),
+            bar: Bar::default(),
             json,
             hints: Hints::default(),
             broken: false,
@@ -102,6 +111,7 @@ impl Output {
         Self {
             stdout,
             stderr,
+            bar: Bar::default(),
             stdout_style: Style::PLAIN,
             stderr_style: Style::PLAIN,
             json,
@@ -111,7 +121,13 @@ impl Output {
     }
     /// A second pen for the same streams, for what goes on beside this one.
     pub(super) fn again(&self) -> Self {
-        Self { stdout: self.stdout.clone(), stderr: self.stderr.clone(), hints: self.hints.clone(), ..*self }
+        Self {
+            stdout: self.stdout.clone(),
+            stderr: self.stderr.clone(),
+            bar: self.bar.clone(),
+            hints: self.hints.clone(),
+            ..*self
+        }
     }
     /// The pen of one tenant of many: what it writes arrives here, line by line, each with `before` in front.
     /// For people, `lines` says whether its stdout is told too.
@@ -123,6 +139,7 @@ impl Output {
         Self {
             stdout: pen(&self.stdout, lines || self.json),
             stderr: pen(&self.stderr, failures),
+            bar: self.bar.clone(),
             stdout_style: Style::PLAIN,
             stderr_style: Style::PLAIN,
             json: self.json,
@@ -173,7 +190,11 @@ impl Output {
         }
     }
     pub fn notices(&self) -> Notices {
-        Notices { stderr: (!self.json).then(|| self.stderr.clone()), live: self.is_live() }
+        Notices { stderr: (!self.json).then(|| self.stderr.clone()), bar: self.bar.clone() }
+    }
+    /// This bar stands on stderr from now on; what is noticed is told above it.
+    pub(super) fn stands(&self, bar: &ProgressBar) {
+        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
     }
     /// Text for people on stderr: failures, progress.
     pub fn notice(&mut self, text: &str) {

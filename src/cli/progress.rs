@@ -37,10 +37,12 @@ impl Progress {
     /// Of a run that is about to be opened.
     pub(super) fn new(env: &Env, plan: &PackedPlan, budget: &Budget, out: &Output) -> Self {
         let target = (out.is_live() && !out.is_json()).then(ProgressDrawTarget::stderr);
+        let bar = target.map(|target| bar(plan, target));
+        bar.iter().for_each(|bar| out.stands(bar));
         Self {
             states: None,
             env: env.clone(),
-            bar: target.map(|target| bar(plan, target)),
+            bar,
             budget: Some(budget.clone()),
             due: Cell::new(Duration::ZERO),
             draw_every: TICK / 4,

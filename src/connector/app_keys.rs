@@ -9,6 +9,7 @@
 use crate::azure::Azure;
 use crate::azure::fault::ApiError;
 use crate::azure::graph::credentials::{Holder, KeyCredential};
+use crate::domain::event::FaultClass;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -133,6 +134,16 @@ impl AppKeys {
         }
         let holders: Vec<&Holder> = travellers.iter().map(|w| &w.holder).collect();
         let read = graph.keys_of(&holders).await;
+        // One of them may be why: then each is asked for by itself.
+        let is_about_one = |e: &ApiError| {
+            matches!(e.class, FaultClass::Unexpected | FaultClass::Refused | FaultClass::NotYet)
+        };
+        if read.as_ref().is_err_and(is_about_one) {
+            for Waiter { holder, answer, .. } in travellers.into_iter().filter(|w| !w.answer.is_closed()) {
+                let _ = answer.send(graph.keys(&holder).await);
+            }
+            return;
+        }
         for Waiter { holder, answer, .. } in travellers {
             let own = read.as_ref().map(|lists| lists.get(holder.object()).cloned());
             // Who has gone away does not want it any more.

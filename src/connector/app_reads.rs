@@ -9,7 +9,7 @@ use super::app_keys::{AppKeys, Haste, TOGETHER};
 use super::plan_reads::PAGE;
 use super::reading::Reading;
 use crate::azure::Azure;
-use crate::azure::fault::ApiError;
+use crate::azure::fault::{ApiError, Service};
 use crate::azure::graph::applications::Application;
 use crate::azure::graph::credentials::Holder;
 use crate::azure::graph::pages::Pages;
@@ -112,15 +112,19 @@ impl AppReads {
         }
         let graph = self.azure.graph();
         let Pair { application, principal } = listed;
+        // What was there a moment ago is: a replica that does not know it is asked again.
+        let behind = || ApiError::unexpected(Service::Graph, "object_not_shown", false);
         let application = async {
-            match application.filter(|a| a.keys.is_empty()) {
-                Some(application) => Ok(Some(application)),
+            match application {
+                Some(known) if known.keys.is_empty() => Ok(Some(known)),
+                Some(_) => graph.application_by_client_id(id).await?.ok_or_else(behind).map(Some),
                 None => graph.application_by_client_id(id).await,
             }
         };
         let principal = async {
-            match principal.filter(|p| p.keys.is_empty()) {
-                Some(principal) => Ok(Some(principal)),
+            match principal {
+                Some(known) if known.keys.is_empty() => Ok(Some(known)),
+                Some(_) => graph.service_principal_by_client_id(id).await?.ok_or_else(behind).map(Some),
                 None => graph.service_principal_by_client_id(id).await,
             }
         };

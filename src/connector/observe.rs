@@ -64,6 +64,7 @@ pub async fn observe(
     })?;
     let subjects: Vec<&str> = playbook.targets.iter().map(subject).collect();
     let places: Vec<Place> = playbook.targets.iter().filter_map(place).collect();
+    reading.begin();
     registry.prepare(&subjects, &places, population, reading).await;
     reading.targets(playbook.targets.len());
     let reads = playbook.targets.iter().map(async |target| {

@@ -73,7 +73,10 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
         }
         F::Unwritable(_) => {
             let room = "free at least 4 MiB there, or make the folder writable to you";
-            let again = arguments.plan.as_ref().map_or(resume.into(), |_| format!("`reissue apply {plan}`"));
+            let again = arguments
+                .plan
+                .as_ref()
+                .map_or(resume.into(), |_| format!("`reissue apply {}`", quote(&plan)));
             return (codes::LOG, format!("{room} ({}), then run {again} again", home.root().display()));
         }
         F::NotApproved(NotApproved::Expired(_)) => (codes::STALE, "make a new plan with `reissue plan`"),

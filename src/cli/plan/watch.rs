@@ -25,6 +25,7 @@ impl Watch {
     /// Tells of this work until it is done.
     pub(super) async fn over<T>(&self, work: impl Future<Output = T>, out: &Output) -> T {
         let live = (out.is_live() && !out.is_json()).then(|| line(ProgressDrawTarget::stderr()));
+        live.iter().for_each(|line| out.stands(line));
         self.until(work, live, &out.notices()).await
     }
 
@@ -66,6 +67,7 @@ impl Watch {
     fn what(&self) -> String {
         match self.reading.so_far() {
             ReadSoFar::Ground => "who we are here, and how large the tenant is".to_owned(),
+            ReadSoFar::Around => "what the stores hold, and who may do what".to_owned(),
             ReadSoFar::Lists { pages, about } => {
                 format!("the tenant's lists, {pages} of about {}", count(about, "page", "pages"))
             }
@@ -108,6 +110,7 @@ mod tests {
             let second = Duration::from_millis(1_100);
             tokio::time::sleep(SILENCE + second).await;
             seen();
+            reading.begin();
             reading.lists(6, 99_999);
             reading.page();
             let keys = draws(Operation::ReadKeys);

@@ -3,6 +3,7 @@
 use super::super::approve::{need_key, ssh_sign};
 use super::super::error::Failure;
 use super::super::ground::home_failure;
+use super::super::status::quote;
 use super::super::world::HomeArguments;
 use super::super::{ExitCode, Session, codes, notes};
 use super::{NewRoster, load, view};
@@ -85,7 +86,7 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
     session.out.hint(&format!(
         "Signed and handed in ({}). When {need} signed: `reissue roster adopt {}`.",
         object.note,
-        arguments.new.roster.display()
+        quote(&arguments.new.roster.to_string_lossy())
     ));
     Ok(ExitCode::Done)
 }
