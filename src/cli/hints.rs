@@ -1,5 +1,5 @@
-//! Commands that are suggested can be run as they stand: what this command was told about where and as whom is
-//! added to those that take it.
+//! Commands that are suggested carry what this one was told about where and as whom, if they take it. What nobody
+//! told (a name, a file) stays for the reader to fill in.
 
 use super::status::quote;
 use clap::parser::ValueSource;

@@ -162,7 +162,7 @@ impl Output {
             self.raw("\n");
         }
     }
-    /// The same with commands that come next, which can be run as they stand.
+    /// The same with commands that come next: they carry what this one was told.
     pub fn hint(&mut self, line: &str) {
         let whole = self.hints.complete(line);
         self.line(&whole);

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The two objects of an application in a tenant; either may be missing.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Pair {
     pub(super) application: Option<Application>,
     pub(super) principal: Option<ServicePrincipal>,
@@ -110,22 +110,17 @@ impl AppReads {
         if certificates == Certificates::Listed {
             return Ok(listed);
         }
-        let graph = self.azure.graph();
         let Pair { application, principal } = listed;
-        // What was there a moment ago is: a replica that does not know it is asked again.
-        let behind = || ApiError::unexpected(Service::Graph, "object_not_shown", false);
         let application = async {
             match application {
-                Some(known) if known.keys.is_empty() => Ok(Some(known)),
-                Some(_) => graph.application_by_client_id(id).await?.ok_or_else(behind).map(Some),
-                None => graph.application_by_client_id(id).await,
+                Some(known) if !known.keys.is_empty() => self.application(id).await.map(Some),
+                other => Ok(other),
             }
         };
         let principal = async {
             match principal {
-                Some(known) if known.keys.is_empty() => Ok(Some(known)),
-                Some(_) => graph.service_principal_by_client_id(id).await?.ok_or_else(behind).map(Some),
-                None => graph.service_principal_by_client_id(id).await,
+                Some(known) if !known.keys.is_empty() => self.principal(id).await.map(Some),
+                other => Ok(other),
             }
         };
         let (application, principal) = futures::try_join!(application, principal)?;
@@ -142,16 +137,25 @@ impl AppReads {
         Ok(Pair { application, principal })
     }
 
+    /// The object itself with everything. It was shown a moment ago: a replica that does not know it is behind, and is
+    /// asked again.
+    async fn application(&self, id: &ClientId) -> Result<Application, ApiError> {
+        self.azure.graph().application_by_client_id(id).await?.ok_or_else(behind)
+    }
+
+    async fn principal(&self, id: &ClientId) -> Result<ServicePrincipal, ApiError> {
+        self.azure.graph().service_principal_by_client_id(id).await?.ok_or_else(behind)
+    }
+
     /// With the certificates, which others' requests may have brought along. Of an object that these do not
     /// show (a replica may be behind), what it says itself counts.
     async fn listed(&self, id: &ClientId) -> Result<Pair, ApiError> {
-        let graph = self.azure.graph();
         let Pair { application, principal } = self.state(id).await?;
         let application = async {
             let Some(mut application) = application else { return Ok(None) };
             match self.keys.read(&Holder::Application(application.id.clone()), Haste::Usual).await? {
                 Some(keys) => application.keys = keys,
-                None => return graph.application_by_client_id(id).await,
+                None => application = self.application(id).await?,
             }
             Ok(Some(application))
         };
@@ -159,13 +163,17 @@ impl AppReads {
             let Some(mut principal) = principal else { return Ok(None) };
             match self.keys.read(&Holder::ServicePrincipal(principal.id.clone()), Haste::Usual).await? {
                 Some(keys) => principal.keys = keys,
-                None => return graph.service_principal_by_client_id(id).await,
+                None => principal = self.principal(id).await?,
             }
             Ok(Some(principal))
         };
         let (application, principal) = futures::try_join!(application, principal)?;
         Ok(Pair { application, principal })
     }
+}
+
+fn behind() -> ApiError {
+    ApiError::unexpected(Service::Graph, "object_not_shown", false)
 }
 
 /// Whether lists of `all` applications take fewer requests of the quota of certificates than asking for

@@ -68,7 +68,7 @@ impl<'a> Wanted<'a> {
 }
 
 /// Whether lists of `all` objects take fewer requests than reading `wanted` of them by themselves.
-pub(super) fn lists_are_shorter(wanted: usize, all: u64) -> bool {
+fn lists_are_shorter(wanted: usize, all: u64) -> bool {
     // There are more service principals than applications: Microsoft's own, and other tenants'.
     wanted > FEW && 2 * (all / PAGE + 1) + 1 < 2 * wanted as u64
 }

@@ -21,6 +21,7 @@ use reissue::env::{Disk, Random};
 use reissue::trail::verify::Verdict::{self, Incomplete, Intact, NotAnchored, Tampered};
 use reissue::trail::{Checkpoint, Journal, LogKey, Objects, Reader};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -331,4 +332,21 @@ fn another_log(log: &Log) {
     drop(Journal::create(other.settings(), &log::opening(roster().digest())).unwrap());
     assert!(noon() <= other.lines()[0].time);
     log.set_text(other.text());
+}
+
+/// The exit code of the verifier without our code for the files of a log, and what it says. It is given the log's key,
+/// and what else there is.
+fn theirs(log: &Log, given: impl IntoIterator<Item = String>) -> (u8, String) {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, bytes) in log.disk.contents() {
+        let Ok(name) = path.strip_prefix(log.folder.root()) else { continue };
+        let to = folder.path().join(name);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::write(to, bytes).unwrap();
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/verifier/reissue_verify.py");
+    let vkey = log.key().public().to_string();
+    let ran = Command::new("python3").arg(script).arg(folder.path()).arg(vkey).args(given).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
+    (u8::try_from(ran.status.code().unwrap()).unwrap(), said.into_owned())
 }

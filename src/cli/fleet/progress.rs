@@ -39,12 +39,14 @@ struct RowObject<'a> {
 impl Progress {
     pub(super) fn new(tenants: &[Tenant], told: bool, session: &Session) -> Self {
         let live = session.out.is_live() && !session.out.is_json() && !told;
+        let bar = live.then(|| bar(tenants.len() as u64));
+        bar.iter().for_each(|bar| session.out.stands(bar));
         Self {
             names: tenants.iter().map(|t| t.name.clone()).collect(),
             rows: RefCell::new(vec![None; tenants.len()]),
             out: RefCell::new(session.out.again()),
             notices: session.out.notices(),
-            bar: live.then(|| bar(tenants.len() as u64)),
+            bar,
             told,
         }
     }

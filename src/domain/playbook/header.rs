@@ -18,7 +18,6 @@ const LIFETIME_DEFAULT: Duration = secs(90 * 86_400);
 /// No application was registered in Azure AD before.
 const EXPOSED_MIN_UNIX_S: i64 = 1_262_304_000;
 
-/// The version of the language that this program reads.
 pub(super) fn incident(fields: &Fields<'_>, now: Option<Timestamp>) -> Option<Incident> {
     let fields = fields.required("incident")?.fields(&["id", "title", "exposed_since"])?;
     let id = fields.required("id").and_then(|i| i.text());

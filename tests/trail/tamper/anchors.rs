@@ -5,7 +5,7 @@
 use super::approvals::{ORIGIN, at};
 use super::log::{Log, Story, explain, written};
 use super::tsa::Tsa;
-use super::{cut_to, forge, later, other_key};
+use super::{cut_to, forge, later, other_key, theirs};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -16,7 +16,6 @@ use reissue::trail::anchors::{Authorities, CosignerKey, Policy, Record};
 use reissue::trail::verify::Verdict::{self, Incomplete, Intact, NotAnchored, Tampered};
 use reissue::trail::verify::{Keepers, Report, Trust, verify};
 use reissue::trail::{Checkpoint, LogKey};
-use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 const AFTER: &str = "2026-11-23T13:00:00Z";
@@ -200,22 +199,6 @@ fn judge(log: &Log, has_repository: bool) -> Report {
     verify(&disk, &log.folder, &Trust { keepers, ..log.trust(vec![]) }).unwrap()
 }
 
-/// The exit code of the verifier without our code, and what it says.
-fn theirs(log: &Log) -> (u8, String) {
-    let folder = tempfile::tempdir().unwrap();
-    for (path, bytes) in log.disk.contents() {
-        let Ok(name) = path.strip_prefix(log.folder.root()) else { continue };
-        let to = folder.path().join(name);
-        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-        std::fs::write(to, bytes).unwrap();
-    }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/verifier/reissue_verify.py");
-    let (vkey, witness) = (log.key().public().to_string(), witness(1).1.to_string());
-    let ran = Command::new("python3").arg(script).arg(folder.path()).args([vkey, witness]).output().unwrap();
-    let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
-    (u8::try_from(ran.status.code().unwrap()).unwrap(), said.into_owned())
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_rows_about_anchors() {
     let mut wrong = String::new();
@@ -224,7 +207,7 @@ async fn the_rows_about_anchors() {
         assert_eq!(head(&log).origin, ORIGIN);
         tamper(&log);
         let report = judge(&log, name.contains("lacks"));
-        let (code, said) = theirs(&log);
+        let (code, said) = theirs(&log, [witness(1).1.to_string()]);
         let found = report.findings.iter().any(|f| f.what.contains(says)) || says.is_empty();
         if report.verdict != *want || !found {
             wrong +=

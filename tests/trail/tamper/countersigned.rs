@@ -3,7 +3,7 @@
 
 use super::approvals::{roster, roster_yaml};
 use super::log::{self, Log, Story, explain, plan_bytes, tell};
-use super::{checkpoint, edit_checkpoint, forge};
+use super::{checkpoint, edit_checkpoint, forge, theirs};
 use async_trait::async_trait;
 use p256::ecdsa::signature::hazmat::PrehashSigner;
 use p256::ecdsa::{Signature, SigningKey};
@@ -77,23 +77,6 @@ fn judge(log: &Log, given: &[CounterKey]) -> Report {
     let disk: Arc<dyn Disk> = Arc::new(log.disk.clone());
     let keepers = Keepers { countersigners: given.to_vec(), ..Keepers::default() };
     verify(&disk, &log.folder, &Trust { keepers, ..log.trust(vec![]) }).unwrap()
-}
-
-/// The exit code of the verifier without our code, and what it says.
-fn theirs(log: &Log, given: &[CounterKey]) -> (u8, String) {
-    let folder = tempfile::tempdir().unwrap();
-    for (path, bytes) in log.disk.contents() {
-        let Ok(name) = path.strip_prefix(log.folder.root()) else { continue };
-        let to = folder.path().join(name);
-        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-        std::fs::write(to, bytes).unwrap();
-    }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/verifier/reissue_verify.py");
-    let keys = given.iter().map(ToString::to_string);
-    let vkey = log.key().public().to_string();
-    let ran = Command::new("python3").arg(script).arg(folder.path()).arg(vkey).args(keys).output().unwrap();
-    let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
-    (u8::try_from(ran.status.code().unwrap()).unwrap(), said.into_owned())
 }
 
 /// What the verifier is given: nothing, the vault's key, or another.
@@ -194,7 +177,7 @@ async fn the_rows_about_the_vaults_line() {
             Wrong => vec![self::vault(8, 0, false).public],
         };
         let report = judge(&log, &keys);
-        let (code, said) = theirs(&log, &keys);
+        let (code, said) = theirs(&log, keys.iter().map(ToString::to_string));
         let found = report.findings.iter().any(|f| f.what.contains(says)) || says.is_empty();
         if report.verdict != *want || !found || code != want.exit_code() {
             wrong +=
