@@ -144,10 +144,7 @@ fn bounds(applications: u64, sorts: Sorts, pace: u8) -> Vec<(&'static str, u64, 
         (VAULT_CALLS, 2 * stored),
     ];
     let documented = |name| quota::QUOTAS.iter().find(|(n, _)| *n == name).expect("a documented quota").1;
-    reads
-        .into_iter()
-        .map(|(n, amount)| (n, amount, documented(n).time_for(amount, pace).as_secs_f64()))
-        .collect()
+    reads.into_iter().map(|(n, amount)| (n, amount, documented(n).share(pace).seconds(amount))).collect()
 }
 
 fn in_virtual_time(text: &str, sorts: Sorts, applications: usize, pace: u8) {

@@ -197,7 +197,7 @@ fn run(mix: &[(Kind, usize)], per_mille: u16, others: usize) -> Run {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let faults = Faults { quota: per_mille, ..Faults::default() };
     let lab = LabOptions { faults, ..LabOptions::default() };
-    let conditions = Conditions { lab, pace: 100, aftermath: Duration::ZERO };
+    let conditions = Conditions { lab, pace: 100, aftermath: Duration::ZERO, ..Conditions::default() };
     let (begun, mut moments) = (Instant::now(), Moments { others, ..Moments::default() });
     let result = runtime.expect("a runtime").block_on(async {
         let env = drill::environment(1);
@@ -232,7 +232,7 @@ fn last_look(targets: usize, others: usize) -> f64 {
     let lists = 2 * (targets + others).div_ceil(999);
     let reads = if others == 0 { 0 } else { lists.min(2 * targets.div_ceil(15)) };
     let (_, keys) = quota::QUOTAS.iter().find(|(n, _)| *n == quota::KEY_READS).expect("a documented quota");
-    keys.time_for(reads as u64, 100).as_secs_f64()
+    keys.share(100).seconds(reads as u64)
 }
 
 fn row(name: &str, mix: &[(Kind, usize)], per_mille: u16, others: usize) {

@@ -16,6 +16,7 @@ mod entra;
 pub mod lease;
 pub mod observe;
 mod parts;
+mod patient;
 mod plan_reads;
 mod powers;
 pub mod reading;

@@ -24,6 +24,7 @@ pub mod quotas;
 pub mod retry;
 pub mod run;
 pub mod secret;
+pub mod share;
 pub mod shelf;
 pub mod sign_ins;
 pub mod states;

@@ -19,6 +19,7 @@ use crate::domain::id::Digest;
 use crate::domain::plan::make::Known;
 use crate::domain::plan::{Plan, file};
 use crate::domain::playbook::{Diagnostics, ValidPlaybook, check};
+use crate::domain::quotas::Named;
 use crate::domain::secret::Secret;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -85,13 +86,20 @@ pub struct Conditions {
     pub lab: LabOptions,
     /// The share of the quotas, in percent.
     pub pace: u8,
+    /// What is said of some of them, as by a quota file.
+    pub quotas: Vec<Named>,
     /// How long consumers and attackers are watched after the run.
     pub aftermath: Duration,
 }
 
 impl Default for Conditions {
     fn default() -> Self {
-        Self { lab: LabOptions::default(), pace: Budget::PACE_DEFAULT, aftermath: AFTERMATH }
+        Self {
+            lab: LabOptions::default(),
+            pace: Budget::PACE_DEFAULT,
+            quotas: Vec::new(),
+            aftermath: AFTERMATH,
+        }
     }
 }
 
@@ -110,7 +118,8 @@ pub async fn hold_under(
     let playbook = check(text, &registry::syntaxes()).map_err(DrillFailure::Playbook)?;
     let scene = scene::build_with(env, &playbook, conditions.lab);
     audience.furnished(&scene.lab);
-    let azure = session(env, &playbook, &scene, conditions.pace);
+    let budget = Azure::budget_with(env, &conditions.quotas, conditions.pace, Start::Full);
+    let azure = session(env, &playbook, &scene, budget);
     let cast = cast::Cast::new(&playbook).map_err(DrillFailure::Cast)?;
     let home = found(env, &playbook, &cast).await?;
     let order = PlanOrder::new(
@@ -137,9 +146,8 @@ pub async fn hold_under(
     Ok(DrillResult::new(&scene, &playbook, plan, outcome, (began, env.clock.now()), home))
 }
 
-fn session(env: &Env, playbook: &ValidPlaybook, scene: &Scene, pace: u8) -> Azure {
+fn session(env: &Env, playbook: &ValidPlaybook, scene: &Scene, budget: Budget) -> Azure {
     let wire = InProcess::new(scene.lab.service(), |e: &LabDisconnect| e.may_have_reached);
-    let budget = Azure::budget_for(env, pace, Start::Full);
     let identity = Identity::Secret {
         client_id: scene.operator.clone(),
         secret: Secret::new(scene.operator_secret.clone()),

@@ -249,8 +249,7 @@ pub async fn apply_guarded(
         guard.attach(&journal, &order, mirrored).await?;
         let countersigning = guard.countersign(&journal).await?;
         let (approved, board) =
-            open::open_run(env, read, (recovery, states), &journal, &inbox, &order, azure.budget().pace())
-                .await?;
+            open::open_run(env, read, (recovery, states), &journal, &inbox, &order, azure.budget()).await?;
         let held = guard::claim(lease.as_ref(), &board).await?;
         Ok((approved, board, held, countersigning))
     };

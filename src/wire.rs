@@ -10,7 +10,9 @@ pub mod in_process;
 pub mod metered;
 pub mod net;
 mod pace;
+mod permit;
 mod queue;
+pub mod silence;
 
 use crate::domain::text::Text;
 use async_trait::async_trait;

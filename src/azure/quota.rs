@@ -9,8 +9,8 @@
 //! Graph's own weights. The tenant's size class is taken as large (more than 500 users): units
 //! never bind before writes do. Where it is known to be otherwise, a quota file says so (`domain/quotas.rs`).
 
-use crate::domain::quotas::{Allowance, Named};
-use crate::wire::budget::{Bucket, Draw, Draws, Quota};
+use crate::domain::quotas::Named;
+use crate::wire::budget::{Bucket, Budget, Draw, Draws, Quota};
 
 /// Resource units of the identity and access service.
 pub const GRAPH_UNITS: &str = "graph-units";
@@ -49,7 +49,16 @@ pub const QUOTAS: &[(&str, Quota)] = &[
 
 /// The same, as a quota file names them.
 pub fn documented() -> Vec<Named> {
-    QUOTAS.iter().map(|(name, q)| (*name, Allowance { amount: q.amount, per: q.window })).collect()
+    QUOTAS.iter().map(|(name, quota)| (*name, quota.allowance())).collect()
+}
+
+/// What a budget holds for others than the documented ones: what a quota file said.
+pub fn said(budget: &Budget) -> Vec<Named> {
+    let differs = |(name, documented): Named| {
+        let here = budget.quota(name).allowance();
+        (here != documented).then_some((name, here))
+    };
+    documented().into_iter().filter_map(differs).collect()
 }
 
 /// What a quota counts, in words.
@@ -150,6 +159,7 @@ pub fn sum(parts: impl IntoIterator<Item = Draws>) -> Draws {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::quotas::Allowance;
 
     #[test]
     fn every_bucket_has_a_quota() {
@@ -192,7 +202,7 @@ mod tests {
     fn a_rotation_at_seventy_percent_takes_what_the_documents_say() {
         // 10,000 secrets, two writes each: 24 minutes at 70 %, less what a full bucket holds.
         let (_, quota) = QUOTAS[1];
-        let minutes = quota.time_for(20_000, 70).as_secs() / 60;
-        assert!((22..=24).contains(&minutes), "{minutes}");
+        let minutes = quota.share(70).seconds(20_000) / 60.0;
+        assert!((22.0..=24.0).contains(&minutes), "{minutes}");
     }
 }

@@ -13,7 +13,8 @@ use super::progress::Progress;
 use super::status::{self, Known};
 use super::world::{ActingArguments, HomeArguments, process, runtime};
 use super::{ExitCode, Session, mirror, run_view};
-use crate::azure::Azure;
+use crate::azure::{Azure, quota};
+use crate::domain::quotas::Named;
 use crate::domain::text::Text;
 use crate::domain::time::parse_span;
 use crate::engine::Left;
@@ -87,8 +88,9 @@ async fn carry_out(
     let read = Arc::clone(plan.plan());
     let resume = found.is_some();
     let start = if resume { Start::Empty } else { Start::Full };
-    let acting = going_on(&arguments.acting, session, found.as_ref());
-    let azure = acting.session(session, read.header.cloud, &home.install.tenant, start)?;
+    let (acting, said) = going_on(&arguments.acting, session, found.as_ref())?;
+    let tenant = (read.header.cloud, &home.install.tenant);
+    let azure = acting.session_under(session, tenant, &said, start)?;
     let mut guard = guard(arguments, session, &azure)?;
     guard.countersigner = countersigner(arguments, session, &azure).await?;
     #[cfg(feature = "leak")]
@@ -127,15 +129,32 @@ async fn carry_out(
     Ok(Ended { next, ..ended })
 }
 
-/// Who acts, at the pace that the run had unless another is named: what goes on must not go faster than somebody once
-/// allowed.
-fn going_on(given: &ActingArguments, session: &mut Session, found: Option<&Found>) -> ActingArguments {
+/// Who acts, and what is said of quotas: as the run had it unless somebody says otherwise. What goes on must not go
+/// faster than somebody once allowed.
+fn going_on(
+    given: &ActingArguments,
+    session: &mut Session,
+    found: Option<&Found>,
+) -> Result<(ActingArguments, Vec<Named>), Failure> {
     let acting = given.going_on_at(found.and_then(|found| found.pace));
+    let recorded: Vec<Named> = found
+        .map_or(&[][..], |found| &found.quotas)
+        .iter()
+        .filter_map(|said| said.named(&quota::documented()))
+        .collect();
+    let said = given.said_quotas(&session.env)?;
+    let keeps =
+        |what: &str, option: &str| format!("{what}, as the run went before; `{option}` names another.");
     if acting.pace() != given.pace() {
-        let pace = acting.pace();
-        session.out.line(&format!("At pace {pace}, as the run went before; `--pace` names another."));
+        session.out.line(&keeps(&format!("At pace {}", acting.pace()), "--pace"));
     }
-    acting
+    if said.is_none() && !recorded.is_empty() {
+        let names: Vec<&str> = recorded.iter().map(|(name, _)| *name).collect();
+        session
+            .out
+            .line(&keeps(&format!("With the quotas that were said of {}", names.join(", ")), "--quotas"));
+    }
+    Ok((acting, said.unwrap_or(recorded)))
 }
 
 /// The run and its view, until one of them is over.

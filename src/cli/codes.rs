@@ -142,6 +142,9 @@ codes! { GENERAL:
     QUOTAS "RI038" Error "The quota file has mistakes"
         "A quota file says what Microsoft allows this tenant where that is not what its pages say. An amount is between one \
          a minute and ten times what is documented; the pace is a share of it. Nothing is sent while the file has a mistake."
+    STOPPED "RI039" Interrupted "Stopped while the tenant was read"
+        "Somebody pressed Ctrl-C, or sent SIGTERM, while a plan was made. Nothing was written, nothing was changed; the \
+         same command reads the tenant again."
 }
 
 /// All entries, in the order of their codes.

@@ -119,7 +119,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             "add `--playbook FILE`, or `--tenant GUID --cloud CLOUD`, or make an installation with `reissue init`",
         )),
     }
-    tell(session, &checks)
+    tell(session, checks)
 }
 
 fn place(arguments: &Arguments, session: &Session, home: Option<&Home>) -> Result<Option<Place>, Failure> {
@@ -175,9 +175,12 @@ impl Found {
     }
 }
 
-fn tell(session: &mut Session, checks: &[Check]) -> Result<ExitCode, Failure> {
+fn tell(session: &mut Session, mut checks: Vec<Check>) -> Result<ExitCode, Failure> {
+    for todo in checks.iter_mut().filter_map(|check| check.todo.as_mut()) {
+        *todo = session.out.complete(todo);
+    }
     checks.iter().for_each(|check| session.out.object("doctor", check));
-    render(checks).iter().for_each(|line| session.out.line(line));
+    render(&checks).iter().for_each(|line| session.out.line(line));
     match checks.iter().filter(|c| c.found == Found::Missing).count() {
         0 => {
             session.out.line("\nEverything that can be looked at is there.");

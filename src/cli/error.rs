@@ -45,7 +45,8 @@ impl Failure {
     /// A playbook with mistakes.
     pub fn unsound(file: &Path, findings: Diagnostics) -> Self {
         let what = format!("{} in the playbook", mistakes(&findings));
-        let next = "correct the file and run `reissue check` again";
+        let again = super::status::quote(&file.display().to_string());
+        let next = format!("correct the file and run `reissue check {again}` again");
         Self { findings: Some(Box::new(findings)), ..Self::new(super::codes::UNSOUND, what, next).at(file) }
     }
     /// A fleet file with mistakes.

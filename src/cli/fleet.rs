@@ -7,6 +7,7 @@ mod table;
 pub(super) use ended::Ended;
 
 use super::error::{self, Failure};
+use super::hints::Hints;
 use super::line::Line;
 use super::status::quote;
 use super::world::HomeArguments;
@@ -91,7 +92,9 @@ impl Rows {
         let progress = Progress::new(&self.tenants, few && lines, session);
         let mut press = Vec::new();
         let begin = |tenant: &Tenant, press: &mut Vec<UnboundedSender<()>>| {
-            let out = session.out.of_one(&tenant.name, few && lines, few);
+            // Of many, those that ended alike share a row: none says where and as whom.
+            let hints = if few { Hints::of_tenant(tenant) } else { Hints::default() };
+            let out = session.out.of_one(&tenant.name, few && lines, few).with(hints);
             let line = Line::new(out.notices());
             let (pressed, interrupts) = unbounded_channel();
             press.push(pressed);
@@ -105,7 +108,7 @@ impl Rows {
         // What hangs in a thread that nobody waits for any more does not hold the end up.
         runtime.shutdown_background();
         let rows = progress.into_rows();
-        Ok(table::show(command, &self.file, &self.tenants, &rows, session))
+        Ok(table::show((command, lines), &self.file, &self.tenants, &rows, session))
     }
 }
 

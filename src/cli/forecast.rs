@@ -2,13 +2,17 @@
 
 use crate::azure::quota;
 use crate::domain::plan::Plan;
-use crate::domain::plan::estimate::{self, Estimate, Left, Limit, Quota, Work};
+use crate::domain::plan::estimate::{self, Estimate, Left, Limit, PACE_DEFAULT, Quota, Work};
 use crate::domain::plan::risk::Risk;
+use crate::domain::quotas::Named;
+use crate::domain::run::RunState;
+use crate::domain::share::Share;
 use crate::domain::states::States;
 use crate::domain::target::{Next, Pause, TargetState};
 use crate::domain::text::count;
 use crate::domain::time::{Timestamp, show_span};
-use crate::wire::budget::{Bucket, Budget, HeldBack};
+use crate::wire::budget::{Budget, HeldBack};
+use crate::wire::silence::Silence;
 use std::time::Duration;
 
 /// Targets that are named in a line; of more, the first and a number.
@@ -43,53 +47,101 @@ pub(crate) fn of_plan(estimate: &Estimate) -> String {
     format!("about {} {at} until all hold, then {hold}; {all} {} in all.", about(held_s), about(seconds))
 }
 
+/// How fast somebody goes.
+pub(crate) struct Pacing {
+    /// Percent of the quotas.
+    pub(crate) pace: u8,
+    /// What is said of some of them by a quota file.
+    pub(crate) said: Vec<Named>,
+    /// How many times shorter waits and windows are: a fast lab's.
+    pub(crate) haste: u32,
+}
+
+impl Pacing {
+    pub(crate) fn of(budget: &Budget) -> Self {
+        Self { pace: budget.pace(), said: quota::said(budget), haste: budget.haste() }
+    }
+
+    /// Everybody's.
+    pub(crate) fn usual() -> Self {
+        Self { pace: PACE_DEFAULT, said: Vec::new(), haste: 1 }
+    }
+
+    /// What the log says of a run. Whether its lab is a fast one is not in there.
+    pub(crate) fn of_run(run: &RunState) -> Self {
+        let said = run.quotas.iter().filter_map(|said| said.named(&quota::documented())).collect();
+        Self { pace: run.pace.unwrap_or(PACE_DEFAULT), said, haste: 1 }
+    }
+
+    /// Nobody asked for anything else.
+    fn is_usual(&self) -> bool {
+        self.pace == PACE_DEFAULT && self.said.is_empty() && self.haste == 1
+    }
+
+    fn work(&self) -> Work {
+        let mut work = Work::new(self.pace).in_haste(self.haste);
+        for (name, allowance) in &self.said {
+            if let Some(quota) = quota_named(name) {
+                work.set_share(quota, Share::of(*allowance, self.pace));
+            }
+        }
+        work
+    }
+
+    fn of_plan(&self, plan: &Plan) -> Estimate {
+        estimate::with(self.work(), &plan.targets)
+    }
+}
+
 /// `about 24m`, of the whole run; `at least` where people have to confirm.
-pub(crate) fn in_all(plan: &Plan, budget: &Budget) -> String {
-    let Estimate { people, seconds, .. } = under(plan, budget).0;
+pub(crate) fn in_all(plan: &Plan, pacing: &Pacing) -> String {
+    let Estimate { people, seconds, .. } = pacing.of_plan(plan);
     format!("{} {}", if people { "at least" } else { "about" }, about(seconds))
 }
 
-/// As [`of_plan`] under one's own budget; none if that is everybody's.
-pub(crate) fn of_plan_under(plan: &Plan, budget: &Budget) -> Option<String> {
-    let (estimate, is_own) = under(plan, budget);
-    is_own.then(|| of_plan(&estimate))
-}
-
-/// Under a budget, and whether that differs from everybody's.
-fn under(plan: &Plan, budget: &Budget) -> (Estimate, bool) {
-    let pace = budget.pace();
-    let mut work = Work::new(pace);
-    let mut is_own = pace != estimate::PACE_DEFAULT;
-    for (name, documented) in QUOTAS {
-        let rate = budget.quota(name).per_second();
-        if (rate - documented.per_second()).abs() > f64::EPSILON {
-            work.set_rate(documented, rate * f64::from(pace) / 100.0);
-            is_own = true;
-        }
+/// As [`of_plan`] for somebody who goes at another pace than everybody's: `With your --quotas, in this fast lab: …`.
+pub(crate) fn of_plan_under(plan: &Plan, pacing: &Pacing) -> Option<String> {
+    if pacing.is_usual() {
+        return None;
     }
-    (estimate::with(work, &plan.targets), is_own)
+    let with: Vec<&str> =
+        [(pacing.pace != PACE_DEFAULT).then_some("--pace"), (!pacing.said.is_empty()).then_some("--quotas")]
+            .into_iter()
+            .flatten()
+            .collect();
+    let head = match (with.is_empty(), pacing.haste > 1) {
+        (false, false) => format!("With your {}", with.join(" and ")),
+        (false, true) => format!("With your {}, in this fast lab", with.join(" and ")),
+        (true, _) => "In this fast lab".to_owned(),
+    };
+    Some(format!("{head}: {}", of_plan(&pacing.of_plan(plan))))
 }
 
 /// `finish about 04:41Z, in 24m` and `limited by: …`, of what is left.
-pub(crate) fn of_run(estimate: &Estimate, by: Option<&HeldBack>, now: Timestamp) -> [String; 2] {
+pub(crate) fn of_run(estimate: &Estimate, by: Option<String>, now: Timestamp) -> [String; 2] {
     let Estimate { held_s: _, hold_s: _, limit, pace: _, people, seconds } = *estimate;
     let ends = now.after(Duration::from_secs(seconds));
     let how = if people { "not before" } else { "about" };
-    let limit = by.map_or_else(|| limit.to_string(), held_back);
+    let limit = by.unwrap_or_else(|| limit.to_string());
     [format!("finish {how} {}, in {}", ends.short(), about(seconds)), format!("limited by: {limit}")]
 }
 
 /// When what is left of a run will be over. None if nothing goes on by itself.
-pub(crate) fn left(states: &States, pace: u8, budget: Option<&Budget>, now: Timestamp) -> Option<Estimate> {
+pub(crate) fn left(
+    states: &States,
+    pacing: &Pacing,
+    budget: Option<&Budget>,
+    now: Timestamp,
+) -> Option<Estimate> {
     let plan = states.plan();
     let live = states.briefs().filter(|(_, brief)| brief.is_live());
     // Who has begun goes before who has not.
     let mut live: Vec<_> = live.map(|(id, brief)| (!brief.started, plan.place(id), id)).collect();
     live.sort();
-    let mut work = Work::under_way(pace);
+    let mut work = pacing.work().under_way();
     for gauge in budget.map(Budget::gauges).unwrap_or_default() {
-        if let Some(quota) = quota_of(&gauge.bucket) {
-            work.set_rate(quota, gauge.per_second);
+        if let Some(quota) = quota_named(gauge.bucket.sort()) {
+            work.set_share(quota, gauge.share);
         }
     }
     // One by one: as they are, many are large.
@@ -115,35 +167,41 @@ fn left_of(state: &TargetState, now: Timestamp) -> Left {
 }
 
 /// The quotas of estimates by the names of their buckets.
-const QUOTAS: [(&str, Quota); 5] = [
+pub(crate) const QUOTAS: [(&str, Quota); 8] = [
+    (quota::GRAPH_UNITS, Quota::DirectoryUnits),
     (quota::GRAPH_WRITES, Quota::DirectoryWrites),
+    (quota::TENANT_WRITES, Quota::TenantWrites),
     (quota::PERSONAL_APP_WRITES, Quota::PersonalAppWrites),
     (quota::KEY_READS, Quota::CertificateReads),
     (quota::VAULT_CREATES, Quota::VaultWrites),
     (quota::VAULT_KEYS, Quota::VaultKeys),
+    (quota::VAULT_CALLS, Quota::VaultReads),
 ];
 
-fn quota_of(bucket: &Bucket) -> Option<Quota> {
-    QUOTAS.iter().find(|(name, _)| *name == bucket.sort()).map(|(_, quota)| *quota)
+fn quota_named(name: &str) -> Option<Quota> {
+    QUOTAS.iter().find(|(named, _)| *named == name).map(|(_, quota)| *quota)
+}
+
+/// What is waited for now: a host that does not answer, or else a quota. None if nothing is.
+pub(crate) fn hindrance(budget: &Budget) -> Option<String> {
+    let silent = |Silence { host, since, .. }| format!("no answer from {host} since {}", since.short());
+    budget.silence().map(silent).or_else(|| budget.held_back().map(|by| held_back(&by)))
 }
 
 /// What the front of the queue waits for: `directory writes, 7.0/s of 20.0/s`.
-pub(crate) fn held_back(by: &HeldBack) -> String {
-    let HeldBack { bucket, per_second, documented_per_second, paused_for, waiting } = by;
-    let named = quota_of(bucket).map(|q| q.to_string());
+fn held_back(by: &HeldBack) -> String {
+    let HeldBack { bucket, share, paused_for, waiting } = by;
+    let named = quota_named(bucket.sort()).map(|q| q.to_string());
     let name = named.unwrap_or_else(|| match bucket.sort() {
-        quota::GRAPH_UNITS => "directory reads".into(),
-        quota::TENANT_WRITES => "directory writes of the whole tenant".into(),
         quota::LOG_READS => "reads of logs".into(),
         quota::RISK => "identity protection".into(),
-        quota::VAULT_CALLS => "vault reads".into(),
         other => other.into(),
     });
     let paused = match paused_for.as_secs() {
         0 => String::new(),
         s => format!(", paused by the service for {}", about(s)),
     };
-    format!("{name}, {per_second:.1}/s of {documented_per_second:.1}/s{paused}, {waiting} waiting")
+    format!("{name}, {share}{paused}, {waiting} waiting")
 }
 
 /// Which targets begin first, and why. None if none is more dangerous than another.
@@ -169,8 +227,8 @@ pub(crate) fn order(plan: &Plan) -> Option<String> {
 /// The limit, for programs.
 pub(crate) fn limit_object(limit: &Limit) -> serde_json::Value {
     match limit {
-        Limit::Quota { quota, per_second } => serde_json::json!({
-            "quota": quota.to_string(), "per_second": per_second, "documented_per_second": quota.per_second(),
+        Limit::Quota { quota, share } => serde_json::json!({
+            "quota": quota.to_string(), "per_second": share.per_second, "allowed_per_second": share.allowed_per_second,
         }),
         Limit::Waiting => serde_json::Value::Null,
     }

@@ -3,7 +3,7 @@
 use super::error::Failure;
 use super::notes::text;
 use super::world::{ActingArguments, process, runtime, unreadable};
-use super::{ExitCode, Session, approve, codes, init, mirror};
+use super::{ExitCode, Session, approve, codes, init, mirror, status};
 use crate::connector::lease::LeaseError;
 use crate::domain::approval::handover::HANDOVER_NAMESPACE;
 use crate::domain::approval::{Handover, SignedApproval};
@@ -13,7 +13,7 @@ use crate::trail::Home;
 use crate::trail::home::HandoverError;
 use crate::wire::budget::Start;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const ROSTER_BYTES_MAX: u64 = 256 << 10;
 
@@ -61,6 +61,7 @@ struct HandoverObject<'a> {
 }
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCode, Failure> {
+    free_place(&arguments.home, session)?;
     let order = order(&arguments, session)?;
     let (tenant, cloud) = (init::tenant(&arguments.tenant)?, init::cloud(&arguments.cloud)?);
     let run = order.run.to_string();
@@ -91,6 +92,15 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let finished = ready.finish(&env, from.as_ref(), signed.as_ref(), lease.as_ref());
     let home = runtime.block_on(finished).map_err(failed)?;
     tell(&arguments, session, &home, (&run, lines))
+}
+
+/// Asked before the mirror is watched, which takes a minute.
+fn free_place(home: &Path, session: &Session) -> Result<(), Failure> {
+    if !session.env.disk.exists(&home.join("install.json")) {
+        return Ok(());
+    }
+    let next = "name a new folder with `--home`: the run goes on in an installation of its own";
+    Err(Failure::new(codes::HANDOVER, "there is an installation here already", next).at(home))
 }
 
 fn order(arguments: &Arguments, session: &Session) -> Result<HandoverOrder, Failure> {
@@ -177,9 +187,12 @@ fn tell(
     }
     out.line("  the log's public key from here on, to be kept somewhere else:");
     out.line(&format!("    {vkey}"));
-    let (operator, from) = (&arguments.operator, &arguments.from);
+    let [operator, from, at] = [&arguments.operator, &arguments.from, &at].map(|text| status::quote(text));
+    let acting: String =
+        arguments.acting.words().iter().map(|word| format!(" {}", status::quote(word))).collect();
+    let acting = if acting.is_empty() { status::somebody(home.install.environment) } else { &acting };
     out.line(&format!(
-        "Next: `reissue apply --resume {run} --home {at} --mirror {from} --operator {operator} …`."
+        "Next: `reissue apply --resume {run} --home {at} --mirror {from} --operator {operator}{acting}`."
     ));
     Ok(ExitCode::Done)
 }

@@ -1,7 +1,10 @@
-//! Commands that are suggested carry what this one was told about where and as whom, if they take it. What nobody
-//! told (a name, a file) stays for the reader to fill in.
+//! Commands that are suggested carry what this one was told about where and as whom, if they take it. What they cannot
+//! do without and nobody told (a name, a file) stands there in capitals, for the reader to fill in.
 
 use super::status::quote;
+use super::world::ActingArguments;
+use crate::domain::fleet::Tenant;
+use crate::domain::text::Text;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
@@ -50,17 +53,33 @@ impl Hints {
         Self { given: CARRIED.iter().filter_map(|id| value(id)).collect() }
     }
 
+    /// Of one tenant of a fleet, as for a command of its own.
+    pub(super) fn of_tenant(tenant: &Tenant) -> Self {
+        let home = ["--home".to_owned(), tenant.home.display().to_string()];
+        let acting = ActingArguments::of_tenant(tenant).words();
+        let place =
+            |long: &str, at: &Option<Text<256>>| at.as_ref().map(|at| [long.to_owned(), at.to_string()]);
+        let more = [place("--mirror", &tenant.mirror), place("--countersign", &tenant.countersign)];
+        let words: Vec<String> =
+            home.into_iter().chain(acting).chain(more.into_iter().flatten().flatten()).collect();
+        let pair = |words: &[String]| match words {
+            [long, value] => Some((long.clone(), quote(value))),
+            _ => None,
+        };
+        Self { given: words.chunks(2).filter_map(pair).collect() }
+    }
+
     /// The text, with each command in backticks complete.
     pub(super) fn complete(&self, text: &str) -> String {
-        if self.given.is_empty() {
+        if !text.contains('`') {
             return text.to_owned();
         }
         let program = super::clap_command();
         let parts: Vec<&str> = text.split('`').collect();
-        // What a command has printed once is no command to run.
+        // What a command did once, or does of itself, is no command to run.
         let is_past = |n: usize| {
             let after = parts.get(n + 1).unwrap_or(&"").trim_start();
-            after.starts_with("printed") || after.starts_with("showed")
+            ["printed", "showed", "opened", "wrote", "that "].iter().any(|word| after.starts_with(word))
         };
         let whole = |(n, part): (usize, &&str)| match (n % 2, part.strip_prefix("reissue ")) {
             (1, Some(said)) if !is_past(n) => self.said(&program, said),
@@ -70,16 +89,25 @@ impl Hints {
     }
 
     fn said(&self, program: &Command, said: &str) -> String {
-        let mut command = program;
-        for word in said.split_whitespace() {
-            let Some(below) = command.find_subcommand(word) else { break };
+        let (mut command, mut words) = (program, said.split_whitespace().peekable());
+        while let Some(below) = words.peek().and_then(|word| command.find_subcommand(word)) {
             command = below;
+            words.next();
         }
+        let told: Vec<&str> = words.collect();
         let says = |word: &str| said.split_whitespace().any(|w| w == word);
-        let mut all = format!("reissue {said}");
+        let given: Vec<&str> = match command.get_name() {
+            ELSEWHERE => Vec::new(),
+            _ => self.given.iter().filter_map(|(long, _)| long.strip_prefix("--")).collect(),
+        };
+        let (free, named) = missing(command, &told, &given);
+        let mut all = format!("reissue {said}{free}");
         // Of a whole fleet each row says it.
-        if says("--help") || says("--fleet") || command.get_name() == ELSEWHERE {
-            return all;
+        if says("--help") || says("--fleet") {
+            return format!("reissue {said}");
+        }
+        if command.get_name() == ELSEWHERE {
+            return all + &named;
         }
         for (long, value) in &self.given {
             let option = command.get_arguments().find(|a| a.get_long() == long.strip_prefix("--"));
@@ -92,8 +120,38 @@ impl Hints {
                 None => {}
             }
         }
-        all
+        all + &named
     }
+}
+
+/// What a command line cannot do without and does not say behind its name: ` FILE`, ` --by NAME`.
+fn missing(command: &Command, told: &[&str], given: &[&str]) -> (String, String) {
+    let mut words = told.iter();
+    let (mut options, mut places) = (Vec::new(), 0);
+    while let Some(word) = words.next() {
+        let Some(long) = word.strip_prefix("--") else {
+            places += 1;
+            continue;
+        };
+        let (name, with_value) = long.split_once('=').map_or((long, false), |(name, _)| (name, true));
+        options.push(name);
+        let option = command.get_arguments().find(|a| a.get_long() == Some(name));
+        if !with_value && option.is_some_and(|a| a.get_action().takes_values()) {
+            words.next();
+        }
+    }
+    let value = |arg: &clap::Arg| {
+        let names = arg.get_value_names().and_then(|names| names.first());
+        names.map_or_else(|| "VALUE".to_owned(), |name| name.to_string().replace(['<', '>'], ""))
+    };
+    let needed = |arg: &&clap::Arg| arg.is_required_set();
+    let free = command.get_positionals().filter(needed).skip(places).map(|arg| format!(" {}", value(arg)));
+    let named = command.get_opts().filter(needed).filter_map(|arg| {
+        let long = arg.get_long()?;
+        let told = options.contains(&long) || given.contains(&long);
+        (!told).then(|| format!(" --{long} {}", value(arg)))
+    });
+    (free.collect(), named.collect())
 }
 
 #[cfg(test)]
@@ -131,8 +189,9 @@ mod tests {
                 "`reissue apply p --home 'a b' --lab lab --pace 9 --operator 'Kim O' --mirror m` again",
             ),
             // There it is a flag; there, another folder; and that was long ago.
-            ("or `reissue init`", "or `reissue init --home 'a b' --lab`"),
-            ("`reissue handover` takes it over", "`reissue handover` takes it over"),
+            ("or `reissue init`", "or `reissue init --home 'a b' --lab --tenant GUID --roster FILE`"),
+            ("`reissue roster sign` on it", "`reissue roster sign FILE --home 'a b' --by NAME` on it"),
+            ("`reissue roster sign 'a b'`", "`reissue roster sign 'a b' --home 'a b' --by NAME`"),
             ("the line that `reissue init` printed", "the line that `reissue init` printed"),
             ("see `reissue status`, then wait", "see `reissue status --home 'a b'`, then wait"),
             ("`reissue audit verify` tells", "`reissue audit verify --home 'a b'` tells"),
@@ -159,5 +218,22 @@ mod tests {
     fn what_nobody_said_is_not_added() {
         let hints = hints(&["reissue", "status"]);
         assert_eq!(hints.complete("`reissue audit verify`"), "`reissue audit verify`");
+    }
+
+    #[test]
+    fn what_a_command_cannot_do_without_is_left_to_fill_in() {
+        let hints = hints(&["reissue", "status"]);
+        for (text, whole) in [
+            ("`reissue apply --resume`", "`reissue apply --resume --operator NAME`"),
+            (
+                "`reissue apply --resume latest --operator kim`",
+                "`reissue apply --resume latest --operator kim`",
+            ),
+            ("`reissue abort latest`", "`reissue abort latest --reason TEXT --by NAME`"),
+            ("`reissue check`", "`reissue check FILE`"),
+            ("as `reissue init` printed it", "as `reissue init` printed it"),
+        ] {
+            assert_eq!(hints.complete(text), whole);
+        }
     }
 }

@@ -73,7 +73,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
         out.line(&format!("The lab tenant {} is at {}.", playbook.tenant.id, serving.addr));
         out.line(&format!(
             "  use it with `--lab {}`; `operator.json` and `operator.pem` there sign in, in this lab only",
-            arguments.dir.display()
+            super::status::quote(&arguments.dir.display().to_string())
         ));
         if let Some(store) = playbook.stores.values().next() {
             out.line(&format!(

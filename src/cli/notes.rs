@@ -9,6 +9,7 @@ use crate::domain::approval::roster::same_person;
 use crate::domain::event::{Event, RunStarted};
 use crate::domain::id::{IdError, RunId};
 use crate::domain::note::Note;
+use crate::domain::quotas::SaidQuota;
 use crate::domain::text::Text;
 use crate::trail::Home;
 use crate::trail::inbox::Inbox;
@@ -84,6 +85,8 @@ pub(super) struct Found {
     pub(super) started: RunStarted,
     /// The pace that it had last.
     pub(super) pace: Option<u8>,
+    /// What was said of quotas then.
+    pub(super) quotas: Vec<SaidQuota>,
     pub(super) finished: bool,
 }
 
@@ -103,9 +106,13 @@ pub(super) fn find_run(home: &Home, wanted: &str) -> Result<Found, Failure> {
         let its = found.as_mut().filter(|found| found.run == run);
         match (line.event, its) {
             (Event::RunStarted(started), _) if wanted.as_ref().is_none_or(|w| *w == run) => {
-                found = Some(Found { run, pace: started.pace, started, finished: false });
+                let (pace, quotas) = (started.pace, started.quotas.clone());
+                found = Some(Found { run, pace, quotas, started, finished: false });
             }
-            (Event::RunResumed(resumed), Some(found)) => found.pace = resumed.pace.or(found.pace),
+            (Event::RunResumed(resumed), Some(found)) => {
+                found.pace = resumed.pace.or(found.pace);
+                found.quotas = resumed.quotas;
+            }
             (Event::RunFinished(_), Some(found)) => found.finished = true,
             _ => {}
         }

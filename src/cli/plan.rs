@@ -6,9 +6,10 @@ mod watch;
 use super::codes;
 use super::error::Failure;
 use super::fleet::{Ended, Rows};
+use super::forecast::{self, Pacing};
 use super::ground::{disk_failure, home_failure};
-use super::world::{ActingArguments, HomeArguments, runtime};
-use super::{ExitCode, Session, forecast, plan_view, status};
+use super::world::{ActingArguments, HomeArguments, interrupted, runtime};
+use super::{ExitCode, Session, plan_view, status};
 use crate::connector::observe::ObserveError;
 use crate::connector::reading::Reading;
 use crate::domain::id::Digest;
@@ -83,13 +84,10 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
                 acting: ActingArguments::of_tenant(tenant),
             };
             async move {
-                // It only reads, so that it can be left at any time.
                 let ended = tokio::select! {
                     biased;
                     ended = carry_out(&one, &mut session) => ended,
-                    Some(()) = interrupts.recv() => {
-                        Ok(Ended::new(ExitCode::Interrupted, "stopped; no plan was written, nothing was changed"))
-                    }
+                    Some(()) = interrupts.recv() => Err(stopped(&one)),
                 };
                 Ended::of(ended, &mut session)
             }
@@ -97,7 +95,21 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     }
     let file = file.unwrap_or_default();
     let one = One { file, out, author, detailed_exitcode, home, acting };
-    Ok(runtime()?.block_on(carry_out(&one, session))?.exit)
+    let planned = async {
+        tokio::select! {
+            biased;
+            ended = carry_out(&one, session) => ended,
+            () = interrupted() => Err(stopped(&one)),
+        }
+    };
+    Ok(runtime()?.block_on(planned)?.exit)
+}
+
+/// Reading can be left at any time.
+fn stopped(one: &One) -> Failure {
+    let next = "run the command again: it reads the tenant anew";
+    let what = "stopped while the tenant was read";
+    Failure::new(codes::STOPPED, what, next).at(&one.file).state("no plan was written, nothing was changed")
 }
 
 /// Makes the plan of one tenant.
@@ -123,14 +135,15 @@ async fn carry_out(arguments: &One, session: &mut Session) -> Result<Ended, Fail
     let plan = plan.map_err(|e| session.line.explain(no_plan(arguments, &e)))?;
     let digest = file::digest(&plan).map_err(|e| no_plan(arguments, &e.into()))?;
     show(session, &plan, &digest);
-    if let Some(own) = forecast::of_plan_under(&plan, azure.budget()) {
-        session.out.line(&format!("With your --pace and --quotas: {own}"));
+    let pacing = Pacing::of(azure.budget());
+    if let Some(own) = forecast::of_plan_under(&plan, &pacing) {
+        session.out.line(&own);
     }
     keeps_guardrails(&plan)?;
     let mut lines = Pieces::of(file::lines(&plan).map(|line| line.map_err(std::io::Error::other)));
     let written = session.env.disk.write_new_from(&arguments.out, &mut lines);
     written.map_err(|e| disk_failure(&arguments.out, &e, &e))?;
-    Ok(told(arguments, session, (&plan, &digest), &forecast::in_all(&plan, azure.budget())))
+    Ok(told(arguments, session, (&plan, &digest), &forecast::in_all(&plan, &pacing)))
 }
 
 fn keeps_guardrails(plan: &Plan) -> Result<(), Failure> {
@@ -249,8 +262,12 @@ fn no_plan(arguments: &One, e: &PlanFailure) -> Failure {
         PlanFailure::Observe(ObserveError::Busy { .. }) => {
             "try again later, with a lower `--pace`, or tell with `--quotas FILE` what this tenant's quotas are"
         }
+        PlanFailure::Observe(ObserveError::Silent { .. }) => {
+            "plan again when it answers; `reissue doctor` says what this identity reaches"
+        }
         PlanFailure::Observe(_) => "`reissue doctor` says what this identity reaches",
         PlanFailure::File(_) => "report this: it is a fault in reissue",
     };
-    Failure::new(codes::NO_PLAN, e.to_string(), next).at(&arguments.file)
+    let state = "no plan was written, nothing was changed";
+    Failure::new(codes::NO_PLAN, e.to_string(), next).at(&arguments.file).state(state)
 }

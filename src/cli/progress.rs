@@ -1,7 +1,7 @@
 //! Progress of a run: a bar on a terminal, a plain line after a while of silence elsewhere,
 //! nothing at all with `--json`. Both say what `status` says, of the very states that the run decides by.
 
-use super::forecast;
+use super::forecast::{self, Pacing};
 use super::human::Output;
 use super::standing::{Standing, Tally};
 use crate::domain::id::TargetId;
@@ -107,9 +107,9 @@ impl Progress {
     /// When it will be over, and what holds it back.
     fn forecast(&self) -> Option<[String; 2]> {
         let (now, budget) = (self.env.clock.now(), self.budget.as_ref());
-        let pace = budget.map_or(Budget::PACE_DEFAULT, Budget::pace);
-        let estimate = forecast::left(&*self.states()?, pace, budget, now)?;
-        Some(forecast::of_run(&estimate, budget.and_then(Budget::held_back).as_ref(), now))
+        let pacing = budget.map_or_else(Pacing::usual, Pacing::of);
+        let estimate = forecast::left(&*self.states()?, &pacing, budget, now)?;
+        Some(forecast::of_run(&estimate, budget.and_then(forecast::hindrance), now))
     }
 
     /// Counting targets takes a while where there are many: at most a twentieth of the time is spent on it.

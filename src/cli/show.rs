@@ -62,6 +62,6 @@ fn looks_like_one(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 fn edited(path: &Path, e: &PlanError) -> Failure {
-    let next = "make it again with `reissue plan`; a plan that was edited by hand is no plan";
+    let next = "make it again with `reissue plan PLAYBOOK`; a plan that was edited by hand is no plan";
     Failure::new(codes::BAD_PLAN, e.to_string(), next).at(path)
 }

@@ -82,12 +82,13 @@ fn tell(
     known: &Known,
     session: &mut Session,
 ) -> Result<Option<Ended>, Failure> {
+    let of_a_row = home.of_a_row;
     let home = home.open(session)?;
     let all = fold::overview(&home)?;
     let shown = match wanted {
         Some(wanted) => Some(fold::wanted(&home, &all, wanted)?),
         None => {
-            view::list(session, &home, &all)?;
+            view::list(session, &home, &all, of_a_row)?;
             all.runs.iter().rev().find(|r| r.finished.is_none()).or(all.runs.last())
         }
     };

@@ -49,8 +49,11 @@ impl HomeArguments {
             let failure = home_failure(&self.home, &e);
             match (&e, self.of_a_row) {
                 (HomeError::Missing(_), true) => {
-                    let next = "correct `home` in the fleet file, or make it with `reissue init --home DIR`";
-                    Failure { next: next.into(), ..failure }
+                    let dir = super::status::quote(&self.home.display().to_string());
+                    let next = format!(
+                        "correct `home` in the fleet file, or make it with `reissue init --home {dir}`"
+                    );
+                    Failure { next, ..failure }
                 }
                 _ => failure,
             }
@@ -144,7 +147,7 @@ impl ActingArguments {
     /// The machine, with the haste of a fast lab; never with any in a real tenant.
     pub(crate) fn in_time(&self, env: &Env) -> Result<Env, Failure> {
         let Some(lab) = &self.lab else { return Ok(env.clone()) };
-        let operator: OperatorFile = read_json(env, &lab.join("operator.json"))?;
+        let operator: OperatorFile = read_json(env, lab, "operator.json")?;
         Ok(Env { clock: env.clock.hasty(operator.haste), ..env.clone() })
     }
 
@@ -156,12 +159,23 @@ impl ActingArguments {
         tenant: &TenantId,
         start: Start,
     ) -> Result<Azure, Failure> {
-        let said = self.said_quotas(&session.env)?;
+        let said = self.said_quotas(&session.env)?.unwrap_or_default();
+        self.session_under(session, (cloud, tenant), &said, start)
+    }
+
+    /// The same, where it is known what is said of quotas.
+    pub(crate) fn session_under(
+        &self,
+        session: &Session,
+        (cloud, tenant): (Cloud, &TenantId),
+        said: &[quotas::Named],
+        start: Start,
+    ) -> Result<Azure, Failure> {
         let env = &self.in_time(&session.env)?;
         let identity = self.identity(env)?;
         let net = Net::new(self.net_options(env)?);
         let net = net.map_err(|e| Failure::new(codes::NETWORK, e.to_string(), "check the CA file"))?;
-        let budget = Azure::budget_with(env, &said, self.pace(), start);
+        let budget = Azure::budget_with(env, said, self.pace(), start);
         let wire = session.line.around(net, self.lab.as_deref());
         Ok(Azure::new(env, cloud, tenant.clone(), wire, budget, identity))
     }
@@ -177,17 +191,17 @@ impl ActingArguments {
     }
 
     /// What the quota file says, if there is one.
-    fn said_quotas(&self, env: &Env) -> Result<Vec<quotas::Named>, Failure> {
-        let Some(file) = &self.quotas else { return Ok(Vec::new()) };
+    pub(crate) fn said_quotas(&self, env: &Env) -> Result<Option<Vec<quotas::Named>>, Failure> {
+        let Some(file) = &self.quotas else { return Ok(None) };
         let read = env.disk.read(file, quotas::SIZE_MAX as u64);
         let bytes = read.map_err(|e| unreadable(file, &e, "the quota file"))?;
-        quotas::check_bytes(&bytes, &quota::documented())
-            .map_err(|found| Failure::unsound_quotas(file, found))
+        let read = quotas::check_bytes(&bytes, &quota::documented());
+        read.map(Some).map_err(|found| Failure::unsound_quotas(file, found))
     }
 
     fn net_options(&self, env: &Env) -> Result<NetOptions, Failure> {
         let Some(lab) = &self.lab else { return Ok(NetOptions::default()) };
-        let about: LabFile = read_json(env, &lab.join("lab.json"))?;
+        let about: LabFile = read_json(env, lab, "lab.json")?;
         let ca =
             env.disk.read(&lab.join("ca.pem"), KEY_BYTES_MAX).map_err(|e| no_lab(lab, &e.to_string()))?;
         let table = about.hosts.into_iter().map(|host| (host, about.addr)).collect();
@@ -201,7 +215,7 @@ impl ActingArguments {
                 let next = "choose with `--as secret`, `--as certificate` or `--as azure-cli`";
                 return Err(Failure::new(codes::IDENTITY, what, next));
             };
-            let operator: OperatorFile = read_json(env, &lab.join("operator.json"))?;
+            let operator: OperatorFile = read_json(env, lab, "operator.json")?;
             #[cfg(feature = "leak")]
             super::leak::remember(&operator.secret);
             return Ok(Identity::Secret {
@@ -261,13 +275,15 @@ pub(crate) fn unreadable(file: &Path, e: &DiskError, what: &str) -> Failure {
 }
 
 fn no_lab(lab: &Path, why: &str) -> Failure {
-    let next = "start one with `reissue lab PLAYBOOK --dir DIR`, and leave it running";
+    let dir = super::status::quote(&lab.display().to_string());
+    let next = format!("start one with `reissue lab PLAYBOOK --dir {dir}`, and leave it running");
     Failure::new(codes::NO_LAB, format!("there is no lab here: {why}"), next).at(lab)
 }
 
-fn read_json<T: for<'a> Deserialize<'a>>(env: &Env, path: &Path) -> Result<T, Failure> {
-    let bytes = env.disk.read(path, KEY_BYTES_MAX).map_err(|e| no_lab(path, &e.why))?;
-    serde_json::from_slice(&bytes).map_err(|e| no_lab(path, &e.to_string()))
+fn read_json<T: for<'a> Deserialize<'a>>(env: &Env, lab: &Path, name: &str) -> Result<T, Failure> {
+    let bytes = env.disk.read(&lab.join(name), KEY_BYTES_MAX);
+    let bytes = bytes.map_err(|e| no_lab(lab, &format!("{name}: {}", e.why)))?;
+    serde_json::from_slice(&bytes).map_err(|e| no_lab(lab, &format!("{name}: {e}")))
 }
 
 /// One thread, real time.

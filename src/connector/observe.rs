@@ -1,7 +1,7 @@
 //! Playbook ─observe→ Observed: reads what the plan needs, and writes nothing.
 
+use super::patient::Patient;
 use super::reading::Reading;
-use super::reads::patiently;
 use super::registry::Registry;
 use super::{Depth, Sight};
 use crate::domain::credential::Place;
@@ -12,23 +12,22 @@ use crate::domain::plan::refusal::Reason;
 use crate::domain::plan::{Identity, Refusal};
 use crate::domain::playbook::model::{Subject, Target, ValidPlaybook};
 use crate::domain::text::Text;
-use crate::env::Clock;
+use crate::domain::time::Timestamp;
+use crate::wire::silence::Silence;
 use futures::StreamExt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Targets that are read at the same time; the budget decides how fast.
 const AT_ONCE: usize = 64;
 
-/// An answer that cannot be read was cut on its way: it is asked for so often.
-const TRIES: u32 = 4;
+/// Patience of the wire, whose own tries last a minute, and then this often again: what went away for a while
+/// is back, what stays away alone is odd.
+const ROUNDS: usize = 2;
 
-/// So long nothing but refusals as too much or busy: then nothing is planned. While anything is read, a throttled
-/// tenant is waited for: a target that was not read for that reason alone must not be left alone.
-const REFUSED_MOST: Duration = Duration::from_secs(600);
-/// Pauses after a refusal; the wire has been patient before.
-const PAUSE_FIRST: Duration = Duration::from_secs(15);
-const PAUSE_MOST: Duration = Duration::from_secs(60);
+/// After so long without any answer it is asked whether the tenant is there at all …
+const SILENT_MOST: Duration = Duration::from_secs(30);
+/// … which is looked at so often.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Why nothing can be planned at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +38,8 @@ pub enum ObserveError {
     Directory { code: Text<64> },
     #[error("for 10 minutes every read was refused as too much, or busy: {code}")]
     Busy { code: Text<64> },
+    #[error("{host} has not answered since {since}, while the tenant was read: {code}")]
+    Silent { host: Text<128>, since: Timestamp, code: Text<64> },
 }
 
 /// Reads every target of the playbook, and how large the tenant is.
@@ -64,19 +65,82 @@ pub async fn observe(
     })?;
     let subjects: Vec<&str> = playbook.targets.iter().map(subject).collect();
     let places: Vec<Place> = playbook.targets.iter().filter_map(place).collect();
-    reading.begin();
-    registry.prepare(&subjects, &places, population, reading).await;
-    reading.targets(playbook.targets.len());
-    let reads = playbook.targets.iter().map(async |target| {
-        let target = read(registry, &patient, target.clone()).await;
-        reading.target();
-        target
-    });
-    let targets: Vec<ObservedTarget> = futures::stream::iter(reads).buffered(AT_ONCE).collect().await;
-    // What could be read is planned; if that is nothing, there is no plan of exceptions.
-    match patient.into_refusal().filter(|_| targets.iter().all(|t| t.seen.is_err())) {
-        Some(code) => Err(ObserveError::Busy { code }),
-        None => Ok(Observed { identity, population, targets, known }),
+    let all = async {
+        reading.begin();
+        registry.prepare(&subjects, &places, population, reading).await;
+        reading.targets(playbook.targets.len());
+        read_all(playbook, registry, &patient, reading).await
+    };
+    let targets = tokio::select! {
+        biased;
+        targets = all => targets?,
+        gone = silence(registry, playbook) => return Err(gone),
+    };
+    Ok(Observed { identity, population, targets, known })
+}
+
+/// Every target. What the tenant did not answer is asked for again while it answers anything: no target is left
+/// alone because of an outage.
+async fn read_all(
+    playbook: &ValidPlaybook,
+    registry: &Registry,
+    patient: &Patient,
+    reading: &Reading,
+) -> Result<Vec<ObservedTarget>, ObserveError> {
+    let mut targets: Vec<Option<ObservedTarget>> = playbook.targets.iter().map(|_| None).collect();
+    let mut asked: Vec<usize> = (0..playbook.targets.len()).collect();
+    for round in 0..=ROUNDS {
+        let reads =
+            asked.iter().map(async |n| (*n, read(registry, patient, playbook.targets[*n].clone()).await));
+        let mut reads = futures::stream::iter(reads).buffered(AT_ONCE);
+        let mut unanswered = Vec::new();
+        let mut refused = false;
+        while let Some((n, (target, trouble))) = reads.next().await {
+            match trouble {
+                Some(FaultClass::Line) if round < ROUNDS => unanswered.push(n),
+                other => {
+                    refused |= other.is_some();
+                    reading.target();
+                }
+            }
+            targets[n] = Some(target);
+        }
+        drop(reads);
+        if refused || !unanswered.is_empty() {
+            answers(registry, playbook).await?;
+        }
+        asked = unanswered;
+    }
+    Ok(targets.into_iter().flatten().collect())
+}
+
+/// Whether the tenant and the stores answer now.
+async fn answers(registry: &Registry, playbook: &ValidPlaybook) -> Result<(), ObserveError> {
+    let mut faults = vec![registry.population().await.err()];
+    for store in playbook.stores.keys() {
+        faults.push(registry.stores().reach(store).await.err());
+    }
+    let gone = |fault: Fault| match (fault.class, registry.silence()) {
+        (FaultClass::Busy, _) => Some(ObserveError::Busy { code: fault.code }),
+        (FaultClass::Line, Some(Silence { host, since, .. })) => {
+            Some(ObserveError::Silent { host: Text::lossy(&host), since, code: fault.code })
+        }
+        (FaultClass::Line, None) => Some(ObserveError::Directory { code: fault.code }),
+        _ => None,
+    };
+    faults.into_iter().flatten().find_map(gone).map_or(Ok(()), Err)
+}
+
+/// Ends when a host has gone silent and stays so. Without it, each of many reads would find that out by itself.
+async fn silence(registry: &Registry, playbook: &ValidPlaybook) -> ObserveError {
+    let clock = registry.clock();
+    loop {
+        clock.sleep(clock.as_lag(LOOK_EVERY)).await;
+        let silent = registry.silence().is_some_and(|s| s.lasts() >= clock.as_lag(SILENT_MOST));
+        let answers = if silent { answers(registry, playbook).await } else { Ok(()) };
+        if let Err(gone @ (ObserveError::Silent { .. } | ObserveError::Directory { .. })) = answers {
+            return gone;
+        }
     }
 }
 
@@ -101,71 +165,25 @@ fn place(target: &Target) -> Option<Place> {
     target.publish.as_ref().map(|p| Place { name: p.name.clone(), store: p.store.clone() })
 }
 
-async fn read(registry: &Registry, patient: &Patient, target: Target) -> ObservedTarget {
+/// One target, and what trouble it had that may pass.
+async fn read(
+    registry: &Registry,
+    patient: &Patient,
+    target: Target,
+) -> (ObservedTarget, Option<FaultClass>) {
     let place = place(&target);
     let sight = Sight { subject: subject(&target), place: place.as_ref(), depth: Depth::Plan };
-    let seen = match registry.effects_of(target.kind) {
-        Some(effects) => {
-            let seen = patient.read(|| effects.observe(sight)).await;
-            seen.map_err(|fault| refusal(&fault))
-        }
-        None => Err(Refusal::new(Reason::Unreadable, target.kind)),
-    };
-    ObservedTarget { target, seen }
-}
-
-/// Reads again what was cut, and what was refused as too much or busy.
-struct Patient {
-    clock: Clock,
-    memory: Mutex<Memory>,
-}
-
-struct Memory {
-    /// When anything was last read.
-    read_at: Duration,
-    /// Why patience ended, if it did.
-    refusal: Option<Text<64>>,
-}
-
-impl Patient {
-    fn new(clock: Clock) -> Self {
-        Self { clock, memory: Mutex::new(Memory { read_at: clock.elapsed(), refusal: None }) }
-    }
-
-    fn into_refusal(self) -> Option<Text<64>> {
-        self.memory.into_inner().unwrap_or_else(PoisonError::into_inner).refusal
-    }
-
-    async fn read<T, F>(&self, read: impl Fn() -> F) -> Result<T, Fault>
-    where
-        F: Future<Output = Result<T, Fault>>,
-    {
-        let mut pause = PAUSE_FIRST;
-        loop {
-            let cut = |fault: &Fault| fault.class == FaultClass::Unexpected;
-            let result = patiently(self.clock, TRIES, cut, &read).await;
-            let now = self.clock.elapsed();
-            match &result {
-                Err(fault) if fault.class == FaultClass::Busy => {
-                    let mut memory = self.memory();
-                    if now.saturating_sub(memory.read_at) >= self.clock.as_lag(REFUSED_MOST) {
-                        memory.refusal = Some(fault.code.clone());
-                        return result;
-                    }
-                }
-                _ => {
-                    self.memory().read_at = now;
-                    return result;
-                }
+    let (seen, trouble) = match registry.effects_of(target.kind) {
+        Some(effects) => match patient.read(|| effects.observe(sight)).await {
+            Ok(seen) => (Ok(seen), None),
+            Err(fault) => {
+                let passes = matches!(fault.class, FaultClass::Busy | FaultClass::Line);
+                (Err(refusal(&fault)), passes.then_some(fault.class))
             }
-            self.clock.sleep(self.clock.as_lag(pause)).await;
-            pause = (pause * 2).min(PAUSE_MOST);
-        }
-    }
-
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+        },
+        None => (Err(Refusal::new(Reason::Unreadable, target.kind)), None),
+    };
+    (ObservedTarget { target, seen }, trouble)
 }
 
 /// A read that fails is a reason to leave the target alone.

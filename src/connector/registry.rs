@@ -19,6 +19,7 @@ use crate::domain::plan::guardrail::Population;
 use crate::domain::playbook::model::Store;
 use crate::domain::playbook::syntax::KindSyntax;
 use crate::domain::text::Text;
+use crate::wire::silence::Silence;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -109,6 +110,10 @@ impl Registry {
     }
     pub(super) fn clock(&self) -> crate::env::Clock {
         self.world.azure.env().clock
+    }
+    /// A host that does not answer, if there is one.
+    pub(super) fn silence(&self) -> Option<Silence> {
+        self.world.azure.budget().silence()
     }
     /// How many applications and users the tenant has.
     pub async fn population(&self) -> Result<Population, Fault> {

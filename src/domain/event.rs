@@ -11,6 +11,7 @@ pub use line::{LINE_VERSION, Line, LineError};
 
 use super::credential::{CredentialRef, Place};
 use super::id::{Digest, RunId, StepNo, TargetId, TenantId};
+use super::quotas::SaidQuota;
 use super::sign_ins::SignIns;
 use super::step::{Effect, Phase};
 use super::text::Text;
@@ -135,11 +136,14 @@ events! {
     "run.started" "RUN010I" RunStarted {
         identity: Text<128>,
         operator: Text<128>,
-        /// Percent of the documented quotas that this process uses.
+        /// Percent of the quotas that this process uses.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pace: Option<u8>,
         plan: Digest,
         playbook: Digest,
+        /// What a quota file says of some of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        quotas: Vec<SaidQuota>,
         targets: u32,
     }
     /// The lease in the plan's first store is ours, until then unless it is renewed.
@@ -149,6 +153,8 @@ events! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pace: Option<u8>,
         process: Text<96>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        quotas: Vec<SaidQuota>,
     }
     /// A writer took the run. What was minted and not published before this is lost.
     "lane.taken" "RUN030I" LaneTaken { epoch: u32 }

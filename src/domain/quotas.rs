@@ -13,6 +13,8 @@
 use super::playbook::fields::Item;
 use super::playbook::node::Node;
 use super::playbook::{Code, Diagnostics, Language, Report, read_document};
+use crate::domain::text::Text;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -53,6 +55,31 @@ impl Allowance {
 
 /// A quota's name with what it is said to allow.
 pub type Named = (&'static str, Allowance);
+
+/// The same, as a run's log keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SaidQuota {
+    pub amount: u32,
+    pub name: Text<32>,
+    /// The window, in seconds.
+    pub per_s: u32,
+}
+
+impl From<&Named> for SaidQuota {
+    fn from((name, Allowance { amount, per }): &Named) -> Self {
+        let per_s = u32::try_from(per.as_secs()).unwrap_or(u32::MAX);
+        Self { amount: *amount, name: Text::lossy(name), per_s }
+    }
+}
+
+impl SaidQuota {
+    /// What it says of one of these; none of a quota that is not known here.
+    pub fn named(&self, documented: &[Named]) -> Option<Named> {
+        let (name, _) = documented.iter().find(|(name, _)| *name == self.name.as_str())?;
+        Some((*name, Allowance { amount: self.amount, per: Duration::from_secs(self.per_s.max(1).into()) }))
+    }
+}
 
 /// Reads a quota file: what it says of the quotas that are `documented`.
 pub fn check_bytes(bytes: &[u8], documented: &[Named]) -> Result<Vec<Named>, Diagnostics> {

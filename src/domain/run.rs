@@ -2,6 +2,7 @@
 
 use super::event::{Decision, Event, RunStarted};
 use super::id::{Digest, RunId};
+use super::quotas::SaidQuota;
 use super::step::Phase;
 use super::text::Text;
 use super::time::Timestamp;
@@ -14,8 +15,10 @@ pub struct RunState {
     pub started: RunStarted,
     pub started_at: Timestamp,
     pub epoch: u32,
-    /// Percent of the documented quotas that the process uses which wrote last.
+    /// Percent of the quotas that the process uses which wrote last.
     pub pace: Option<u8>,
+    /// What was said of some of them, by a quota file.
+    pub quotas: Vec<SaidQuota>,
     pub paused: bool,
     pub aborted: bool,
     pub finished: bool,
@@ -36,6 +39,7 @@ impl RunState {
         Self {
             id,
             pace: started.pace,
+            quotas: started.quotas.clone(),
             started,
             started_at: at,
             epoch: 0,
@@ -60,7 +64,7 @@ impl RunState {
         self.events += 1;
         match event {
             Event::LaneTaken(e) => self.epoch = e.epoch,
-            Event::RunResumed(e) => self.pace = e.pace,
+            Event::RunResumed(e) => (self.pace, self.quotas) = (e.pace, e.quotas.clone()),
             Event::RunPaused(_) => self.paused = true,
             Event::RunContinued(_) => self.paused = false,
             Event::RunAborted(_) => self.aborted = true,

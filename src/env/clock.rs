@@ -50,6 +50,13 @@ impl Clock {
     pub async fn sleep(&self, span: Duration) {
         tokio::time::sleep(span).await;
     }
+    /// How many times shorter the cloud's lags and windows are here.
+    pub fn haste(&self) -> u32 {
+        match self {
+            Self::Real { haste, .. } => *haste,
+            Self::Virtual { .. } => 1,
+        }
+    }
     /// How long something lasts that lasts `span` in a cloud: a lag, the window of a quota.
     pub fn as_lag(&self, span: Duration) -> Duration {
         match self {

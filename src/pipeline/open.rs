@@ -1,11 +1,13 @@
 //! Beginning a run, or taking one up again: what has to be so before the first effect.
 
 use super::{ApplyFailure, ApplyOrder};
+use crate::azure::quota;
 use crate::domain::approval::signed::SIGNATURE_BYTES_MAX;
 use crate::domain::approval::{Approval, ApprovalRefusal, Recorded, SignedApproval};
 use crate::domain::approved::ReadPlan;
 use crate::domain::event::RunStarted;
 use crate::domain::note::Note;
+use crate::domain::quotas::SaidQuota;
 use crate::domain::run::RunState;
 use crate::domain::states::States;
 use crate::domain::text::Text;
@@ -18,6 +20,7 @@ use crate::trail::inbox::{Inbox, Item};
 use crate::trail::journal::Entry;
 use crate::trail::objects::{self, ObjectError, Objects};
 use crate::trail::{Journal, JournalError};
+use crate::wire::budget::Budget;
 use std::sync::{Arc, PoisonError};
 
 /// Before the first event of this process nothing was sent: no halt of a run under way.
@@ -38,7 +41,7 @@ pub(super) async fn open_run(
     journal: &Journal,
     inbox: &Inbox,
     order: &ApplyOrder,
-    pace: u8,
+    budget: &Budget,
 ) -> Result<Opened, ApplyFailure> {
     if let Some(lost) = read.plan.lost() {
         return Err(ApplyFailure::Halt(lost.into()));
@@ -57,15 +60,21 @@ pub(super) async fn open_run(
             let recorded = recorded_approvals(&read, journal, &recovery.approvals);
             let resumed = crate::domain::event::RunResumed {
                 operator: order.operator.clone(),
-                pace: Some(pace),
+                pace: Some(budget.pace()),
                 process: order.process.clone(),
+                quotas: said(budget),
             };
             let board = Board::new(journal.clone(), env.clock, run, states);
             board.record_run(resumed.into()).await.map_err(not_begun)?;
             Ok((read.resume(recorded), board))
         }
-        (None, false) => begin(env, (read, states), journal, inbox, (order, pace)).await,
+        (None, false) => begin(env, (read, states), journal, inbox, (order, budget)).await,
     }
+}
+
+/// What a quota file said, for the log.
+fn said(budget: &Budget) -> Vec<SaidQuota> {
+    quota::said(budget).iter().map(SaidQuota::from).collect()
 }
 
 /// The decisions of a resumed run, judged again as of the moments at which they were recorded.
@@ -134,7 +143,7 @@ async fn begin(
     (read, states): (ReadPlan, SharedStates),
     journal: &Journal,
     inbox: &Inbox,
-    (order, pace): (&ApplyOrder, u8),
+    (order, budget): (&ApplyOrder, &Budget),
 ) -> Result<Opened, ApplyFailure> {
     let at = env.clock.now();
     let (notes, not_counted) = handed_in(&read, (inbox, journal.objects()), at)?;
@@ -158,9 +167,10 @@ async fn begin(
     let started = RunStarted {
         identity: header.identity.object.clone(),
         operator: order.operator.clone(),
-        pace: Some(pace),
+        pace: Some(budget.pace()),
         plan: approved.digest(),
         playbook: header.playbook,
+        quotas: said(budget),
         targets: header.counts.targets,
     };
     let id = env.new_run_id();

@@ -10,13 +10,16 @@
 //! five minutes; without one the pause grows), and `x-ms-throttle-limit-percentage` from 1.0 on slows
 //! them for a while. A request that was refused has drawn like any other: services count it too.
 
-use super::pace::{Pace, time_for};
+use super::pace::Pace;
+pub use super::permit::{Permit, with_permit};
 use super::queue::{Place, Queue};
+use super::silence::{Silence, Silences};
+use crate::domain::quotas::Allowance;
+use crate::domain::share::Share;
 use crate::env::{Clock, Env, random::Stream};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -61,12 +64,12 @@ impl Quota {
     pub const fn scope(self, scope: &'static str) -> Self {
         Self { scope: Some(scope), ..self }
     }
-    pub fn per_second(self) -> f64 {
-        f64::from(self.amount) / self.window.as_secs_f64().max(0.001)
+    pub fn allowance(self) -> Allowance {
+        Allowance { amount: self.amount, per: self.window }
     }
-    /// How long `amount` takes at `pace` percent, from a full bucket.
-    pub fn time_for(self, amount: u64, pace: u8) -> Duration {
-        time_for(self, pace, amount)
+    /// What of it is used at `pace` percent.
+    pub fn share(self, pace: u8) -> Share {
+        Share::of(self.allowance(), pace)
     }
 }
 
@@ -93,60 +96,6 @@ pub enum Start {
     Empty,
 }
 
-/// The right to send one write. Copies are the same right.
-#[derive(Clone)]
-pub struct Permit(Arc<PermitInner>);
-
-struct PermitInner {
-    draws: Vec<Draw>,
-    spent: AtomicBool,
-}
-
-impl Permit {
-    fn new(draws: &[Draw]) -> Self {
-        Self(Arc::new(PermitInner { draws: draws.to_vec(), spent: AtomicBool::new(false) }))
-    }
-    /// Whether it was taken for at least `draws`.
-    pub fn covers(&self, draws: &[Draw]) -> bool {
-        draws.iter().all(|d| self.0.draws.iter().any(|own| own.bucket == d.bucket && own.amount >= d.amount))
-    }
-    pub(super) fn draws(&self) -> &[Draw] {
-        &self.0.draws
-    }
-    /// True once: the send that may happen now.
-    pub(super) fn spend(&self) -> bool {
-        !self.0.spent.swap(true, Ordering::AcqRel)
-    }
-    /// Whether the send has begun: from then on its effect may happen.
-    pub fn is_spent(&self) -> bool {
-        self.0.spent.load(Ordering::Acquire)
-    }
-    /// The send was turned away at the door (401): it may be repeated with a better token.
-    pub(super) fn give_back(&self) {
-        self.0.spent.store(false, Ordering::Release);
-    }
-    /// The permit of the task that is running, if [`with_permit`] set one.
-    pub(super) fn of_task() -> Option<Permit> {
-        PERMIT.try_with(Clone::clone).ok()
-    }
-}
-
-impl fmt::Debug for Permit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Permit").field(&self.0.draws).finish()
-    }
-}
-
-tokio::task_local! {
-    static PERMIT: Permit;
-}
-
-/// Runs `work` with `permit` at hand for the one write in it: the way through clients that are
-/// not ours and build their own requests.
-pub async fn with_permit<T>(permit: &Permit, work: impl Future<Output = T>) -> T {
-    PERMIT.scope(permit.clone(), work).await
-}
-
 /// The buckets of one run. Copies share them.
 #[derive(Clone)]
 pub struct Budget(Arc<Inner>);
@@ -158,6 +107,7 @@ struct Inner {
     pace: u8,
     start: Start,
     state: Mutex<State>,
+    silences: Silences,
 }
 
 #[derive(Default)]
@@ -172,7 +122,8 @@ pub struct Gauge {
     pub bucket: Bucket,
     pub level: f64,
     pub capacity: f64,
-    pub per_second: f64,
+    /// What is used now.
+    pub share: Share,
     pub paused_for: Duration,
 }
 
@@ -180,9 +131,8 @@ pub struct Gauge {
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeldBack {
     pub bucket: Bucket,
-    /// The rate that is used now: the share of the quota, less what the service's signals take off it.
-    pub per_second: f64,
-    pub documented_per_second: f64,
+    /// What is used now: the share of the quota, less what the service's signals take off it.
+    pub share: Share,
     pub paused_for: Duration,
     /// How many wait for anything.
     pub waiting: usize,
@@ -202,6 +152,7 @@ impl Budget {
             pace: pace.clamp(1, 100),
             start,
             state: Mutex::default(),
+            silences: Silences::default(),
         }))
     }
 
@@ -264,6 +215,20 @@ impl Budget {
         buckets.into_iter().find(|b| self.0.quotas.get(b.sort()).is_some_and(is_named))
     }
 
+    /// A host answered, or it did not.
+    pub(super) fn note_host(&self, uri: &http::Uri, answered: bool) {
+        let host = uri.host().unwrap_or_default();
+        match answered {
+            true => self.0.silences.answered(host),
+            false => self.0.silences.unanswered(host, self.0.clock.now()),
+        }
+    }
+
+    /// The host that has been silent for longest, if one is.
+    pub fn silence(&self) -> Option<Silence> {
+        self.0.silences.longest(self.0.clock.now())
+    }
+
     /// How long to wait before another try of a request that may be repeated; `tries` so far.
     pub fn backoff(&self, tries: u32) -> Duration {
         let grown = Duration::from_millis(500) * 2u32.pow(tries.saturating_sub(1).min(6));
@@ -279,7 +244,7 @@ impl Budget {
                 bucket: bucket.clone(),
                 level: pace.level,
                 capacity: pace.capacity,
-                per_second: pace.rate(),
+                share: self.share_now(bucket, pace),
                 paused_for: self.0.clock.as_lag(pace.pause_left(now)),
             }
         };
@@ -292,14 +257,17 @@ impl Budget {
         let state = self.state();
         let (bucket, waiting) = state.queue.held_back(&state.buckets, now)?;
         let pace = state.buckets.get(&bucket)?;
-        let quota = self.quota(bucket.sort());
         Some(HeldBack {
-            per_second: pace.rate(),
-            documented_per_second: quota.per_second(),
+            share: self.share_now(&bucket, pace),
             paused_for: self.0.clock.as_lag(pace.pause_left(now)),
             bucket,
             waiting,
         })
+    }
+
+    /// The share of the bucket's quota, less what the service's signals take off it.
+    fn share_now(&self, bucket: &Bucket, pace: &Pace) -> Share {
+        self.quota(bucket.sort()).share(self.0.pace).flowing_at(pace.rate())
     }
 
     /// What is allowed of a quota here: as documented, or as a quota file says.
@@ -309,6 +277,11 @@ impl Budget {
 
     pub fn pace(&self) -> u8 {
         self.0.pace
+    }
+
+    /// How many times shorter than in a cloud windows and lags are here.
+    pub fn haste(&self) -> u32 {
+        self.0.clock.haste()
     }
 
     /// Quotas and pauses are reckoned in the cloud's time.

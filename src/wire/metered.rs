@@ -65,7 +65,9 @@ impl<W: Wire> Metered<W> {
         let Some(permit) = permit.filter(|p| p.covers(&needed) && p.spend()) else {
             return Err(WireError::new(Kind::Unpermitted, Reached::No, request.uri()));
         };
+        let uri = request.uri().clone();
         let result = self.inner.call(request).await;
+        self.budget.note_host(&uri, is_answer(&result));
         if let Ok(response) = &result {
             self.budget.note_response(permit.draws(), response.status(), response.headers());
             if response.status() == StatusCode::UNAUTHORIZED {
@@ -92,6 +94,7 @@ impl<W: Wire> Metered<W> {
                 let _place = self.reading.acquire().await.ok();
                 self.inner.call(request.clone()).await
             };
+            self.budget.note_host(request.uri(), is_answer(&result));
             if let Ok(response) = &result {
                 self.budget.note_response(&draws, response.status(), response.headers());
             }
@@ -128,6 +131,14 @@ impl<W: Wire> Metered<W> {
             }
             Err(_) => None,
         }
+    }
+}
+
+/// Whether the host is there at all: a gateway's error is as good as nothing, "too many" is an answer.
+fn is_answer(result: &Result<http::Response<Bytes>, WireError>) -> bool {
+    match result {
+        Ok(response) => response.status() == StatusCode::TOO_MANY_REQUESTS || !is_passing(response.status()),
+        Err(e) => !matches!(e.kind, Kind::Connect | Kind::Timeout | Kind::Cut),
     }
 }
 

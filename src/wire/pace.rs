@@ -2,7 +2,7 @@
 //! service's own signals do to that share. Amounts are whatever the quota counts; time is the
 //! clock's, so a paused clock works.
 //!
-//! At pace *p* the long-run rate is *p* % of the quota. A full bucket holds only what *p* leaves
+//! At pace *p* the long-run rate is *p* % of the quota (`domain/share.rs`). A full bucket holds only what *p* leaves
 //! over, so that burst and rate together stay within the quota in **any** window: services
 //! document token buckets, but not how large a burst they really allow (unconfirmed). At 100 % nothing is
 //! left over; then it holds what a tenth of a second brings, one at least, and the rate makes room for the rest.
@@ -12,6 +12,7 @@
 //! dip is forgotten.
 
 use super::budget::Quota;
+use crate::domain::share::Share;
 use std::time::Duration;
 
 /// The longest pause a service can talk us into.
@@ -29,8 +30,6 @@ const RECOVERY_S: f64 = 120.0;
 const FEELING_S: f64 = 1_200.0;
 /// What is believed to be bearable of a rate that was refused.
 const BEARABLE: f64 = 0.9;
-/// The least that a full bucket holds, in seconds: who is granted a permit wakes a little late.
-const LEAST_BURST_S: f64 = 0.1;
 /// What floating point may be off by.
 pub(super) const CRUMB: f64 = 1e-6;
 
@@ -52,7 +51,7 @@ pub(super) struct Pace {
 impl Pace {
     /// `pace` in percent, `now` on the budget's clock.
     pub(super) fn new(quota: Quota, pace: u8, full: bool, now: Duration) -> Self {
-        let (share, capacity) = share_and_burst(quota, pace);
+        let Share { per_second: share, allowed_per_second: _, burst: capacity } = quota.share(pace);
         let level = if full { capacity } else { 0.0 };
         Self {
             level,
@@ -121,44 +120,9 @@ impl Pace {
     }
 }
 
-/// Rate per second and bucket size.
-fn share_and_burst(quota: Quota, pace: u8) -> (f64, f64) {
-    let window_s = quota.window.as_secs_f64().max(0.001);
-    let amount = f64::from(quota.amount.max(1));
-    let share = amount * f64::from(pace.clamp(1, 100)) / 100.0;
-    let least = (share / window_s * LEAST_BURST_S).max(1.0);
-    let burst = (amount - share).min(share).max(least);
-    // The first of a burst needs no room: one at the start of a window, and one whenever the next is due, are
-    // as many as are due in it.
-    let per_window = share.min(amount - (burst - 1.0));
-    (per_window / window_s, burst)
-}
-
-/// How long `amount` takes from a full bucket.
-pub(super) fn time_for(quota: Quota, pace: u8, amount: u64) -> Duration {
-    let (rate, burst) = share_and_burst(quota, pace);
-    #[allow(clippy::cast_precision_loss)]
-    let beyond = (amount as f64 - burst).max(0.0);
-    Duration::from_secs_f64(beyond / rate)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        /// Burst and rate together never exceed the quota within its window.
-        #[test]
-        fn no_window_exceeds_the_quota(amount in 2u32..100_000, window in 1u64..600, pace in 1u8..=100) {
-            let quota = Quota::per_seconds(amount, window);
-            let (rate, burst) = share_and_burst(quota, pace);
-            #[allow(clippy::cast_precision_loss)]
-            let most = burst + rate * window as f64;
-            prop_assert!(most <= f64::from(amount) + 1.0 + CRUMB, "{most} of {amount}");
-            prop_assert!(rate > 0.0 && burst >= 1.0);
-        }
-    }
 
     #[test]
     fn a_pause_believes_little_and_grows() {

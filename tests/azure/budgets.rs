@@ -234,7 +234,7 @@ async fn headers_of_the_wrong_type_count_as_absent() {
         budget.note_response(&draws, StatusCode::from_u16(status).unwrap(), &headers);
         let longest = budget.gauges().iter().map(|g| g.paused_for).max().unwrap();
         assert!(longest < Duration::from_secs(2), "{name}: {value}: {longest:?}");
-        assert!(status == 429 || budget.gauges().iter().all(|g| g.per_second > 1.7), "{name}: {value}");
+        assert!(status == 429 || budget.gauges().iter().all(|g| g.share.per_second > 1.7), "{name}: {value}");
     }
 }
 

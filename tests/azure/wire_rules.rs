@@ -312,9 +312,9 @@ async fn the_service_s_own_measure_slows_us_for_a_while() {
     let rig = rig(canned.wire(), 70, Start::Full);
     let permit = rig.budget.permit(&draw("writes")).await;
     rig.wire.call(with(request(Class::Write, "writes"), &permit)).await.unwrap();
-    assert!((rig.budget.gauges()[0].per_second - 7.0).abs() < 0.1);
+    assert!((rig.budget.gauges()[0].share.per_second - 7.0).abs() < 0.1);
     rig.env.clock.sleep(Duration::from_secs(120)).await;
-    assert!((rig.budget.gauges()[0].per_second - 14.0).abs() < 0.1);
+    assert!((rig.budget.gauges()[0].share.per_second - 14.0).abs() < 0.1);
 }
 
 /// What progress names: the bucket that the front of the queue waits for, its rate now, and the documented one.
@@ -332,12 +332,12 @@ async fn the_budget_says_what_holds_the_front_back() {
         // Five logs in ten seconds, 3,000 writes in 150 s.
         assert_eq!((by.bucket.as_str(), by.waiting), ("logs", 2));
         assert!(
-            (by.per_second - 0.35).abs() < 1e-6 && (by.documented_per_second - 0.5).abs() < 1e-6,
+            (by.share.per_second - 0.35).abs() < 1e-6 && (by.share.allowed_per_second - 0.5).abs() < 1e-6,
             "{by:?}"
         );
         budget.note_response(&draw("logs"), http::StatusCode::TOO_MANY_REQUESTS, &http::HeaderMap::new());
         let by = budget.held_back().unwrap();
-        assert!(by.per_second < 0.35 && !by.paused_for.is_zero(), "{by:?}");
+        assert!(by.share.per_second < 0.35 && !by.paused_for.is_zero(), "{by:?}");
     };
     tokio::join!(asks, looks);
     assert_eq!(budget.held_back(), None);

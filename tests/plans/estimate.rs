@@ -5,7 +5,9 @@ use reissue::azure::quota;
 use reissue::domain::event::{Event, Line};
 use reissue::domain::id::Digest;
 use reissue::domain::plan::Plan;
-use reissue::domain::plan::estimate::{Estimate, Limit, Quota, of_plan};
+use reissue::domain::plan::estimate::{Estimate, Limit, Quota, Work, with};
+use reissue::domain::quotas::Allowance;
+use reissue::domain::share::Share;
 use reissue::domain::time::Timestamp;
 use reissue::drill::{self, Audience, Conditions};
 use std::fmt::Write;
@@ -49,15 +51,32 @@ fn playbook(many: usize, target: impl Fn(usize) -> String) -> String {
     })
 }
 
-#[derive(Default)]
+/// What a quota file would say.
+#[derive(Clone, Copy)]
+struct Said {
+    quota: Quota,
+    name: &'static str,
+    allowed: Allowance,
+}
+
+fn said(quota: Quota, name: &'static str, amount: u32, per_s: u64) -> Said {
+    Said { quota, name, allowed: Allowance { amount, per: Duration::from_secs(per_s) } }
+}
+
 struct Watcher {
+    pace: u8,
+    said: Vec<Said>,
     estimate: Option<Estimate>,
     begun: Option<Timestamp>,
 }
 
 impl Audience for Watcher {
     fn planned(&mut self, plan: &Plan, _: &Digest) {
-        self.estimate = Some(of_plan(&plan.targets, PACE));
+        let mut work = Work::new(self.pace);
+        for Said { quota, name: _, allowed } in &self.said {
+            work.set_share(*quota, Share::of(*allowed, self.pace));
+        }
+        self.estimate = Some(with(work, &plan.targets));
     }
     fn event(&mut self, line: &Line) {
         if matches!(line.event, Event::TargetStarted(_)) {
@@ -67,10 +86,11 @@ impl Audience for Watcher {
 }
 
 /// What was estimated, and the seconds that it took.
-fn hold(text: &str) -> (Estimate, u64) {
+fn hold(text: &str, pace: u8, said: &[Said]) -> (Estimate, u64) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    let mut watcher = Watcher::default();
-    let conditions = Conditions { aftermath: Duration::ZERO, pace: PACE, ..Conditions::default() };
+    let mut watcher = Watcher { pace, said: said.to_vec(), estimate: None, begun: None };
+    let quotas = said.iter().map(|said| (said.name, said.allowed)).collect();
+    let conditions = Conditions { aftermath: Duration::ZERO, pace, quotas, ..Conditions::default() };
     let held = runtime.unwrap().block_on(async {
         let env = drill::environment(1);
         drill::hold_under(&env, text, conditions, &mut watcher).await
@@ -80,7 +100,11 @@ fn hold(text: &str) -> (Estimate, u64) {
 }
 
 fn judge(name: &str, text: &str) -> Estimate {
-    let (estimate, took) = hold(text);
+    judge_under(name, text, PACE, &[])
+}
+
+fn judge_under(name: &str, text: &str, pace: u8, said: &[Said]) -> Estimate {
+    let (estimate, took) = hold(text, pace, said);
     #[allow(clippy::cast_precision_loss)]
     let ratio = estimate.seconds as f64 / took as f64;
     assert!(RATIO.contains(&ratio), "{name}: {estimate:?}, and it took {took} s: {ratio:.2}");
@@ -96,12 +120,32 @@ fn secrets() {
 fn secrets_that_are_held() {
     let estimate = judge("secrets, held", &playbook(150, |n| secret(n, "2h")));
     assert!(estimate.held_s.is_some_and(|s| s < 1_800) && estimate.hold_s == 7_200, "{estimate:?}");
+    assert!(is_limited_by(&estimate, Quota::VaultWrites), "a hold casts no shadow before it: {estimate:?}");
+}
+
+fn is_limited_by(estimate: &Estimate, by: Quota) -> bool {
+    matches!(estimate.limit, Limit::Quota { quota, .. } if quota == by)
+}
+
+/// What a quota file says is what binds, and is named, whichever it is.
+#[test]
+fn quotas_that_a_file_says() {
+    for (many, low) in [
+        (40, said(Quota::DirectoryWrites, quota::GRAPH_WRITES, 10, 60)),
+        (40, said(Quota::TenantWrites, quota::TENANT_WRITES, 15, 60)),
+        (60, said(Quota::VaultWrites, quota::VAULT_CREATES, 6, 60)),
+        (40, said(Quota::DirectoryUnits, quota::GRAPH_UNITS, 40, 60)),
+        (40, said(Quota::VaultReads, quota::VAULT_CALLS, 15, 60)),
+    ] {
+        let estimate = judge_under(low.name, &playbook(many, |n| secret(n, "0s")), 70, &[low]);
+        assert!(is_limited_by(&estimate, low.quota), "{}: {estimate:?}", low.name);
+    }
 }
 
 #[test]
 fn passwords() {
     let estimate = judge("passwords", &playbook(400, password));
-    assert!(matches!(estimate.limit, Limit::Quota { quota: Quota::DirectoryWrites, .. }), "{estimate:?}");
+    assert!(is_limited_by(&estimate, Quota::DirectoryWrites), "{estimate:?}");
 }
 
 #[test]
@@ -131,16 +175,18 @@ fn one_target() {
 #[test]
 fn the_quotas_are_those_of_the_clients() {
     let named = [
+        (Quota::DirectoryUnits, quota::GRAPH_UNITS),
         (Quota::DirectoryWrites, quota::GRAPH_WRITES),
+        (Quota::TenantWrites, quota::TENANT_WRITES),
         (Quota::PersonalAppWrites, quota::PERSONAL_APP_WRITES),
         (Quota::CertificateReads, quota::KEY_READS),
         (Quota::VaultWrites, quota::VAULT_CREATES),
         (Quota::VaultKeys, quota::VAULT_KEYS),
+        (Quota::VaultReads, quota::VAULT_CALLS),
     ];
     assert_eq!(named.len(), Quota::ALL.len());
     for (ours, name) in named {
         let (_, theirs) = quota::QUOTAS.iter().find(|(n, _)| *n == name).unwrap();
-        let documented = (theirs.amount, u32::try_from(theirs.window.as_secs()).unwrap());
-        assert_eq!(ours.documented(), documented, "{name}");
+        assert_eq!(ours.documented(), theirs.allowance(), "{name}");
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod estimate;
+mod outage;
 mod plan_reads;
 mod playbooks;
 mod refusals;

@@ -271,6 +271,7 @@ pub async fn tell(journal: &Journal, story: &Story) {
         pace: None,
         plan: Digest::of(&plan_with(story.about, &story.roles)),
         playbook: Digest::of(b"playbook"),
+        quotas: Vec::new(),
         targets: 1,
     };
     let to = (journal, &story.run);

@@ -27,7 +27,7 @@ pub(super) fn evidence(
     let evidence = pipeline::evidence_at(home, read, head).map_err(|e| unreadable(plan, &e))?;
     if evidence.targets.is_empty() {
         let what = "no hold of this plan is over yet: retiring is approved with its evidence at hand";
-        let next = "`reissue status latest` says what each hold waits for; approve when a target waits for the retire phase";
+        let next = "`reissue status` says whether a run of it is on and what each hold waits for; approve when a target waits for the retire phase";
         return Err(Failure::new(codes::NOT_APPROVED, what, next).at(plan));
     }
     Ok(evidence)

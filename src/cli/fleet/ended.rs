@@ -23,7 +23,7 @@ impl Ended {
         let ended = result.unwrap_or_else(|failure| {
             error::show(&failure, &mut session.out);
             let said = format!("{} {}", failure.code, failure.what);
-            Self { next: vec![failure.next], ..Self::new(failure.code.exit(), said) }
+            Self { next: vec![session.out.complete(&failure.next)], ..Self::new(failure.code.exit(), said) }
         });
         Self { exit: session.out.finish(ended.exit), ..ended }
     }

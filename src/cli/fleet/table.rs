@@ -23,9 +23,9 @@ struct FleetObject {
     tenants: usize,
 }
 
-/// Prints the table; how the whole ended.
+/// Prints the table, below the tenants' own `lines` if there are any; how the whole ended.
 pub(super) fn show(
-    command: &str,
+    (command, lines): (&str, bool),
     file: &Path,
     tenants: &[Tenant],
     rows: &[Ended],
@@ -38,7 +38,10 @@ pub(super) fn show(
     session.out.object("fleet", &object);
     let told = told(tenants, rows);
     let width = told.iter().map(|(who, _)| who.chars().count()).max().unwrap_or(0).clamp(6, WIDTH_MOST);
-    session.out.line("");
+    // Where tenants told something, it stands above.
+    if lines {
+        session.out.line("");
+    }
     if !told.is_empty() {
         session.out.line(&format!("{:<width$}  exit  outcome", "tenant"));
     }
@@ -50,8 +53,9 @@ pub(super) fn show(
     }
     let all = count(tenants.len(), "tenant", "tenants");
     session.out.line(&format!("{all} by exit code: {}.", say_exits(rows.iter().map(|row| row.exit))));
-    let well = rows.iter().any(|row| matches!(row.exit, ExitCode::Done | ExitCode::ChangesPresent));
-    if let Some(next) = next(command, file, exit, well) {
+    let is_planned =
+        |row: &Ended| matches!(row.exit, ExitCode::Done | ExitCode::ChangesPresent) && !row.next.is_empty();
+    if let Some(next) = next(command, file, exit, rows.iter().any(is_planned)) {
         session.out.line(&format!("Next: {next}"));
     }
     exit
@@ -91,11 +95,11 @@ fn cut(text: &str) -> Text<SAID_MOST> {
     Text::lossy(text)
 }
 
-/// What comes next for the fleet as a whole, some of which may have ended well.
-fn next(command: &str, file: &Path, exit: ExitCode, well: bool) -> Option<String> {
+/// What comes next for the fleet as a whole, of which some may have plans that change something.
+fn next(command: &str, file: &Path, exit: ExitCode, planned: bool) -> Option<String> {
     let file = quote(&file.display().to_string());
     match (command, exit) {
-        ("plan", _) if well => Some(format!(
+        ("plan", _) if planned => Some(format!(
             "people approve each plan with `reissue approve`, then `reissue apply --fleet {file} --operator NAME`."
         )),
         ("apply", ExitCode::Done) => None,

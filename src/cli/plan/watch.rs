@@ -1,8 +1,8 @@
 //! How far a plan is, while the tenant is read: a line that is written over on a terminal, a plain one after
-//! a while of silence elsewhere, nothing with `--json`.
+//! a while of silence elsewhere, an object with `--json`.
 
 use crate::cli::forecast;
-use crate::cli::human::{Notices, Output};
+use crate::cli::human::Output;
 use crate::connector::reading::{ReadSoFar, Reading};
 use crate::domain::text::count;
 use crate::wire::budget::Budget;
@@ -26,27 +26,27 @@ impl Watch {
     pub(super) async fn over<T>(&self, work: impl Future<Output = T>, out: &Output) -> T {
         let live = (out.is_live() && !out.is_json()).then(|| line(ProgressDrawTarget::stderr()));
         live.iter().for_each(|line| out.stands(line));
-        self.until(work, live, &out.notices()).await
+        self.until(work, live, &mut out.again()).await
     }
 
     async fn until<T>(
         &self,
         work: impl Future<Output = T>,
         live: Option<ProgressBar>,
-        notices: &Notices,
+        out: &mut Output,
     ) -> T {
         let mut work = pin!(work);
+        // It goes however this ends: an interrupt drops the work.
+        let live = live.map(Drawn);
         let patience = if live.is_some() { TICK } else { SILENCE };
         loop {
             tokio::select! {
                 biased;
-                done = &mut work => {
-                    live.inspect(ProgressBar::finish_and_clear);
-                    return done;
-                }
+                done = &mut work => return done,
                 () = tokio::time::sleep(patience) => match &live {
-                    Some(line) => self.draw(line),
-                    None => notices.say(&self.heartbeat()),
+                    Some(Drawn(line)) => self.draw(line),
+                    None if out.is_json() => out.object("plan_reading", &self.object()),
+                    None => out.notices().say(&self.heartbeat()),
                 },
             }
         }
@@ -64,6 +64,17 @@ impl Watch {
         format!("still reading: {}{limit}", self.what())
     }
 
+    /// The same for programs.
+    fn object(&self) -> serde_json::Value {
+        let (reads, read, of) = match self.reading.so_far() {
+            ReadSoFar::Ground => ("tenant", None, None),
+            ReadSoFar::Around => ("surroundings", None, None),
+            ReadSoFar::Lists { pages, about } => ("pages_of_lists", Some(pages), Some(about)),
+            ReadSoFar::Targets { read, all } => ("targets", Some(read), Some(all)),
+        };
+        serde_json::json!({ "reads": reads, "read": read, "of": of, "limited_by": forecast::hindrance(&self.budget) })
+    }
+
     fn what(&self) -> String {
         match self.reading.so_far() {
             ReadSoFar::Ground => "who we are here, and how large the tenant is".to_owned(),
@@ -76,7 +87,16 @@ impl Watch {
     }
 
     fn limit(&self) -> Option<String> {
-        self.budget.held_back().map(|by| format!("limited by: {}", forecast::held_back(&by)))
+        forecast::hindrance(&self.budget).map(|by| format!("limited by: {by}"))
+    }
+}
+
+/// A line on the terminal, which is cleared in the end.
+struct Drawn(ProgressBar);
+
+impl Drop for Drawn {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 
@@ -99,11 +119,15 @@ mod tests {
 
     /// A minute and a half of reading: who we are, a page of lists while others wait for the quota of
     /// certificates, two of three targets.
-    async fn told(live: Option<ProgressBar>, seen: impl Fn()) -> String {
+    async fn told(live: Option<ProgressBar>, json: bool, seen: impl Fn()) -> String {
         let env = Env::simulated(Clock::starting_at("2026-01-05T03:00:00Z".parse().unwrap()), 1);
         let budget = Azure::budget_for(&env, 70, Start::Empty);
         let (reader, writer) = Kept::new();
-        let out = Output::to(Box::new(std::io::sink()), Box::new(writer), false);
+        let (out, err) = match json {
+            true => (Box::new(writer) as Box<dyn std::io::Write + Send>, Box::new(std::io::sink()) as _),
+            false => (Box::new(std::io::sink()) as _, Box::new(writer) as _),
+        };
+        let mut out = Output::to(out, err, json);
         let watch = Watch { reading: Reading::default(), budget: budget.clone() };
         let reading = watch.reading.clone();
         let work = async {
@@ -126,17 +150,26 @@ mod tests {
             tokio::time::sleep(SILENCE + second).await;
             seen();
         };
-        watch.until(work, live, &out.notices()).await;
+        watch.until(work, live, &mut out).await;
         reader.text()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_reading_tells_how_far_it_is_and_what_holds_it_back() {
-        insta::assert_snapshot!(told(None, || {}).await, @r"
+        insta::assert_snapshot!(told(None, false, || {}).await, @r"
         still reading: who we are here, and how large the tenant is
         still reading: the tenant's lists, 1 of about 606 pages; limited by: reads of certificates, 1.8/s of 2.5/s, 10 waiting
         still reading: 2 of 3 targets
         ");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_is_told_too() {
+        insta::assert_snapshot!(told(None, true, || {}).await, @r#"
+        {"v":1,"kind":"plan_reading","limited_by":null,"of":null,"read":null,"reads":"tenant"}
+        {"v":1,"kind":"plan_reading","limited_by":"reads of certificates, 1.8/s of 2.5/s, 10 waiting","of":606,"read":1,"reads":"pages_of_lists"}
+        {"v":1,"kind":"plan_reading","limited_by":null,"of":3,"read":2,"reads":"targets"}
+        "#);
     }
 
     #[tokio::test(start_paused = true)]
@@ -147,7 +180,7 @@ mod tests {
         let words = |text: String| {
             text.split("  ").filter(|w| !w.ends_with('s') || w.contains(' ')).collect::<Vec<_>>().join("  ")
         };
-        told(Some(live), || shown.borrow_mut().push(words(term.contents()))).await;
+        told(Some(live), false, || shown.borrow_mut().push(words(term.contents()))).await;
         insta::assert_snapshot!(shown.take().join("\n"), @r"
         reading  who we are here, and how large the tenant is
         reading  the tenant's lists, 1 of about 606 pages

@@ -3,6 +3,7 @@
 
 use super::super::error::Failure;
 use super::super::ground::{disk_failure, home_failure};
+use super::super::status::quote;
 use super::super::world::{HomeArguments, process, runtime};
 use super::super::{ExitCode, Session, codes};
 use super::{NewRoster, load, view};
@@ -42,12 +43,17 @@ pub(super) fn run(arguments: &Arguments, session: &mut Session) -> Result<ExitCo
     let home = arguments.home.open(session)?;
     let failed = |e| home_failure(home.root(), &e);
     let rosters = home.rosters().map_err(failed)?;
+    let file = quote(&arguments.new.roster.display().to_string());
     let refused = |why: String| {
-        let next = "others of the roster in force have to run `reissue roster sign` on this very file";
+        let next = format!(
+            "others of the roster in force have to run `reissue roster sign {file}` on this very file"
+        );
         Failure::new(codes::NOT_CHANGED, why, next).at(&arguments.new.roster)
     };
     if next.digest() == rosters.in_force().digest() {
-        return Err(refused(ChangeRefusal::Same.to_string()));
+        let next = "name the file of another roster; `reissue roster show` shows the one in force";
+        let same = ChangeRefusal::Same.to_string();
+        return Err(Failure::new(codes::NOT_CHANGED, same, next).at(&arguments.new.roster));
     }
     let inbox = Inbox::new(session.env.disk.clone(), &home.log());
     let lying = handed_in(&inbox, &home)?;

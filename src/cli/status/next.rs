@@ -1,6 +1,7 @@
 //! What a person has to do next, as command lines that can be pasted.
 
 use super::Run;
+use super::waiting::Waiting;
 use crate::cli::standing::{Standing, when};
 use crate::connector::registry;
 use crate::domain::event::{ApprovalRecorded, Decision, Environment};
@@ -29,7 +30,13 @@ pub(in crate::cli) struct Known {
 }
 
 /// Everything that waits for a person, the most urgent first.
-pub(super) fn todos(run: &Run<'_>, home: &Path, known: &Known, now: Timestamp) -> Vec<Todo> {
+pub(super) fn todos(
+    run: &Run<'_>,
+    home: &Path,
+    known: &Known,
+    waiting: &Waiting,
+    now: Timestamp,
+) -> Vec<Todo> {
     let acting = match (&known.acting, run.plan.header.environment) {
         (Some(words), _) => words.iter().map(|w| format!(" {}", quote(w))).collect(),
         (None, environment) => somebody(environment).to_owned(),
@@ -59,7 +66,11 @@ pub(super) fn todos(run: &Run<'_>, home: &Path, known: &Known, now: Timestamp) -
         });
     }
     approvals(run, &words, now, &mut todos);
-    for (id, standing) in run.standings(now) {
+    for (id, mut standing) in run.standings(now) {
+        // What is handed in, nobody has to hand in again.
+        if let Standing::AwaitingConfirmation { missing } = &mut standing {
+            missing.retain(|consumer| !waiting.confirms(&run.head.state.id, id, consumer));
+        }
         let gate = gate(run, id);
         let by_hand_first = gate.is_some();
         todos.extend(gate);
@@ -70,7 +81,7 @@ pub(super) fn todos(run: &Run<'_>, home: &Path, known: &Known, now: Timestamp) -
             todo.commands.splice(0..0, by_hand(run, id));
         }
     }
-    todos.extend(resume(run, &words, now));
+    todos.extend(resume(run, &words, todos.is_empty(), now));
     todos
 }
 
@@ -216,7 +227,7 @@ fn by_hand(run: &Run<'_>, id: TargetId) -> Vec<String> {
 }
 
 /// Somebody has to keep the run going, now or when the first wait ends.
-fn resume(run: &Run<'_>, words: &Words, now: Timestamp) -> Option<Todo> {
+fn resume(run: &Run<'_>, words: &Words, alone: bool, now: Timestamp) -> Option<Todo> {
     let Words { acting, home, operator, run: id, .. } = words;
     let mirror = run.head.mirror.as_ref().map_or_else(String::new, |to| format!(" --mirror {}", quote(to)));
     let commands = vec![format!("reissue apply --resume {id} --operator {operator}{acting}{mirror}{home}")];
@@ -236,6 +247,7 @@ fn resume(run: &Run<'_>, words: &Words, now: Timestamp) -> Option<Todo> {
         ),
         (None, _) if can_go => "nobody carries the run on".into(),
         (None, Some(until)) => format!("go on when the hold ends, at {}", when(until, now)),
+        (None, None) if alone => "what is handed in is read when the run goes on".into(),
         (None, None) => "when the above is done, go on".into(),
     };
     Some(Todo { why, commands })

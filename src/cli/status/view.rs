@@ -6,13 +6,13 @@ use super::waiting::Waiting;
 use super::{Run, Standing};
 use crate::cli::error::Failure;
 use crate::cli::fleet::Ended;
-use crate::cli::forecast;
+use crate::cli::forecast::{self, Pacing};
 use crate::cli::standing::{Tally, when};
 use crate::cli::{ExitCode, Session};
+use crate::domain::event::Environment;
 use crate::domain::id::TargetId;
 use crate::domain::plan::PackedPlan;
 use crate::domain::plan::PlannedTarget;
-use crate::domain::plan::estimate::PACE_DEFAULT;
 use crate::domain::sign_ins::SignIns;
 use crate::domain::step::Phase;
 use crate::domain::target::TargetState;
@@ -22,6 +22,10 @@ use crate::trail::Home;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+
+/// Columns of a target's name. A longer one moves its own line to the right.
+const NAME_LEAST: usize = 24;
+const NAME_MOST: usize = 48;
 
 #[derive(Serialize)]
 struct RunObject<'a> {
@@ -91,7 +95,17 @@ fn object<'a>(head: &'a RunHead, plan: &'a PackedPlan) -> RunObject<'a> {
 }
 
 /// Every run, one line each.
-pub(super) fn list(session: &mut Session, home: &Home, all: &Overview) -> Result<(), Failure> {
+pub(super) fn list(
+    session: &mut Session,
+    home: &Home,
+    all: &Overview,
+    of_a_row: bool,
+) -> Result<(), Failure> {
+    // Of a fleet the row says what is missing, in terms of the fleet file.
+    if all.runs.is_empty() && of_a_row {
+        handed_in(session, home);
+        return Ok(());
+    }
     if all.runs.is_empty() {
         session.out.line("No run was started in this installation.");
         let waiting = handed_in(session, home);
@@ -152,15 +166,16 @@ pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>, known: &Kno
     if !session.out.is_json() {
         header(session, run, now);
     }
+    let width = name_width(&run.plan);
     for target in run.plan.changes() {
         if let Some(state) = run.recovery.states.state(target.id) {
             let standing = Standing::of(&state, now);
-            show_target(session, run, &target, &state, standing, now);
+            show_target(session, run, (&target, width), &state, standing, now);
         }
     }
     for e in run.plan.exceptions() {
         let out = &mut session.out;
-        out.line(&format!("  {:<4} {:<24} left alone: {}", e.id, e.name, e.refusal.reason.code()));
+        out.line(&format!("  {:<4} {:<width$} left alone: {}", e.id, e.name, e.refusal.reason.code()));
     }
     let tally = Tally::of(&run.recovery.states, now);
     let excepted = run.plan.header.counts.excepted;
@@ -177,19 +192,26 @@ pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>, known: &Kno
     Ended { next, ..Ended::new(ExitCode::Done, said) }
 }
 
-/// When it will be over, from what is left, the documented quotas and the pace that the log says: what a
+/// When it will be over, from what is left, the quotas and the pace that the log says: what a
 /// service's throttling takes off that is known to the process at work alone.
 fn forecast(session: &mut Session, run: &Run<'_>, now: Timestamp) {
-    let pace = run.head.state.pace.unwrap_or(PACE_DEFAULT);
+    let pacing = Pacing::of_run(&run.head.state);
+    let pace = pacing.pace;
     if run.head.finished.is_some() {
         return;
     }
-    let Some(left) = forecast::left(&run.recovery.states, pace, None, now) else { return };
+    let Some(left) = forecast::left(&run.recovery.states, &pacing, None, now) else { return };
     let mut words = forecast::of_run(&left, None, now).join("; ");
     if run.writer.is_none() {
         words = format!("if somebody carries it on now: {words}");
     }
-    session.out.line(&format!("At pace {pace}, {words}."));
+    let said = if pacing.said.is_empty() { "" } else { " with the quotas that its file says" };
+    // The log does not say whether its lab is a fast one.
+    let sooner = match run.plan.header.environment {
+        Environment::Lab => " (in a cloud; a lab with `--fast` is sooner there)",
+        Environment::Production => "",
+    };
+    session.out.line(&format!("At pace {pace}{said}, {words}{sooner}."));
     session.out.object(
         "status_forecast",
         &serde_json::json!({
@@ -202,7 +224,8 @@ fn forecast(session: &mut Session, run: &Run<'_>, now: Timestamp) {
 /// What a person has to do next; for `apply`, which knows more of it, too.
 /// The command lines of the most urgent thing are returned.
 pub(super) fn next(session: &mut Session, home: &Home, run: &Run<'_>, known: &Known) -> Vec<String> {
-    let todos = todos(run, home.root(), known, session.env.clock.now());
+    let waiting = Waiting::read(session, home);
+    let todos = todos(run, home.root(), known, &waiting, session.env.clock.now());
     if !todos.is_empty() {
         session.out.line("\nNext:");
     }
@@ -266,10 +289,17 @@ fn header(session: &mut Session, run: &Run<'_>, now: Timestamp) {
     out.line("");
 }
 
+/// As wide as the longest name, within bounds.
+fn name_width(plan: &PackedPlan) -> usize {
+    let names = plan.changes().map(|t| t.name.chars().count());
+    let names = names.chain(plan.exceptions().map(|e| e.name.chars().count()));
+    names.max().unwrap_or(0).clamp(NAME_LEAST, NAME_MOST)
+}
+
 fn show_target(
     session: &mut Session,
     run: &Run<'_>,
-    target: &PlannedTarget,
+    (target, width): (&PlannedTarget, usize),
     state: &TargetState,
     standing: Standing,
     now: Timestamp,
@@ -279,7 +309,7 @@ fn show_target(
     let steps = target.steps.len();
     let no_return = if past_no_return { ", past the point of no return" } else { "" };
     session.out.line(&format!(
-        "  {:<4} {:<24} {done} of {steps} steps  {}{no_return}",
+        "  {:<4} {:<width$} {done} of {steps} steps  {}{no_return}",
         target.id,
         target.name,
         standing.say(now)

@@ -3,6 +3,7 @@
 use crate::cli::Session;
 use crate::domain::approval::Statement;
 use crate::domain::event::Decision;
+use crate::domain::id::{RunId, TargetId};
 use crate::domain::note::Note;
 use crate::domain::text::{Text, count};
 use crate::trail::Home;
@@ -16,6 +17,8 @@ pub(super) struct Waiting {
     pub(super) counts: BTreeMap<&'static str, u32>,
     /// Decisions about plans, in the order in which they were signed.
     decisions: Vec<Statement>,
+    /// Consumers that people say have moved: run, target, consumer.
+    confirmed: BTreeSet<(RunId, TargetId, Text<64>)>,
 }
 
 /// A kind of note, and more than one of it.
@@ -53,6 +56,9 @@ impl Waiting {
                 Err(_) => word = "unreadable",
             }
         }
+        if let Ok(Note::Confirm { run, target, consumer, .. }) = &note {
+            self.confirmed.insert((run.clone(), *target, consumer.clone()));
+        }
         *self.counts.entry(word).or_default() += 1;
     }
 
@@ -82,6 +88,11 @@ impl Waiting {
             }
         }
         by
+    }
+
+    /// Whether somebody has said that this consumer has moved.
+    pub(super) fn confirms(&self, run: &RunId, target: TargetId, consumer: &Text<64>) -> bool {
+        self.confirmed.contains(&(run.clone(), target, consumer.clone()))
     }
 
     pub(super) fn has_decisions(&self) -> bool {

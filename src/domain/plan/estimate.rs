@@ -16,6 +16,7 @@
 use super::{Planned, PlannedTarget, Warning};
 use crate::domain::id::StepNo;
 use crate::domain::observation::Fact;
+use crate::domain::share::Share;
 use crate::domain::step::{Protocol, Step, Verb};
 use crate::domain::text::Text;
 use std::collections::BTreeMap;
@@ -45,12 +46,12 @@ pub struct Estimate {
 /// What has to be waited for in one target besides quotas, in seconds.
 #[derive(Clone, Copy, Debug, Default)]
 struct Waits {
-    head: u64,
-    middle: u64,
+    head: f64,
+    middle: f64,
     hold: u64,
-    tail: u64,
+    tail: f64,
     /// What of all this comes before its hold, if it has one.
-    to_hold: Option<u64>,
+    to_hold: Option<f64>,
 }
 
 /// A write on an object settles before the next one.
@@ -107,15 +108,25 @@ pub fn lead_s(target: &PlannedTarget, step: &Step) -> u64 {
 fn draws(target: &PlannedTarget, step: &Step) -> Vec<(Quota, u32)> {
     let list = target.protocol == Protocol::ReplaceList;
     match step.verb {
-        Verb::Publish | Verb::Deliver => vec![(Quota::VaultWrites, 1)],
-        Verb::Mint if list => vec![(Quota::VaultKeys, 1)],
+        Verb::Publish | Verb::Deliver => vec![(Quota::VaultWrites, 1), (Quota::VaultReads, VAULT_READS)],
+        Verb::Mint if list => vec![(Quota::VaultKeys, 1), (Quota::VaultReads, VAULT_READS)],
         verb if verb.writes() => {
             let personal = target.observation.fact(Fact::Audience).is_some_and(|a| a.contains("Personal"));
-            let mut draws = vec![(Quota::DirectoryWrites, 1)];
+            let mut draws = vec![
+                (Quota::DirectoryUnits, WRITE_UNITS),
+                (Quota::DirectoryWrites, 1),
+                (Quota::TenantWrites, 1),
+            ];
             draws.extend(personal.then_some((Quota::PersonalAppWrites, 1)));
             let attaches = step.verb == Verb::Attach;
             draws.extend(attaches.then_some((Quota::CertificateReads, CERTIFICATE_READS)));
             draws
+        }
+        Verb::Watch if target.steps.iter().any(|s| s.verb == Verb::Switch) => {
+            vec![(Quota::DirectoryUnits, WATCH_UNITS)]
+        }
+        Verb::Recheck | Verb::Snapshot | Verb::Prove | Verb::Watch => {
+            vec![(Quota::DirectoryUnits, AGREE_UNITS)]
         }
         _ => Vec::new(),
     }
@@ -124,26 +135,56 @@ fn draws(target: &PlannedTarget, step: &Step) -> Vec<(Quota, u32)> {
 /// Requests that read certificates, to one that is rotated: lists are read some eighteen times, and fifteen
 /// of many targets travel with one request.
 const CERTIFICATE_READS: u32 = 1;
+/// Before a write its object is read, and the write itself is a unit. These four are what runs in the lab drew.
+const WRITE_UNITS: u32 = 2;
+/// Agreeing reads.
+const AGREE_UNITS: u32 = 4;
+/// A switch is watched for ten minutes, application and service principal.
+const WATCH_UNITS: u32 = 40;
+/// To one value that is put into a vault.
+const VAULT_READS: u32 = 5;
 
 /// What is left to do of a run, added up in the order of its targets.
 pub struct Work {
     pace: u8,
-    /// The quotas were not used lately: their buckets are full.
-    full: bool,
-    /// Rates per second that are known to be others than the pace's.
-    rates: BTreeMap<Quota, f64>,
+    /// What of each quota is used.
+    shares: BTreeMap<Quota, Share>,
+    /// How many times shorter than in a cloud waits and windows are: a fast lab's.
+    haste: f64,
     drawn: BTreeMap<(Quota, Text<64>), Drawn>,
-    /// The quotas' time for all that was added, and for what of it comes before holds.
-    all_s: f64,
-    before_s: f64,
-    limit: Option<Quota>,
-    pilots_s: u64,
+    /// The quotas' time for all that was added, for what of it comes up to last writes, and before holds.
+    all: Slowest,
+    written: Slowest,
+    before: Slowest,
+    pilots_s: f64,
     targets: usize,
     held_s: Option<f64>,
     hold_s: u64,
     people: bool,
     over_s: f64,
+    /// The longest that one target waits, whole and up to its hold.
     waits_most_s: f64,
+    to_hold_most_s: f64,
+}
+
+/// The quota that takes longest, and for how long.
+#[derive(Clone, Copy, Default)]
+struct Slowest {
+    seconds: f64,
+    quota: Option<Quota>,
+}
+
+impl Slowest {
+    fn or(&mut self, quota: Quota, seconds: f64) {
+        if seconds > self.seconds {
+            *self = Self { seconds, quota: Some(quota) };
+        }
+    }
+
+    /// Which quota holds back what has to wait for so long anyway: none, if it is done in less than half of that.
+    fn beside(self, waits_s: f64) -> Option<Quota> {
+        self.quota.filter(|_| self.seconds * 2.0 > waits_s)
+    }
 }
 
 /// What of a target that has begun is not to be seen in its plan.
@@ -159,59 +200,69 @@ pub struct Left {
 
 #[derive(Clone, Copy, Default)]
 struct Drawn {
-    all: u32,
-    before: u32,
+    all: u64,
+    written: u64,
+    before: u64,
 }
 
 impl Work {
-    /// Of a run that has not begun.
+    /// Of what has not begun, under the documented quotas: their buckets are full.
     pub fn new(pace: u8) -> Self {
         Self {
             pace,
-            full: true,
-            rates: BTreeMap::new(),
+            shares: Quota::ALL.map(|quota| (quota, Share::of(quota.documented(), pace))).into(),
+            haste: 1.0,
             drawn: BTreeMap::new(),
-            all_s: 0.0,
-            before_s: 0.0,
-            limit: None,
-            pilots_s: 0,
+            all: Slowest::default(),
+            written: Slowest::default(),
+            before: Slowest::default(),
+            pilots_s: 0.0,
             targets: 0,
             held_s: None,
             hold_s: 0,
             people: false,
             over_s: 0.0,
             waits_most_s: 0.0,
+            to_hold_most_s: 0.0,
         }
     }
 
-    /// Of a run that is on: no bucket is full.
-    pub fn under_way(pace: u8) -> Self {
-        Self { full: false, ..Self::new(pace) }
+    /// What of a quota is used, where that is not the pace's share of what is documented.
+    pub fn set_share(&mut self, quota: Quota, share: Share) {
+        self.shares.insert(quota, share);
     }
 
-    /// The rate at which a quota is used now, where it is known.
-    pub fn set_rate(&mut self, quota: Quota, per_second: f64) {
-        self.rates.insert(quota, per_second.max(0.001));
+    /// A run that is on: no bucket is full.
+    #[must_use]
+    pub fn under_way(mut self) -> Self {
+        self.shares.values_mut().for_each(|share| *share = share.flowing_at(share.per_second));
+        self
     }
 
-    fn rate(&self, quota: Quota) -> f64 {
-        let usual = quota.per_second() * f64::from(self.pace) / 100.0;
-        self.rates.get(&quota).copied().unwrap_or(usual)
+    /// In a lab where waits and windows are so many times shorter. Holds are as long as the plan says.
+    #[must_use]
+    pub fn in_haste(self, times: u32) -> Self {
+        Self { haste: f64::from(times.max(1)), ..self }
     }
 
-    fn quota_s(&self, quota: Quota, amount: u32) -> f64 {
-        if self.full && !self.rates.contains_key(&quota) {
-            return quota.seconds(amount, self.pace);
-        }
-        f64::from(amount) / self.rate(quota)
+    fn share(&self, quota: Quota) -> Share {
+        self.shares.get(&quota).copied().unwrap_or_else(|| Share::of(quota.documented(), self.pace))
+    }
+
+    fn quota_s(&self, quota: Quota, amount: u64) -> f64 {
+        self.share(quota).seconds(amount) / self.haste
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn hasty(&self, seconds: u64) -> f64 {
+        seconds as f64 / self.haste
     }
 
     /// Adds the next target that begins: all of it.
     pub fn add(&mut self, target: &PlannedTarget) {
-        self.pilots_s = match self.targets < PILOTS {
-            true => self.pilots_s.max(up_to_hold_s(target)),
-            false => self.pilots_s,
-        };
+        if self.targets < PILOTS {
+            self.pilots_s = self.pilots_s.max(self.hasty(up_to_hold_s(target)));
+        }
         let left = Left { people: !target.hold.confirmed_by.is_empty(), ..Left::default() };
         self.add_rest(target, |_| false, left);
     }
@@ -219,19 +270,20 @@ impl Work {
     /// Adds what is left of one of which some steps are done.
     pub fn add_rest(&mut self, target: &PlannedTarget, is_done: impl Fn(StepNo) -> bool, rest: Left) {
         self.targets += 1;
-        let mut spent_s = rest.spent_s;
+        #[allow(clippy::cast_precision_loss)]
+        let mut spent_s = rest.spent_s as f64;
         let left = || target.steps.iter().filter(|s| !is_done(s.no));
         let hold = left().find(|s| s.verb.waits());
         let mut waits = Waits::default();
         if let Some(step) = hold {
             let timed = if step.verb == Verb::Hold { target.hold.time_s } else { None };
             waits.hold = rest.hold_s.or(timed).unwrap_or(0);
-            waits.to_hold = Some(0);
+            waits.to_hold = Some(0.0);
         }
         self.people |= rest.people;
         let (first, last) = (left().find(|s| s.verb.writes()), left().rfind(|s| s.verb.writes()));
         for step in left() {
-            let s = wait_s(target, step).saturating_sub(std::mem::take(&mut spent_s));
+            let s = (self.hasty(wait_s(target, step)) - std::mem::take(&mut spent_s)).max(0.0);
             match () {
                 () if last.is_none_or(|l| step.no > l.no) => waits.tail += s,
                 () if first.is_some_and(|f| step.no < f.no) => waits.head += s,
@@ -241,61 +293,58 @@ impl Work {
             if before {
                 waits.to_hold = waits.to_hold.map(|to_hold| to_hold + s);
             }
-            self.draw(target, step, before);
+            self.draw(target, step, last.is_some_and(|l| step.no <= l.no), before);
         }
         self.reckon(waits);
     }
 
-    fn draw(&mut self, target: &PlannedTarget, step: &Step, is_before: bool) {
+    fn draw(&mut self, target: &PlannedTarget, step: &Step, is_written: bool, is_before: bool) {
         for (quota, amount) in draws(target, step) {
-            let store = match (quota, target.steps.iter().find_map(|s| s.place.as_ref())) {
-                (Quota::VaultWrites | Quota::VaultKeys, Some(place)) => place.store.clone(),
-                _ => Text::lossy(""),
-            };
+            let place = target.steps.iter().find_map(|s| s.place.as_ref()).filter(|_| quota.is_of_a_vault());
+            let store = place.map_or_else(|| Text::lossy(""), |place| place.store.clone());
             let drawn = self.drawn.entry((quota, store)).or_default();
-            drawn.all += amount;
-            drawn.before += if is_before { amount } else { 0 };
-            let Drawn { all, before } = *drawn;
-            let all_s = self.quota_s(quota, all);
-            if all_s > self.all_s {
-                (self.all_s, self.limit) = (all_s, Some(quota));
-            }
-            self.before_s = self.before_s.max(self.quota_s(quota, before));
+            let amount_if = |counts| if counts { u64::from(amount) } else { 0 };
+            drawn.all += amount_if(true);
+            drawn.written += amount_if(is_written);
+            drawn.before += amount_if(is_before);
+            let Drawn { all, written, before } = *drawn;
+            self.all.or(quota, self.quota_s(quota, all));
+            self.written.or(quota, self.quota_s(quota, written));
+            self.before.or(quota, self.quota_s(quota, before));
         }
     }
 
     #[allow(clippy::cast_precision_loss)]
     fn reckon(&mut self, waits: Waits) {
         let Waits { head, middle, hold, tail, to_hold } = waits;
-        let alone_s = (head + middle + hold + tail) as f64;
-        self.waits_most_s = self.waits_most_s.max(alone_s);
+        let hold_s = hold as f64;
+        self.waits_most_s = self.waits_most_s.max(head + middle + hold_s + tail);
         if let Some(to_hold) = to_hold {
-            let held_s = self.before_s + to_hold as f64;
+            let held_s = self.before.seconds + to_hold;
             self.held_s = Some(self.held_s.unwrap_or(0.0).max(held_s));
             self.hold_s = self.hold_s.max(hold);
+            self.to_hold_most_s = self.to_hold_most_s.max(to_hold);
         }
-        let written_s = self.all_s.max(self.before_s + (middle + hold) as f64);
-        self.over_s = self.over_s.max(written_s + (head + tail) as f64);
+        let written_s = self.written.seconds.max(self.before.seconds + middle + hold_s);
+        self.over_s = self.over_s.max((written_s + tail).max(self.all.seconds) + head);
     }
 
     /// When all of it will be over.
     pub fn estimate(&self) -> Estimate {
-        let pilots_s = if self.targets > PILOTS { self.pilots_s } else { 0 };
+        let pilots_s = if self.targets > PILOTS { self.pilots_s } else { 0.0 };
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let whole = |s: f64| s.ceil() as u64;
-        let limit = match self.limit {
-            Some(quota) if self.all_s > 0.0 && self.all_s * 2.0 > self.waits_most_s => {
-                Limit::Quota { quota, per_second: self.rate(quota) }
-            }
-            _ => Limit::Waiting,
-        };
+        // What comes before a hold is not in the hold's shadow.
+        let before = self.before.beside(self.to_hold_most_s);
+        let limit = before.or_else(|| self.all.beside(self.waits_most_s));
+        let limit = limit.map(|quota| Limit::Quota { quota, share: self.share(quota) });
         Estimate {
-            held_s: self.held_s.map(|s| pilots_s + whole(s)),
+            held_s: self.held_s.map(|s| whole(pilots_s + s)),
             hold_s: self.hold_s,
-            limit,
+            limit: limit.unwrap_or(Limit::Waiting),
             pace: self.pace,
             people: self.people,
-            seconds: pilots_s + whole(self.over_s),
+            seconds: whole(pilots_s + self.over_s),
         }
     }
 }
@@ -313,7 +362,7 @@ pub fn of_plan(targets: &[Planned], pace: u8) -> Estimate {
     with(Work::new(pace), targets)
 }
 
-/// The same, where other rates than the documented ones are known ([`Work::set_rate`]).
+/// The same, where other shares than those of the documented quotas are known ([`Work::set_share`]).
 pub fn with(mut work: Work, targets: &[Planned]) -> Estimate {
     let mut order: Vec<&PlannedTarget> = targets
         .iter()

@@ -3,68 +3,69 @@
 //! Sources: Microsoft Learn, "Microsoft Graph service-specific throttling limits" and "Azure Key Vault
 //! service limits". `tests/plans/estimate.rs` holds them against the clients' own table.
 
+use crate::domain::quotas::Allowance;
+use crate::domain::share::Share;
 use std::fmt;
+use std::time::Duration;
 
 /// A quota that can hold a run back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Quota {
+    DirectoryUnits,
     DirectoryWrites,
+    TenantWrites,
     PersonalAppWrites,
     CertificateReads,
     VaultWrites,
     VaultKeys,
+    VaultReads,
 }
 
 impl Quota {
-    pub const ALL: [Quota; 5] = [
+    pub const ALL: [Quota; 8] = [
+        Quota::DirectoryUnits,
         Quota::DirectoryWrites,
+        Quota::TenantWrites,
         Quota::PersonalAppWrites,
         Quota::CertificateReads,
         Quota::VaultWrites,
         Quota::VaultKeys,
+        Quota::VaultReads,
     ];
 
-    /// So many in so many seconds, as documented: of a calling application, of a tenant (certificates,
-    /// personal accounts), of a vault.
-    pub fn documented(self) -> (u32, u32) {
-        match self {
+    /// As documented: of a calling application, of a tenant (all writes, certificates, personal accounts), of a
+    /// vault.
+    pub fn documented(self) -> Allowance {
+        let (amount, seconds) = match self {
+            Quota::DirectoryUnits => (8_000, 10),
             Quota::DirectoryWrites => (3_000, 150),
+            Quota::TenantWrites => (18_000, 300),
             Quota::PersonalAppWrites => (60, 60),
             Quota::CertificateReads => (150, 60),
             Quota::VaultWrites => (300, 10),
             Quota::VaultKeys => (20, 10),
-        }
+            Quota::VaultReads => (4_000, 10),
+        };
+        Allowance { amount, per: Duration::from_secs(seconds) }
     }
 
-    pub fn per_second(self) -> f64 {
-        let (amount, seconds) = self.documented();
-        f64::from(amount) / f64::from(seconds)
-    }
-
-    /// Seconds for an amount at a pace: a full bucket holds what the pace leaves over, so that burst and
-    /// rate together stay within the quota of any window.
-    pub(super) fn seconds(self, amount: u32, pace: u8) -> f64 {
-        let (rate, burst) = self.rate_and_burst(pace);
-        (f64::from(amount) - burst).max(0.0) / rate
-    }
-
-    fn rate_and_burst(self, pace: u8) -> (f64, f64) {
-        let (most, window) = self.documented();
-        let (most, window) = (f64::from(most), f64::from(window));
-        let share = most * f64::from(pace.clamp(1, 100)) / 100.0;
-        let burst = (most - share).min(share).max(share / window).max(1.0);
-        (share.min(most - burst).max(1.0) / window, burst)
+    /// Counted for each vault by itself.
+    pub fn is_of_a_vault(self) -> bool {
+        matches!(self, Quota::VaultWrites | Quota::VaultKeys | Quota::VaultReads)
     }
 }
 
 impl fmt::Display for Quota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Quota::DirectoryUnits => "directory reads",
             Quota::DirectoryWrites => "directory writes",
+            Quota::TenantWrites => "directory writes of the whole tenant",
             Quota::PersonalAppWrites => "writes to apps open to personal accounts",
             Quota::CertificateReads => "reads of certificates",
             Quota::VaultWrites => "vault writes",
             Quota::VaultKeys => "keys made in a vault",
+            Quota::VaultReads => "vault reads",
         })
     }
 }
@@ -72,8 +73,8 @@ impl fmt::Display for Quota {
 /// What holds a run back most.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Limit {
-    /// A quota, and the rate per second that is used of it.
-    Quota { quota: Quota, per_second: f64 },
+    /// A quota, and what is used of it.
+    Quota { quota: Quota, share: Share },
     /// No quota: what has to be waited for with a single target.
     Waiting,
 }
@@ -81,9 +82,7 @@ pub enum Limit {
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Limit::Quota { quota, per_second } => {
-                write!(f, "{quota}, {per_second:.1}/s of {:.1}/s", quota.per_second())
-            }
+            Limit::Quota { quota, share } => write!(f, "{quota}, {share}"),
             Limit::Waiting => f.write_str("no quota, changes have to spread"),
         }
     }

@@ -191,9 +191,11 @@ fn next(verdict: Verdict) -> &'static str {
         Verdict::Intact => "nothing; keep this checkpoint where the log is not",
         Verdict::NotAnchored => {
             "verify with what others have: `--anchor FILE`, `--anchor-git DIR`, `--witness-vkey VKEY` or `--tsa-ca FILE`; \
-             if nobody has anything, have it anchored now with `reissue audit anchor`"
+             if nobody has anything, have it anchored now, for example with `reissue audit anchor --git DIR`"
         }
-        Verdict::Incomplete => "see `reissue status`; `reissue apply --resume` goes on; then verify again",
+        Verdict::Incomplete => {
+            "`reissue status` says what the run waits for and how it goes on; verify again when it is over"
+        }
         Verdict::Tampered => {
             "stop runs on this log; keep this folder as it is and every copy of it as evidence; compare with Entra's \
              own audit log"

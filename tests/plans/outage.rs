@@ -1,0 +1,95 @@
+//! A tenant that goes away while it is read: no plan, soon and with the reason; one that comes back is planned as
+//! if nothing had been. An object that alone does not answer is left alone.
+
+use crate::support::rehearsal::{Rehearsal, in_virtual_time};
+use bytes::Bytes;
+use reissue::domain::plan::refusal::Reason;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+const HEAD: &str = "reissue: 1
+incident: { id: INC-OUTAGE, title: outage }
+tenant: { id: 7d3c9a10-0000-4000-8000-000000000001, cloud: us_gov_high }
+stores: { ir: { key_vault: https://kv-ir.vault.usgovcloudapi.net } }
+approval: { quorum: 1, valid_for: 48h }
+guardrails: { rotate_at_most: 100% }
+targets:
+";
+const TARGETS: usize = 15;
+const GRAPH: &str = "graph.microsoft.us";
+
+fn rehearsal() -> Rehearsal {
+    let text = (1..=TARGETS).fold(HEAD.to_owned(), |mut text, n| {
+        let publish = format!("publish: {{ store: ir, name: a{n} }}, hold: {{ time: 1h }}");
+        let app = format!("app: 8a1d0000-0000-4000-8000-{n:012x}, name: a{n}");
+        let _ = writeln!(text, "  - {{ {app}, rotate: {{ secret: all, {publish} }} }}");
+        text
+    });
+    Rehearsal::new(&text)
+}
+
+/// Whatever is asked of these hosts from this request on, up to that moment, gets a gateway's error.
+fn goes_away(rehearsal: &Rehearsal, hosts: &'static [&str], from: u32, until: Duration) {
+    let (clock, asked) = (rehearsal.env.clock, AtomicU32::new(0));
+    *rehearsal.wire.answers.lock().unwrap() = Some(Box::new(move |request| {
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let is_away = asked.fetch_add(1, Ordering::AcqRel) >= from && clock.elapsed() < until;
+        let gateway = http::Response::builder().status(503).body(Bytes::new()).unwrap();
+        (is_away && hosts.iter().any(|h| host.ends_with(h))).then_some(gateway)
+    }));
+}
+
+#[test]
+fn a_tenant_that_goes_away_is_not_planned_for() {
+    in_virtual_time(async {
+        for from in [20, 60, 140] {
+            let rehearsal = rehearsal();
+            let begun = rehearsal.env.clock.elapsed();
+            goes_away(&rehearsal, &[GRAPH], from, Duration::MAX);
+            let why = rehearsal.plan().await.unwrap_err().to_string();
+            let said = format!("{GRAPH} has not answered since ");
+            assert!(why.starts_with(&said) && why.ends_with("while the tenant was read: HTTP_503"), "{why}");
+            let took = rehearsal.env.clock.elapsed() - begun;
+            assert!(took < Duration::from_secs(180), "{from}: {took:?}");
+        }
+    });
+}
+
+#[test]
+fn a_vault_that_goes_away_is_not_planned_for() {
+    in_virtual_time(async {
+        let rehearsal = rehearsal();
+        goes_away(&rehearsal, &["kv-ir.vault.usgovcloudapi.net"], 60, Duration::MAX);
+        let why = rehearsal.plan().await.unwrap_err().to_string();
+        assert!(why.starts_with("kv-ir.vault.usgovcloudapi.net has not answered since "), "{why}");
+    });
+}
+
+#[test]
+fn one_that_comes_back_is_planned_whole() {
+    in_virtual_time(async {
+        for seconds in [20, 50, 80] {
+            let rehearsal = rehearsal();
+            let until = rehearsal.env.clock.elapsed() + Duration::from_secs(seconds);
+            goes_away(&rehearsal, &[GRAPH, "vault.usgovcloudapi.net"], 60, until);
+            let plan = rehearsal.plan().await.unwrap();
+            assert_eq!(plan.changes().count(), TARGETS, "{seconds}");
+        }
+    });
+}
+
+#[test]
+fn one_object_that_does_not_answer_is_left_alone() {
+    in_virtual_time(async {
+        let rehearsal = rehearsal();
+        *rehearsal.wire.answers.lock().unwrap() = Some(Box::new(move |request| {
+            let is_odd = request.uri().to_string().contains("8a1d0000-0000-4000-8000-000000000003");
+            is_odd.then(|| http::Response::builder().status(503).body(Bytes::new()).unwrap())
+        }));
+        let plan = rehearsal.plan().await.unwrap();
+        assert_eq!(plan.changes().count(), TARGETS - 1);
+        let alone: Vec<_> = plan.exceptions().map(|e| (e.name.to_string(), e.refusal.reason)).collect();
+        assert_eq!(alone, [("a3".to_owned(), Reason::Unreadable)]);
+    });
+}
