@@ -41,3 +41,33 @@ fn the_host_and_the_reason_are_named_while_it_is_tried_again() {
         assert_eq!(said(), expected, "{arguments:?}");
     }
 }
+
+/// Whoever stops it reads that nothing was written; so does a program.
+#[test]
+fn a_plan_that_is_stopped_says_so() {
+    let team = Team::sit_down(include_str!("../cases/desk.yaml"));
+    team.init();
+    a_lab_that_has_ended(&team);
+    for (signal, json) in [("-INT", false), ("-TERM", true)] {
+        let mut arguments = vec!["plan", "playbook.yaml", "--author", "op", "--lab", "lab"];
+        arguments.extend(json.then_some("--json"));
+        let [out, err] = ["out", "err"].map(|name| File::create(team.path(name)).unwrap());
+        let mut child = team.command(&arguments).stdout(out).stderr(err).spawn().unwrap();
+        let said = |name: &str| std::fs::read_to_string(team.path(name)).unwrap();
+        // It waits for the first pause between two tries.
+        let is_on = || {
+            std::fs::read_to_string(format!("/proc/{}/stat", child.id())).is_ok_and(|s| s.contains(") S "))
+        };
+        team.wait_for("the first try", || is_on() && (json || !said("err").is_empty()));
+        let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{}{}", said("out"), said("err"));
+        let told = if json { said("out") } else { said("err") };
+        let whole = match json {
+            false => "error RI039: stopped while the tenant was read",
+            true => "\"kind\":\"failure\",\"code\":\"RI039\",\"exit\":130",
+        };
+        assert!(told.contains(whole) && told.contains("no plan was written, nothing was changed"), "{told}");
+        assert!(!team.path("plan.jsonl").exists());
+    }
+}

@@ -19,7 +19,11 @@ fn two_people_replace_a_secret_and_a_crash_changes_nothing() {
     team.approve("ann", "start");
     team.approve("ben", "start");
 
-    let mut apply = team.start(&["apply", "plan.jsonl", "--operator", "op", "--lab", "lab", "--pace", "50"]);
+    let quotas = "reissue_quotas: 1\nquotas:\n  graph-writes: { amount: 1500, per: 150s }\n";
+    std::fs::write(team.path("quotas.yaml"), quotas).unwrap();
+    let slower = ["--pace", "50", "--quotas", "quotas.yaml"];
+    let begin = ["apply", "plan.jsonl", "--operator", "op", "--lab", "lab"];
+    let mut apply = team.start(&[&begin[..], &slower].concat());
     team.wait_for("the mint", || team.log().contains("\"minted\""));
     let on = team.must(0, &["status"]);
     assert!(on.contains("has not closed it"), "status works beside apply:\n{on}");
@@ -28,18 +32,11 @@ fn two_people_replace_a_secret_and_a_crash_changes_nothing() {
     assert!(!team.log().contains("\"published\""), "killed between mint and publish");
     let killed = team.must(0, &["status"]);
     assert!(killed.contains("apply --resume") && killed.contains("t1"), "{killed}");
-    let nobody = "At pace 50, if somebody carries it on now:";
+    let nobody = "At pace 50 with the quotas that its file says, if somebody carries it on now:";
     assert!(killed.contains(nobody) && !killed.contains("has not closed it"), "{killed}");
     team.must(1, &["apply", "plan.jsonl", "--operator", "op", "--lab", "lab"]);
 
-    // What goes on goes no faster than somebody once allowed.
-    let resumed = team.must(9, &RESUME);
-    assert!(resumed.contains("At pace 50, as the run went before"), "{resumed}");
-    assert!(
-        team.log().lines().any(|l| l.contains("run.resumed") && l.contains("\"pace\":50")),
-        "{}",
-        team.log()
-    );
+    goes_on_no_faster(&team);
     let holding = team.must(0, &["status", "latest"]);
     assert!(holding.contains("reissue confirm") && holding.contains("payroll-worker"), "{holding}");
     team.must(
@@ -56,6 +53,9 @@ fn two_people_replace_a_secret_and_a_crash_changes_nothing() {
             "seen in its log",
         ],
     );
+    let handed_in = team.must(0, &["status", "latest"]);
+    assert!(!handed_in.contains("reissue confirm"), "nobody is asked twice: {handed_in}");
+    assert!(handed_in.contains("what is handed in is read when the run goes on"), "{handed_in}");
     team.must(4, &RESUME);
     let waiting = team.must(0, &["status", "latest"]);
     assert!(waiting.contains("--phase retire"), "{waiting}");
@@ -66,6 +66,19 @@ fn two_people_replace_a_secret_and_a_crash_changes_nothing() {
 
     judged(&team);
     recorded(&team);
+}
+
+/// What goes on goes no faster than somebody once allowed.
+fn goes_on_no_faster(team: &Team) {
+    let resumed = team.must(9, &RESUME);
+    assert!(resumed.contains("At pace 50, as the run went before"), "{resumed}");
+    assert!(
+        resumed.contains("With the quotas that were said of graph-writes, as the run went before"),
+        "{resumed}"
+    );
+    let quota = "\"quotas\":[{\"amount\":1500,\"name\":\"graph-writes\",\"per_s\":150}]";
+    let keeps = |l: &str| l.contains("run.resumed") && l.contains("\"pace\":50") && l.contains(quota);
+    assert!(team.log().lines().any(keeps), "{}", team.log());
 }
 
 /// Consistent by its own files, intact with a checkpoint that was kept elsewhere.

@@ -45,6 +45,8 @@ fn is_forbidden(why: &JournalError) -> bool {
     matches!(disk.kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
+const ANEW: &str = "make a new plan with `reissue plan PLAYBOOK`";
+
 fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, String) {
     use ApplyFailure as F;
     let plan = arguments.plan.as_ref().map_or("PLAN".into(), |p| p.display().to_string());
@@ -79,9 +81,7 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
                 .map_or(resume.into(), |_| format!("`reissue apply {}`", quote(&plan)));
             return (codes::LOG, format!("{room} ({}), then run {again} again", home.root().display()));
         }
-        F::NotApproved(NotApproved::Expired(_)) => {
-            (codes::STALE, "make a new plan with `reissue plan PLAYBOOK`")
-        }
+        F::NotApproved(NotApproved::Expired(_)) => (codes::STALE, ANEW),
         F::NotApproved(NotApproved::Guardrail(_)) => (codes::GUARDRAIL, "plan fewer targets"),
         F::NotApproved(_) => (codes::NOT_APPROVED, "others have to run `reissue approve` on this very file"),
         F::Home(_) => (codes::HOME, "restore what was changed from a copy of the installation"),
@@ -100,7 +100,7 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
         ),
         F::Mirror(_) => (codes::MIRROR, "repair the mirror, or name another with `--mirror`"),
         F::Mirrored(_) => (codes::MIRROR, "add `--mirror` with that place; if it is lost, name another"),
-        F::Used(_) => (codes::NO_RUN, "make a new plan with `reissue plan PLAYBOOK`"),
+        F::Used(_) => (codes::NO_RUN, ANEW),
         F::Illegal { .. } => (codes::LOG, "do not go on; run `reissue audit verify` and compare with a copy"),
         F::Halt(halt) => halted(halt),
     };
