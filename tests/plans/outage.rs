@@ -5,6 +5,7 @@ use crate::support::rehearsal::{Rehearsal, in_virtual_time};
 use bytes::Bytes;
 use reissue::domain::plan::refusal::Reason;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -91,5 +92,31 @@ fn one_object_that_does_not_answer_is_left_alone() {
         assert_eq!(plan.changes().count(), TARGETS - 1);
         let alone: Vec<_> = plan.exceptions().map(|e| (e.name.to_string(), e.refusal.reason)).collect();
         assert_eq!(alone, [("a3".to_owned(), Reason::Unreadable)]);
+    });
+}
+
+/// Fifteen objects travel with one request for their certificates. If that is refused, one of them may be why: each is
+/// asked for by itself, and the plan is whole.
+#[test]
+fn a_request_about_many_that_is_refused_is_asked_one_by_one() {
+    in_virtual_time(async {
+        let rehearsal = rehearsal();
+        let (many, single) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let (told, alone) = (Arc::clone(&many), Arc::clone(&single));
+        *rehearsal.wire.answers.lock().unwrap() = Some(Box::new(move |request| {
+            let uri = request.uri().to_string();
+            if !uri.contains("keyCredentials") {
+                return None;
+            }
+            let is_about_many = uri.contains("filter=id");
+            let counted = if is_about_many { &told } else { &alone };
+            counted.fetch_add(1, Ordering::AcqRel);
+            let body = r#"{"error":{"code":"Request_BadRequest","message":"Invalid filter clause."}}"#;
+            is_about_many.then(|| http::Response::builder().status(400).body(Bytes::from(body)).unwrap())
+        }));
+        let plan = rehearsal.plan().await.unwrap();
+        assert_eq!(plan.changes().count(), TARGETS);
+        let (many, single) = (many.load(Ordering::Acquire), single.load(Ordering::Acquire));
+        assert!(many > 0 && single as usize >= 2 * TARGETS, "{many} for many, {single} for one");
     });
 }
