@@ -1,10 +1,11 @@
 //! What each operation costs, in one table.
 //!
 //! Source: Microsoft Learn, "Microsoft Graph service-specific throttling limits" (identity and
-//! access; identity and access reports; identity protection) and "Azure Key Vault service limits".
+//! access; identity and access reports; identity protection), "Azure Key Vault service limits" and "How Azure Resource
+//! Manager throttles requests" (of a subscription and principal: a bucket of 250 reads that gains 25 a second, one of 200
+//! writes that gains 10).
 //! Two limits are kept elsewhere: one writer for each directory object with a pause between two writes
 //! (`engine/lanes.rs`: no figure is published), and sign-ins, whose limits are not published either.
-//! Nothing of ours asks Azure Resource Manager (25 reads and 10 writes a second, by subscription).
 //! Figures are per calling application and tenant unless said otherwise; resource units (RU) are
 //! Graph's own weights. The tenant's size class is taken as large (more than 500 users): units
 //! never bind before writes do. Where it is known to be otherwise, a quota file says so (`domain/quotas.rs`).
@@ -32,6 +33,10 @@ pub const VAULT_CREATES: &str = "vault-creates";
 pub const VAULT_KEYS: &str = "vault-keys";
 /// One vault: everything else.
 pub const VAULT_CALLS: &str = "vault-calls";
+/// Azure Resource Manager, one subscription: reads.
+pub const ARM_READS: &str = "arm-reads";
+/// The same: writes, among them making a key anew.
+pub const ARM_WRITES: &str = "arm-writes";
 
 /// The documented quotas.
 pub const QUOTAS: &[(&str, Quota)] = &[
@@ -45,6 +50,8 @@ pub const QUOTAS: &[(&str, Quota)] = &[
     (VAULT_CREATES, Quota::per_seconds(300, 10)),
     (VAULT_KEYS, Quota::per_seconds(20, 10)),
     (VAULT_CALLS, Quota::per_seconds(4_000, 10)),
+    (ARM_READS, Quota::per_seconds(250, 10)),
+    (ARM_WRITES, Quota::per_seconds(200, 20)),
 ];
 
 /// The same, as a quota file names them.
@@ -76,6 +83,8 @@ pub fn counts(name: &str) -> &'static str {
         }
         VAULT_KEYS => "For each vault: keys that it makes, certificates among them",
         VAULT_CALLS => "For each vault: everything else",
+        ARM_READS => "For each subscription: reads of Azure Resource Manager",
+        ARM_WRITES => "For each subscription: writes to Azure Resource Manager",
         _ => "Nothing that is known here",
     }
 }
@@ -112,6 +121,9 @@ pub enum Operation<'a> {
     VaultSetSecret(&'a str),
     VaultImport(&'a str),
     VaultCreateCertificate(&'a str),
+    /// Azure Resource Manager, of a subscription. No kind that is here yet asks it.
+    ArmRead(&'a str),
+    ArmWrite(&'a str),
     /// One blob takes hundreds of requests a second, and nothing else of ours goes to it: not counted.
     BlobRead,
     BlobAppend,
@@ -121,7 +133,7 @@ pub enum Operation<'a> {
 pub fn draws(operation: Operation<'_>) -> Draws {
     let units = |amount| draw(Bucket::named(GRAPH_UNITS), amount);
     let one = |sort| draw(Bucket::named(sort), 1);
-    let vault = |sort, host| draw(Bucket::of(sort, host), 1);
+    let member = |sort, name| draw(Bucket::of(sort, name), 1);
     Draws(match operation {
         Operation::ReadObject => vec![units(1)],
         Operation::ReadList => vec![units(2)],
@@ -132,10 +144,12 @@ pub fn draws(operation: Operation<'_>) -> Draws {
         Operation::WritePersonalApp => {
             vec![units(1), one(GRAPH_WRITES), one(TENANT_WRITES), one(PERSONAL_APP_WRITES)]
         }
-        Operation::VaultRead(host) | Operation::VaultUpdate(host) => vec![vault(VAULT_CALLS, host)],
-        Operation::VaultSetSecret(host) | Operation::VaultImport(host) => vec![vault(VAULT_CREATES, host)],
+        Operation::VaultRead(host) | Operation::VaultUpdate(host) => vec![member(VAULT_CALLS, host)],
+        Operation::VaultSetSecret(host) | Operation::VaultImport(host) => vec![member(VAULT_CREATES, host)],
+        Operation::ArmRead(subscription) => vec![member(ARM_READS, subscription)],
+        Operation::ArmWrite(subscription) => vec![member(ARM_WRITES, subscription)],
         Operation::BlobRead | Operation::BlobAppend => Vec::new(),
-        Operation::VaultCreateCertificate(host) => vec![vault(VAULT_CALLS, host), vault(VAULT_KEYS, host)],
+        Operation::VaultCreateCertificate(host) => vec![member(VAULT_CALLS, host), member(VAULT_KEYS, host)],
     })
 }
 
@@ -178,6 +192,8 @@ mod tests {
             Operation::VaultSetSecret(host),
             Operation::VaultImport(host),
             Operation::VaultCreateCertificate(host),
+            Operation::ArmRead("00000000-0000-4000-8000-000000000001"),
+            Operation::ArmWrite("00000000-0000-4000-8000-000000000001"),
         ] {
             for draw in draws(op).0 {
                 let sort = draw.bucket.as_str().split('/').next().unwrap();

@@ -195,6 +195,8 @@ fn held_back(by: &HeldBack) -> String {
     let name = named.unwrap_or_else(|| match bucket.sort() {
         quota::LOG_READS => "reads of logs".into(),
         quota::RISK => "identity protection".into(),
+        quota::ARM_READS => "reads of Azure Resource Manager".into(),
+        quota::ARM_WRITES => "writes to Azure Resource Manager".into(),
         other => other.into(),
     });
     let paused = match paused_for.as_secs() {
