@@ -116,19 +116,25 @@ async fn read_all(
 
 /// Whether the tenant and the stores answer now.
 async fn answers(registry: &Registry, playbook: &ValidPlaybook) -> Result<(), ObserveError> {
-    let mut faults = vec![registry.population().await.err()];
+    gone(registry, registry.population().await.err())?;
     for store in playbook.stores.keys() {
-        faults.push(registry.stores().reach(store).await.err());
+        gone(registry, registry.stores().reach(store).await.err())?;
     }
-    let gone = |fault: Fault| match (fault.class, registry.silence()) {
-        (FaultClass::Busy, _) => Some(ObserveError::Busy { code: fault.code }),
-        (FaultClass::Line, Some(Silence { host, since, .. })) => {
-            Some(ObserveError::Silent { host: Text::lossy(&host), since, code: fault.code })
-        }
-        (FaultClass::Line, None) => Some(ObserveError::Directory { code: fault.code }),
-        _ => None,
-    };
-    faults.into_iter().flatten().find_map(gone).map_or(Ok(()), Err)
+    Ok(())
+}
+
+/// A refusal is an answer, too.
+fn gone(registry: &Registry, fault: Option<Fault>) -> Result<(), ObserveError> {
+    match fault {
+        Some(Fault { class: FaultClass::Busy, code, .. }) => Err(ObserveError::Busy { code }),
+        Some(Fault { class: FaultClass::Line, code, .. }) => Err(match registry.silence() {
+            Some(Silence { host, since, .. }) => {
+                ObserveError::Silent { host: Text::lossy(&host), since, code }
+            }
+            None => ObserveError::Directory { code },
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Ends when a host has gone silent and stays so. Without it, each of many reads would find that out by itself.
