@@ -14,7 +14,7 @@ use super::status::{self, Known};
 use super::world::{ActingArguments, HomeArguments, process, runtime};
 use super::{ExitCode, Session, mirror, run_view};
 use crate::azure::{Azure, quota};
-use crate::domain::quotas::Named;
+use crate::domain::quotas::{Named, SaidQuota};
 use crate::domain::text::Text;
 use crate::domain::time::parse_span;
 use crate::engine::Left;
@@ -137,24 +137,35 @@ fn going_on(
     found: Option<&Found>,
 ) -> Result<(ActingArguments, Vec<Named>), Failure> {
     let acting = given.going_on_at(found.and_then(|found| found.pace));
-    let recorded: Vec<Named> = found
-        .map_or(&[][..], |found| &found.quotas)
-        .iter()
-        .filter_map(|said| said.named(&quota::documented()))
-        .collect();
-    let said = given.said_quotas(&session.env)?;
-    let keeps =
-        |what: &str, option: &str| format!("{what}, as the run went before; `{option}` names another.");
     if acting.pace() != given.pace() {
-        session.out.line(&keeps(&format!("At pace {}", acting.pace()), "--pace"));
+        let pace = acting.pace();
+        session.out.line(&format!("At pace {pace}, as the run went before; `--pace` names another."));
     }
-    if said.is_none() && !recorded.is_empty() {
-        let names: Vec<&str> = recorded.iter().map(|(name, _)| *name).collect();
-        session
-            .out
-            .line(&keeps(&format!("With the quotas that were said of {}", names.join(", ")), "--quotas"));
+    let said = match given.said_quotas(&session.env)? {
+        Some(said) => said,
+        None => quotas_of(found, session)?,
+    };
+    Ok((acting, said))
+}
+
+/// What was said of quotas when the run went before.
+fn quotas_of(found: Option<&Found>, session: &mut Session) -> Result<Vec<Named>, Failure> {
+    let recorded = found.map_or(&[][..], |found| &found.quotas);
+    let unknown = |said: &SaidQuota| {
+        let what = format!("the log says of the quota {:?} what this version does not know", said.name);
+        let next = "say with `--quotas FILE` what holds now; `reissue audit verify` tells whether the log is as it was written";
+        Failure::new(codes::LOG, what, next)
+    };
+    let read = recorded.iter().map(|said| said.named(&quota::documented()).ok_or_else(|| unknown(said)));
+    let said = read.collect::<Result<Vec<Named>, _>>()?;
+    if !said.is_empty() {
+        let names: Vec<&str> = said.iter().map(|(name, _)| *name).collect();
+        session.out.line(&format!(
+            "With what was said of {}, as the run went before; `--quotas` names others (an empty list: as documented).",
+            names.join(", ")
+        ));
     }
-    Ok((acting, said.unwrap_or(recorded)))
+    Ok(said)
 }
 
 /// The run and its view, until one of them is over.

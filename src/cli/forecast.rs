@@ -141,7 +141,7 @@ pub(crate) fn left(
     let mut work = pacing.work().under_way();
     for gauge in budget.map(Budget::gauges).unwrap_or_default() {
         if let Some(quota) = quota_named(gauge.bucket.sort()) {
-            work.set_share(quota, gauge.share);
+            work.set_slower_share(quota, gauge.share);
         }
     }
     // One by one: as they are, many are large.
@@ -167,7 +167,7 @@ fn left_of(state: &TargetState, now: Timestamp) -> Left {
 }
 
 /// The quotas of estimates by the names of their buckets.
-pub(crate) const QUOTAS: [(&str, Quota); 8] = [
+const QUOTAS: [(&str, Quota); 8] = [
     (quota::GRAPH_UNITS, Quota::DirectoryUnits),
     (quota::GRAPH_WRITES, Quota::DirectoryWrites),
     (quota::TENANT_WRITES, Quota::TenantWrites),
@@ -182,10 +182,11 @@ fn quota_named(name: &str) -> Option<Quota> {
     QUOTAS.iter().find(|(named, _)| *named == name).map(|(_, quota)| *quota)
 }
 
-/// What is waited for now: a host that does not answer, or else a quota. None if nothing is.
+/// What is waited for now: a quota, a host that does not answer. None if nothing is.
 pub(crate) fn hindrance(budget: &Budget) -> Option<String> {
     let silent = |Silence { host, since, .. }| format!("no answer from {host} since {}", since.short());
-    budget.silence().map(silent).or_else(|| budget.held_back().map(|by| held_back(&by)))
+    let all = [budget.silence().map(silent), budget.held_back().map(|by| held_back(&by))];
+    all.into_iter().flatten().reduce(|silent, quota| format!("{silent}; {quota}"))
 }
 
 /// What the front of the queue waits for: `directory writes, 7.0/s of 20.0/s`.

@@ -94,7 +94,7 @@ impl Hints {
             command = below;
             words.next();
         }
-        let told: Vec<&str> = words.collect();
+        let told = whole_words(words);
         let says = |word: &str| said.split_whitespace().any(|w| w == word);
         let given: Vec<&str> = match command.get_name() {
             ELSEWHERE => Vec::new(),
@@ -124,9 +124,22 @@ impl Hints {
     }
 }
 
+/// What a shell takes for one word: one in quotes may have blanks.
+fn whole_words<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut whole: Vec<String> = Vec::new();
+    for word in words {
+        let is_open = |w: &String| w.matches('\'').count() % 2 == 1;
+        match whole.last_mut().filter(|w| is_open(w)) {
+            Some(last) => *last = format!("{last} {word}"),
+            None => whole.push(word.to_owned()),
+        }
+    }
+    whole
+}
+
 /// What a command line cannot do without and does not say behind its name: ` FILE`, ` --by NAME`.
-fn missing(command: &Command, told: &[&str], given: &[&str]) -> (String, String) {
-    let mut words = told.iter();
+fn missing(command: &Command, told: &[String], given: &[&str]) -> (String, String) {
+    let mut words = told.iter().peekable();
     let (mut options, mut places) = (Vec::new(), 0);
     while let Some(word) = words.next() {
         let Some(long) = word.strip_prefix("--") else {
@@ -134,9 +147,11 @@ fn missing(command: &Command, told: &[&str], given: &[&str]) -> (String, String)
             continue;
         };
         let (name, with_value) = long.split_once('=').map_or((long, false), |(name, _)| (name, true));
-        options.push(name);
+        options.push(name.to_owned());
         let option = command.get_arguments().find(|a| a.get_long() == Some(name));
-        if !with_value && option.is_some_and(|a| a.get_action().takes_values()) {
+        let takes = !with_value && option.is_some_and(|a| a.get_action().takes_values());
+        // The value of some options may be left out.
+        if takes && !words.peek().is_none_or(|next| next.starts_with("--")) {
             words.next();
         }
     }
@@ -148,7 +163,7 @@ fn missing(command: &Command, told: &[&str], given: &[&str]) -> (String, String)
     let free = command.get_positionals().filter(needed).skip(places).map(|arg| format!(" {}", value(arg)));
     let named = command.get_opts().filter(needed).filter_map(|arg| {
         let long = arg.get_long()?;
-        let told = options.contains(&long) || given.contains(&long);
+        let told = options.iter().any(|o| o == long) || given.contains(&long);
         (!told).then(|| format!(" --{long} {}", value(arg)))
     });
     (free.collect(), named.collect())
@@ -231,6 +246,8 @@ mod tests {
             ),
             ("`reissue abort latest`", "`reissue abort latest --reason TEXT --by NAME`"),
             ("`reissue check`", "`reissue check FILE`"),
+            ("`reissue apply --resume --operator kim`", "`reissue apply --resume --operator kim`"),
+            ("`reissue abort --by 'Kim O'`", "`reissue abort --by 'Kim O' RUN --reason TEXT`"),
             ("as `reissue init` printed it", "as `reissue init` printed it"),
         ] {
             assert_eq!(hints.complete(text), whole);

@@ -102,7 +102,11 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             () = interrupted() => Err(stopped(&one)),
         }
     };
-    Ok(runtime()?.block_on(planned)?.exit)
+    let runtime = runtime()?;
+    let ended = runtime.block_on(planned);
+    // What hangs in a thread, a resolver or the Azure CLI, does not hold the end up.
+    runtime.shutdown_background();
+    Ok(ended?.exit)
 }
 
 /// Reading can be left at any time.
@@ -264,6 +268,9 @@ fn no_plan(arguments: &One, e: &PlanFailure) -> Failure {
         }
         PlanFailure::Observe(ObserveError::Silent { .. }) => {
             "plan again when it answers; `reissue doctor` says what this identity reaches"
+        }
+        PlanFailure::Observe(ObserveError::Unread { .. }) => {
+            "plan again later: no plan is made of a part of a tenant; `reissue doctor` says what this identity reaches"
         }
         PlanFailure::Observe(_) => "`reissue doctor` says what this identity reaches",
         PlanFailure::File(_) => "report this: it is a fault in reissue",

@@ -14,20 +14,25 @@ use crate::domain::playbook::model::{Subject, Target, ValidPlaybook};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::wire::silence::Silence;
-use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use std::time::Duration;
 
 /// Targets that are read at the same time; the budget decides how fast.
 const AT_ONCE: usize = 64;
 
-/// Patience of the wire, whose own tries last a minute, and then this often again: what went away for a while
-/// is back, what stays away alone is odd.
+/// After the patience of the wire, whose own tries last a minute, this often again: what went away for a while is
+/// back, what stays away alone is odd.
 const ROUNDS: usize = 2;
+/// So many targets may be odd without anybody's doubt, or one in a hundred.
+const ODD_MOST: usize = 3;
 
-/// After so long without any answer it is asked whether the tenant is there at all …
+/// After so long without any answer it is asked whether the tenant is there at all, …
 const SILENT_MOST: Duration = Duration::from_secs(30);
-/// … which is looked at so often.
+/// … which is looked at so often, …
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// … and that is waited for so long: longer than the wire tries.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(90);
 
 /// Why nothing can be planned at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +45,10 @@ pub enum ObserveError {
     Busy { code: Text<64> },
     #[error("{host} has not answered since {since}, while the tenant was read: {code}")]
     Silent { host: Text<128>, since: Timestamp, code: Text<64> },
+    #[error("{unread} of {all} targets could not be read, although the tenant answers: {code}")]
+    Unread { unread: usize, all: usize, code: Text<64> },
+    #[error("this identity was refused while the tenant was read: {code}")]
+    Identity { code: Text<64> },
 }
 
 /// Reads every target of the playbook, and how large the tenant is.
@@ -74,12 +83,12 @@ pub async fn observe(
     let targets = tokio::select! {
         biased;
         targets = all => targets?,
-        gone = silence(registry, playbook) => return Err(gone),
+        silent = silence(registry, &patient, playbook) => return Err(silent),
     };
     Ok(Observed { identity, population, targets, known })
 }
 
-/// Every target. What the tenant did not answer is asked for again while it answers anything: no target is left
+/// Every target. What the tenant did not answer, or not in words that can be read, is asked for again while it answers anything: no target is left
 /// alone because of an outage.
 async fn read_all(
     playbook: &ValidPlaybook,
@@ -87,65 +96,101 @@ async fn read_all(
     patient: &Patient,
     reading: &Reading,
 ) -> Result<Vec<ObservedTarget>, ObserveError> {
+    let all = playbook.targets.len();
     let mut targets: Vec<Option<ObservedTarget>> = playbook.targets.iter().map(|_| None).collect();
-    let mut asked: Vec<usize> = (0..playbook.targets.len()).collect();
-    for round in 0..=ROUNDS {
-        let reads =
-            asked.iter().map(async |n| (*n, read(registry, patient, playbook.targets[*n].clone()).await));
-        let mut reads = futures::stream::iter(reads).buffered(AT_ONCE);
+    let mut asked: Vec<usize> = (0..all).collect();
+    let mut last = None;
+    for _ in 0..=ROUNDS {
+        let target = |n: usize| playbook.targets[n].clone();
+        let reads = asked.iter().map(async |n| (*n, read(registry, patient, target(*n)).await));
+        // In whatever order: what is odd takes a minute, and holds nobody up.
+        let mut reads = futures::stream::iter(reads).buffer_unordered(AT_ONCE);
         let mut unanswered = Vec::new();
-        let mut refused = false;
         while let Some((n, (target, trouble))) = reads.next().await {
-            match trouble {
-                Some(FaultClass::Line) if round < ROUNDS => unanswered.push(n),
-                other => {
-                    refused |= other.is_some();
-                    reading.target();
-                }
-            }
             targets[n] = Some(target);
+            match trouble {
+                Some(Fault { class: FaultClass::Line | FaultClass::Unexpected, code, .. }) => {
+                    unanswered.push(n);
+                    last = Some(code);
+                }
+                Some(fault) => return Err(fatal(fault)),
+                None => reading.target(),
+            }
         }
         drop(reads);
-        if refused || !unanswered.is_empty() {
-            answers(registry, playbook).await?;
-        }
         asked = unanswered;
+        if asked.is_empty() {
+            break;
+        }
+        answers(registry, patient, playbook).await?;
     }
-    Ok(targets.into_iter().flatten().collect())
+    let unread = asked.len();
+    match last.filter(|_| unread == all || unread > ODD_MOST.max(all / 100)) {
+        Some(code) => Err(ObserveError::Unread { unread, all, code }),
+        None => Ok(targets.into_iter().flatten().collect()),
+    }
 }
 
-/// Whether the tenant and the stores answer now.
-async fn answers(registry: &Registry, playbook: &ValidPlaybook) -> Result<(), ObserveError> {
-    gone(registry, registry.population().await.err())?;
-    for store in playbook.stores.keys() {
-        gone(registry, registry.stores().reach(store).await.err())?;
+/// Why nothing more can be read.
+fn fatal(fault: Fault) -> ObserveError {
+    match fault.class {
+        FaultClass::Busy => ObserveError::Busy { code: fault.code },
+        _ => ObserveError::Identity { code: fault.code },
     }
-    Ok(())
 }
 
-/// A refusal is an answer, too.
-fn gone(registry: &Registry, fault: Option<Fault>) -> Result<(), ObserveError> {
-    match fault {
-        Some(Fault { class: FaultClass::Busy, code, .. }) => Err(ObserveError::Busy { code }),
-        Some(Fault { class: FaultClass::Line, code, .. }) => Err(match registry.silence() {
-            Some(Silence { host, since, .. }) => {
-                ObserveError::Silent { host: Text::lossy(&host), since, code }
+/// Whether the tenant and the stores answer now; who does not, is known as soon as one does not.
+async fn answers(
+    registry: &Registry,
+    patient: &Patient,
+    playbook: &ValidPlaybook,
+) -> Result<(), ObserveError> {
+    let directory = async { (None, patient.read(|| registry.population()).await.err()) };
+    let stores = playbook.stores.iter().map(async |(store, named)| {
+        let reached = patient.read(|| async { registry.stores().reach(store).await }).await;
+        (Some(&named.key_vault), reached.err())
+    });
+    let mut asked = FuturesUnordered::new();
+    asked.push(directory.boxed_local());
+    stores.for_each(|store| asked.push(store.boxed_local()));
+    let mut busy = None;
+    while let Some((store, fault)) = asked.next().await {
+        match fault {
+            Some(Fault { class: FaultClass::Line, code, .. }) => {
+                // Where the host itself has answered something meanwhile, only this was in trouble.
+                let host = store.map_or_else(|| registry.directory_host(), |host| host.as_str());
+                if let Some(Silence { host, since, .. }) = registry.silence(host) {
+                    return Err(ObserveError::Silent { host: Text::lossy(&host), since, code });
+                }
             }
-            None => ObserveError::Directory { code },
-        }),
-        _ => Ok(()),
+            Some(Fault { class: FaultClass::Busy, code, .. }) => busy = Some(code),
+            _ => {}
+        }
     }
+    busy.map_or(Ok(()), |code| Err(ObserveError::Busy { code }))
 }
 
 /// Ends when a host has gone silent and stays so. Without it, each of many reads would find that out by itself.
-async fn silence(registry: &Registry, playbook: &ValidPlaybook) -> ObserveError {
+async fn silence(registry: &Registry, patient: &Patient, playbook: &ValidPlaybook) -> ObserveError {
     let clock = registry.clock();
     loop {
         clock.sleep(clock.as_lag(LOOK_EVERY)).await;
-        let silent = registry.silence().is_some_and(|s| s.lasts() >= clock.as_lag(SILENT_MOST));
-        let answers = if silent { answers(registry, playbook).await } else { Ok(()) };
-        if let Err(gone @ (ObserveError::Silent { .. } | ObserveError::Directory { .. })) = answers {
-            return gone;
+        let long = |s: &Silence| s.lasts() >= clock.as_lag(SILENT_MOST);
+        if !registry.longest_silence().as_ref().is_some_and(long) {
+            continue;
+        }
+        let answers = tokio::select! {
+            biased;
+            answers = answers(registry, patient, playbook) => answers,
+            () = clock.sleep(ANSWERS_WITHIN) => match registry.longest_silence().filter(long) {
+                Some(Silence { host, since, .. }) => {
+                    Err(ObserveError::Silent { host: Text::lossy(&host), since, code: Text::lossy("no_answer") })
+                }
+                None => Ok(()),
+            },
+        };
+        if let Err(silent @ ObserveError::Silent { .. }) = answers {
+            return silent;
         }
     }
 }
@@ -171,20 +216,18 @@ fn place(target: &Target) -> Option<Place> {
     target.publish.as_ref().map(|p| Place { name: p.name.clone(), store: p.store.clone() })
 }
 
-/// One target, and what trouble it had that may pass.
-async fn read(
-    registry: &Registry,
-    patient: &Patient,
-    target: Target,
-) -> (ObservedTarget, Option<FaultClass>) {
+/// One target, and trouble that has nothing to do with it.
+async fn read(registry: &Registry, patient: &Patient, target: Target) -> (ObservedTarget, Option<Fault>) {
     let place = place(&target);
     let sight = Sight { subject: subject(&target), place: place.as_ref(), depth: Depth::Plan };
     let (seen, trouble) = match registry.effects_of(target.kind) {
         Some(effects) => match patient.read(|| effects.observe(sight)).await {
             Ok(seen) => (Ok(seen), None),
             Err(fault) => {
-                let passes = matches!(fault.class, FaultClass::Busy | FaultClass::Line);
-                (Err(refusal(&fault)), passes.then_some(fault.class))
+                // A number of the token service is about us: nobody signs in as somebody else here.
+                let is_ours = fault.class == FaultClass::Refused && fault.code.starts_with("AADSTS");
+                let is_refused = matches!(fault.class, FaultClass::Refused | FaultClass::NotYet);
+                (Err(refusal(&fault)), (is_ours || !is_refused).then_some(fault))
             }
         },
         None => (Err(Refusal::new(Reason::Unreadable, target.kind)), None),

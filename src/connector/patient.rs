@@ -19,7 +19,7 @@ const PAUSE_MOST: Duration = Duration::from_secs(60);
 /// Reads again what was cut, and what was refused as too much or busy.
 pub(super) struct Patient {
     clock: Clock,
-    /// When anything was last read.
+    /// When anything was last read, or refused for what it is.
     read_at: Mutex<Duration>,
 }
 
@@ -37,9 +37,13 @@ impl Patient {
             let cut = |fault: &Fault| fault.class == FaultClass::Unexpected;
             let result = patiently(self.clock, TRIES, cut, &read).await;
             let now = self.clock.elapsed();
-            if !matches!(&result, Err(fault) if fault.class == FaultClass::Busy) {
-                *self.read_at() = now;
-                return result;
+            match &result {
+                Err(Fault { class: FaultClass::Busy, .. }) => {}
+                Err(Fault { class: FaultClass::Line, .. }) => return result,
+                _ => {
+                    *self.read_at() = now;
+                    return result;
+                }
             }
             let refused_for = now.saturating_sub(*self.read_at());
             if refused_for >= self.clock.as_lag(REFUSED_MOST) {

@@ -111,9 +111,17 @@ impl Registry {
     pub(super) fn clock(&self) -> crate::env::Clock {
         self.world.azure.env().clock
     }
-    /// A host that does not answer, if there is one.
-    pub(super) fn silence(&self) -> Option<Silence> {
+    /// The host that has not answered for longest, if there is one.
+    pub(super) fn longest_silence(&self) -> Option<Silence> {
         self.world.azure.budget().silence()
+    }
+    /// This host's silence, or that of the one who gives out its tokens.
+    pub(super) fn silence(&self, host: &str) -> Option<Silence> {
+        let login = self.world.azure.endpoints().login;
+        self.longest_silence().filter(|silence| silence.host == host || silence.host == login)
+    }
+    pub(super) fn directory_host(&self) -> &'static str {
+        self.world.azure.endpoints().graph
     }
     /// How many applications and users the tenant has.
     pub async fn population(&self) -> Result<Population, Fault> {

@@ -4,6 +4,7 @@
 //! of the two. It is stored as `plan.jsonl` (see [`file`]); people sign the digest of those bytes.
 
 pub mod cost;
+mod draws;
 pub mod estimate;
 pub mod file;
 pub mod guardrail;

@@ -74,10 +74,14 @@ impl From<&Named> for SaidQuota {
 }
 
 impl SaidQuota {
-    /// What it says of one of these; none of a quota that is not known here.
+    /// What it says of one of these; none if that is not known here, or nothing that a file may say.
     pub fn named(&self, documented: &[Named]) -> Option<Named> {
-        let (name, _) = documented.iter().find(|(name, _)| *name == self.name.as_str())?;
-        Some((*name, Allowance { amount: self.amount, per: Duration::from_secs(self.per_s.max(1).into()) }))
+        let (name, usual) = documented.iter().find(|(name, _)| *name == self.name.as_str())?;
+        let said = Allowance { amount: self.amount, per: Duration::from_secs(self.per_s.into()) };
+        let is_whole = self.amount > 0 && (PER_LEAST..=PER_MOST).contains(&said.per);
+        let is_believed =
+            said.per_second() <= RAISED_MOST * usual.per_second() && said.per_second() >= RATE_LEAST;
+        (is_whole && is_believed).then_some((*name, said))
     }
 }
 

@@ -16,6 +16,7 @@ use super::queue::{Place, Queue};
 use super::silence::{Silence, Silences};
 use crate::domain::quotas::Allowance;
 use crate::domain::share::Share;
+use crate::domain::time::Timestamp;
 use crate::env::{Clock, Env, random::Stream};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -215,12 +216,12 @@ impl Budget {
         buckets.into_iter().find(|b| self.0.quotas.get(b.sort()).is_some_and(is_named))
     }
 
-    /// A host answered, or it did not.
-    pub(super) fn note_host(&self, uri: &http::Uri, answered: bool) {
-        let host = uri.host().unwrap_or_default();
+    /// A host answered a request that was sent at that time, or it did not.
+    pub(super) fn note_host(&self, uri: &http::Uri, sent: Timestamp, answered: bool) {
+        let (host, now) = (uri.host().unwrap_or_default(), self.0.clock.now());
         match answered {
-            true => self.0.silences.answered(host),
-            false => self.0.silences.unanswered(host, self.0.clock.now()),
+            true => self.0.silences.answered(host, now),
+            false => self.0.silences.unanswered(host, sent, now),
         }
     }
 

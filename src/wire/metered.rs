@@ -65,9 +65,9 @@ impl<W: Wire> Metered<W> {
         let Some(permit) = permit.filter(|p| p.covers(&needed) && p.spend()) else {
             return Err(WireError::new(Kind::Unpermitted, Reached::No, request.uri()));
         };
-        let uri = request.uri().clone();
+        let (uri, sent) = (request.uri().clone(), self.clock.now());
         let result = self.inner.call(request).await;
-        self.budget.note_host(&uri, is_answer(&result));
+        self.budget.note_host(&uri, sent, !is_lost(&result));
         if let Ok(response) = &result {
             self.budget.note_response(permit.draws(), response.status(), response.headers());
             if response.status() == StatusCode::UNAUTHORIZED {
@@ -89,12 +89,14 @@ impl<W: Wire> Metered<W> {
         loop {
             tries += 1;
             let _permit = self.budget.permit(&draws).await;
-            let result = {
+            let (sent, result) = {
                 // It is never closed.
                 let _place = self.reading.acquire().await.ok();
-                self.inner.call(request.clone()).await
+                let sent = self.clock.now();
+                (sent, self.inner.call(request.clone()).await)
             };
-            self.budget.note_host(request.uri(), is_answer(&result));
+            let is_answer = !is_lost(&result) && !result.as_ref().is_ok_and(|r| is_broken(r.status()));
+            self.budget.note_host(request.uri(), sent, is_answer);
             if let Ok(response) = &result {
                 self.budget.note_response(&draws, response.status(), response.headers());
             }
@@ -134,12 +136,14 @@ impl<W: Wire> Metered<W> {
     }
 }
 
-/// Whether the host is there at all: a gateway's error is as good as nothing, "too many" is an answer.
-fn is_answer(result: &Result<http::Response<Bytes>, WireError>) -> bool {
-    match result {
-        Ok(response) => response.status() == StatusCode::TOO_MANY_REQUESTS || !is_passing(response.status()),
-        Err(e) => !matches!(e.kind, Kind::Connect | Kind::Timeout | Kind::Cut),
-    }
+/// Whether nothing came back.
+fn is_lost(result: &Result<http::Response<Bytes>, WireError>) -> bool {
+    matches!(result, Err(e) if matches!(e.kind, Kind::Connect | Kind::Timeout | Kind::Cut))
+}
+
+/// Answers to a read that say no more than that the service, or what stands before it, fails.
+fn is_broken(status: StatusCode) -> bool {
+    is_passing(status) && status != StatusCode::TOO_MANY_REQUESTS
 }
 
 /// Answers that another try may change (RFC 9110, 15.6; RFC 6585, 4).

@@ -1,4 +1,4 @@
-//! Hosts that do not answer: since when, and what comes instead.
+//! Hosts that do not answer: since when.
 
 use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
@@ -9,8 +9,9 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Silence {
     pub host: String,
+    /// When the first request was sent that got no answer, or the last answer came.
     pub since: Timestamp,
-    /// Of the last request that got no answer: while nobody asks, nothing is known.
+    /// When the last of them was given up: while nobody asks, nothing is known.
     pub until: Timestamp,
 }
 
@@ -23,44 +24,63 @@ impl Silence {
 /// Longer than any pause between two tries of the same request.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(300);
 
-/// What is known of each host that did not answer last.
+/// What is known of each host.
 #[derive(Default)]
-pub(super) struct Silences(Mutex<BTreeMap<String, Asked>>);
+pub(super) struct Silences(Mutex<BTreeMap<String, Host>>);
 
-struct Asked {
+#[derive(Default)]
+struct Host {
+    answered: Option<Timestamp>,
+    unanswered: Option<Unanswered>,
+}
+
+struct Unanswered {
     times: u32,
     since: Timestamp,
     until: Timestamp,
 }
 
+impl Unanswered {
+    fn is_recent(&self, now: Timestamp) -> bool {
+        now.since(self.until) < FORGOTTEN_AFTER
+    }
+}
+
 impl Silences {
-    fn hosts(&self) -> MutexGuard<'_, BTreeMap<String, Asked>> {
+    fn hosts(&self) -> MutexGuard<'_, BTreeMap<String, Host>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn answered(&self, host: &str) {
+    pub(super) fn answered(&self, host: &str, now: Timestamp) {
         let mut hosts = self.hosts();
-        if !hosts.is_empty() {
-            hosts.remove(host);
-        }
+        let known = match hosts.get_mut(host) {
+            Some(known) => known,
+            None => hosts.entry(host.to_owned()).or_default(),
+        };
+        *known = Host { answered: Some(now), unanswered: None };
     }
 
-    pub(super) fn unanswered(&self, host: &str, at: Timestamp) {
+    /// A request that was sent at `sent` got no answer until `now`.
+    pub(super) fn unanswered(&self, host: &str, sent: Timestamp, now: Timestamp) {
         let mut hosts = self.hosts();
-        let first = || Asked { times: 0, since: at, until: at };
-        let asked = hosts.entry(host.to_owned()).or_insert_with(first);
-        asked.times += 1;
-        asked.until = asked.until.max(at);
+        let known = hosts.entry(host.to_owned()).or_default();
+        let before = known.unanswered.take().filter(|before| before.is_recent(now));
+        known.unanswered = Some(match before {
+            Some(Unanswered { times, since, .. }) => Unanswered { times: times + 1, since, until: now },
+            None => {
+                let since = known.answered.map_or(sent, |answered| answered.max(sent));
+                Unanswered { times: 1, since, until: now }
+            }
+        });
     }
 
     /// Who has been silent for longest. One lost answer is none, and who was not asked lately may be back.
     pub(super) fn longest(&self, now: Timestamp) -> Option<Silence> {
         let hosts = self.hosts();
-        let silent = hosts.iter().filter(|(_, a)| a.times > 1 && now.since(a.until) < FORGOTTEN_AFTER);
-        let silent = silent.map(|(host, Asked { since, until, .. })| Silence {
-            host: host.clone(),
-            since: *since,
-            until: *until,
+        let silent = hosts.iter().filter_map(|(host, known)| {
+            let Unanswered { times, since, until } =
+                known.unanswered.as_ref().filter(|u| u.is_recent(now))?;
+            (*times > 1).then(|| Silence { host: host.clone(), since: *since, until: *until })
         });
         silent.max_by_key(Silence::lasts)
     }
@@ -74,18 +94,19 @@ mod tests {
     fn a_host_is_silent_until_it_answers() {
         let (silences, at) = (Silences::default(), Timestamp::from_unix_s);
         let longest = |now| silences.longest(at(now)).map(|s| (s.host, s.since, s.until));
-        silences.unanswered("graph", at(10));
+        silences.unanswered("graph", at(9), at(10));
         assert_eq!(longest(10), None, "one lost answer");
-        silences.unanswered("graph", at(40));
-        silences.unanswered("vault", at(41));
-        silences.unanswered("vault", at(42));
-        assert_eq!(longest(42), Some(("graph".to_owned(), at(10), at(40))));
-        silences.answered("graph");
-        assert_eq!(longest(42), Some(("vault".to_owned(), at(41), at(42))));
+        silences.unanswered("graph", at(12), at(40));
+        silences.unanswered("vault", at(20), at(41));
+        silences.unanswered("vault", at(20), at(42));
+        assert_eq!(longest(42), Some(("graph".to_owned(), at(9), at(40))));
+        silences.answered("graph", at(43));
+        assert_eq!(longest(43), Some(("vault".to_owned(), at(20), at(42))));
         assert_eq!(longest(342), None, "nobody has asked since");
-        silences.answered("vault");
-        assert_eq!(longest(42), None);
-        silences.unanswered("graph", at(100));
-        assert_eq!(longest(100), None, "it begins anew");
+        silences.unanswered("vault", at(86_400), at(86_401));
+        assert_eq!(longest(86_401), None, "the next day it begins anew");
+        silences.unanswered("graph", at(20), at(50));
+        silences.unanswered("graph", at(45), at(51));
+        assert_eq!(longest(51).map(|(_, since, _)| since), Some(at(43)), "it had answered meanwhile");
     }
 }

@@ -127,7 +127,7 @@ fn is_limited_by(estimate: &Estimate, by: Quota) -> bool {
     matches!(estimate.limit, Limit::Quota { quota, .. } if quota == by)
 }
 
-/// What a quota file says is what binds, and is named, whichever it is.
+/// What a quota file says is what binds, and is named.
 #[test]
 fn quotas_that_a_file_says() {
     for (many, low) in [
@@ -163,6 +163,14 @@ fn a_mix() {
             _ => disable(n),
         }),
     );
+}
+
+/// Those who have no hold are in the way of those who have one.
+#[test]
+fn a_few_that_hold_among_many_that_do_not() {
+    let few = |n| if n % 100 == 0 { secret(n, "24h") } else { password(n) };
+    let estimate = judge("few that hold", &playbook(400, few));
+    assert!(is_limited_by(&estimate, Quota::DirectoryWrites), "{estimate:?}");
 }
 
 /// No quota matters to one target.

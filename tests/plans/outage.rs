@@ -41,6 +41,14 @@ fn goes_away(rehearsal: &Rehearsal, hosts: &'static [&str], from: u32, until: Du
     }));
 }
 
+/// Why there is no plan.
+async fn refused(rehearsal: &Rehearsal) -> String {
+    match rehearsal.plan().await {
+        Ok(plan) => format!("a plan of {} targets", plan.changes().count()),
+        Err(why) => why.to_string(),
+    }
+}
+
 #[test]
 fn a_tenant_that_goes_away_is_not_planned_for() {
     in_virtual_time(async {
@@ -48,7 +56,7 @@ fn a_tenant_that_goes_away_is_not_planned_for() {
             let rehearsal = rehearsal();
             let begun = rehearsal.env.clock.elapsed();
             goes_away(&rehearsal, &[GRAPH], from, Duration::MAX);
-            let why = rehearsal.plan().await.unwrap_err().to_string();
+            let why = refused(&rehearsal).await;
             let said = format!("{GRAPH} has not answered since ");
             assert!(why.starts_with(&said) && why.ends_with("while the tenant was read: HTTP_503"), "{why}");
             let took = rehearsal.env.clock.elapsed() - begun;
@@ -62,7 +70,7 @@ fn a_vault_that_goes_away_is_not_planned_for() {
     in_virtual_time(async {
         let rehearsal = rehearsal();
         goes_away(&rehearsal, &["kv-ir.vault.usgovcloudapi.net"], 60, Duration::MAX);
-        let why = rehearsal.plan().await.unwrap_err().to_string();
+        let why = refused(&rehearsal).await;
         assert!(why.starts_with("kv-ir.vault.usgovcloudapi.net has not answered since "), "{why}");
     });
 }
@@ -70,7 +78,8 @@ fn a_vault_that_goes_away_is_not_planned_for() {
 #[test]
 fn one_that_comes_back_is_planned_whole() {
     in_virtual_time(async {
-        for seconds in [20, 50, 80] {
+        // The wire's own tries bear less than a minute of it; what is longer is asked for again.
+        for seconds in [30, 70, 80] {
             let rehearsal = rehearsal();
             let until = rehearsal.env.clock.elapsed() + Duration::from_secs(seconds);
             goes_away(&rehearsal, &[GRAPH, "vault.usgovcloudapi.net"], 60, until);
@@ -92,6 +101,80 @@ fn one_object_that_does_not_answer_is_left_alone() {
         assert_eq!(plan.changes().count(), TARGETS - 1);
         let alone: Vec<_> = plan.exceptions().map(|e| (e.name.to_string(), e.refusal.reason)).collect();
         assert_eq!(alone, [("a3".to_owned(), Reason::Unreadable)]);
+    });
+}
+
+/// Every request but one whose address has this in it is answered so.
+fn always(rehearsal: &Rehearsal, part: &'static str, status: u16, body: &'static str) {
+    let first = AtomicU32::new(0);
+    *rehearsal.wire.answers.lock().unwrap() = Some(Box::new(move |request| {
+        // The very first is about who we are.
+        let is_meant = request.uri().to_string().contains(part) && first.fetch_add(1, Ordering::AcqRel) > 0;
+        is_meant.then(|| http::Response::builder().status(status).body(Bytes::from(body)).unwrap())
+    }));
+}
+
+/// The directory answers, and counts what it has; but certificates are read by others so much that nobody can.
+#[test]
+fn a_quota_that_others_use_up_leaves_nobody_alone() {
+    in_virtual_time(async {
+        let rehearsal = rehearsal();
+        always(&rehearsal, "keyCredentials", 429, r#"{"error":{"code":"TooManyRequests","message":"x"}}"#);
+        let why = refused(&rehearsal).await;
+        assert_eq!(why, "for 10 minutes every read was refused as too much, or busy: TooManyRequests");
+    });
+}
+
+/// A hotel's login page in the place of everything.
+#[test]
+fn answers_that_are_none_leave_nobody_alone() {
+    in_virtual_time(async {
+        let rehearsal = rehearsal();
+        always(&rehearsal, "applications(appId", 200, "<html>Welcome!</html>");
+        let why = refused(&rehearsal).await;
+        assert!(
+            why.starts_with("14 of 15 targets could not be read, although the tenant answers: "),
+            "{why}"
+        );
+    });
+}
+
+/// What holds federated credentials is down, all else answers: no plan of exceptions.
+#[test]
+fn a_part_of_the_directory_that_is_down_is_no_reason_to_leave_everybody_alone() {
+    in_virtual_time(async {
+        let rehearsal = rehearsal();
+        always(&rehearsal, "federatedIdentityCredentials", 503, "");
+        let why = refused(&rehearsal).await;
+        assert_eq!(why, "15 of 15 targets could not be read, although the tenant answers: HTTP_503");
+    });
+}
+
+/// Our own credential is one of those that leaked, and somebody has just removed it.
+#[test]
+fn an_identity_that_is_refused_in_the_middle_ends_the_plan() {
+    in_virtual_time(async {
+        let rehearsal = rehearsal();
+        let asked = AtomicU32::new(0);
+        *rehearsal.wire.answers.lock().unwrap() = Some(Box::new(move |request| {
+            let unauthorised = |body: &'static str| {
+                let answer =
+                    http::Response::builder().status(401).header("www-authenticate", "Bearer realm=\"\"");
+                Some(answer.body(Bytes::from(body)).unwrap())
+            };
+            let later = asked.fetch_add(1, Ordering::AcqRel) > 60;
+            match request.uri().host() {
+                Some(GRAPH) if later => {
+                    unauthorised(r#"{"error":{"code":"InvalidAuthenticationToken","message":"x"}}"#)
+                }
+                Some(host) if later && host.starts_with("login.") => unauthorised(
+                    r#"{"error":"invalid_client","error_description":"AADSTS7000215: x","error_codes":[7000215]}"#,
+                ),
+                _ => None,
+            }
+        }));
+        let why = refused(&rehearsal).await;
+        assert_eq!(why, "this identity was refused while the tenant was read: AADSTS7000215");
     });
 }
 

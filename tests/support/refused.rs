@@ -92,10 +92,11 @@ pub(crate) fn refused_with(permissions: &[&str], text: &str) -> Refusal {
     })
 }
 
-/// Answers of a service for every request whose path has this in it.
+/// Answers of a service for every request whose path has this in it; another target is read as usual.
 pub(crate) fn refused_by(part: &'static str, status: u16, body: &'static str) -> Refusal {
     in_virtual_time(async {
-        let rehearsal = Rehearsal::new(&app(APP, NAME, SECRET));
+        let text = app(APP, NAME, SECRET) + &format!("  - {{ app: {OTHER}, name: other, {DISABLE} }}\n");
+        let rehearsal = Rehearsal::new(&text);
         *rehearsal.wire.answers.lock().unwrap() = Some(Box::new(move |request| {
             let answer =
                 || http::Response::builder().status(status).body(Bytes::from_static(body.as_bytes()));

@@ -63,18 +63,24 @@ pub(super) fn show(
 
 /// The rows that are told, each with whom it is about. Few are all told; of many, those that ended well are
 /// only counted, and those that ended alike share a row.
-fn told<'a>(tenants: &[Tenant], rows: &'a [Ended]) -> Vec<(String, &'a Ended)> {
+fn told(tenants: &[Tenant], rows: &[Ended]) -> Vec<(String, Ended)> {
     let all = tenants.iter().map(|t| t.name.as_str()).zip(rows);
     if tenants.len() <= TOLD_MOST {
-        return all.map(|(name, row)| (name.to_owned(), row)).collect();
+        return all.map(|(name, row)| (name.to_owned(), row.clone())).collect();
     }
-    let mut alike: Vec<(Vec<&str>, &Ended)> = Vec::new();
+    let mut alike: Vec<(Vec<&str>, Ended)> = Vec::new();
     let mut known = BTreeMap::new();
     for (name, row) in all.filter(|(_, row)| !matches!(row.exit, ExitCode::Done | ExitCode::ChangesPresent)) {
-        let at = *known.entry((row.exit, &row.said, &row.next)).or_insert(alike.len());
+        let at = *known.entry((row.exit, &row.said)).or_insert(alike.len());
         match alike.get_mut(at) {
-            Some((names, _)) => names.push(name),
-            None => alike.push((vec![name], row)),
+            Some((names, first)) => {
+                // What is to be done is the same of each, in places of their own: the first's is an example.
+                if first.next != row.next && names.len() == 1 {
+                    first.next.iter_mut().for_each(|next| *next = format!("({}) {next}", names[0]));
+                }
+                names.push(name);
+            }
+            None => alike.push((vec![name], row.clone())),
         }
     }
     alike.into_iter().map(|(names, row)| (few(&names), row)).collect()

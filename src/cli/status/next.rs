@@ -66,10 +66,16 @@ pub(super) fn todos(
         });
     }
     approvals(run, &words, now, &mut todos);
+    let mut handed_in = false;
     for (id, mut standing) in run.standings(now) {
-        // What is handed in, nobody has to hand in again.
+        // What is handed in, nobody has to do or to hand in again.
         if let Standing::AwaitingConfirmation { missing } = &mut standing {
+            let asked = missing.len();
             missing.retain(|consumer| !waiting.confirms(&run.head.state.id, id, consumer));
+            handed_in |= missing.len() < asked;
+            if missing.is_empty() {
+                continue;
+            }
         }
         let gate = gate(run, id);
         let by_hand_first = gate.is_some();
@@ -81,7 +87,7 @@ pub(super) fn todos(
             todo.commands.splice(0..0, by_hand(run, id));
         }
     }
-    todos.extend(resume(run, &words, todos.is_empty(), now));
+    todos.extend(resume(run, &words, handed_in, now));
     todos
 }
 
@@ -227,7 +233,7 @@ fn by_hand(run: &Run<'_>, id: TargetId) -> Vec<String> {
 }
 
 /// Somebody has to keep the run going, now or when the first wait ends.
-fn resume(run: &Run<'_>, words: &Words, alone: bool, now: Timestamp) -> Option<Todo> {
+fn resume(run: &Run<'_>, words: &Words, handed_in: bool, now: Timestamp) -> Option<Todo> {
     let Words { acting, home, operator, run: id, .. } = words;
     let mirror = run.head.mirror.as_ref().map_or_else(String::new, |to| format!(" --mirror {}", quote(to)));
     let commands = vec![format!("reissue apply --resume {id} --operator {operator}{acting}{mirror}{home}")];
@@ -246,8 +252,8 @@ fn resume(run: &Run<'_>, words: &Words, alone: bool, now: Timestamp) -> Option<T
             writer.process
         ),
         (None, _) if can_go => "nobody carries the run on".into(),
+        (None, _) if handed_in => "what is handed in is read when the run goes on".into(),
         (None, Some(until)) => format!("go on when the hold ends, at {}", when(until, now)),
-        (None, None) if alone => "what is handed in is read when the run goes on".into(),
         (None, None) => "when the above is done, go on".into(),
     };
     Some(Todo { why, commands })

@@ -13,11 +13,11 @@
 //!
 //! `tests/plans/estimate.rs` holds the estimate against runs in the lab.
 
+use super::draws::draws;
 use super::{Planned, PlannedTarget, Warning};
 use crate::domain::id::StepNo;
-use crate::domain::observation::Fact;
 use crate::domain::share::Share;
-use crate::domain::step::{Protocol, Step, Verb};
+use crate::domain::step::{Step, Verb};
 use crate::domain::text::Text;
 use std::collections::BTreeMap;
 
@@ -104,46 +104,6 @@ pub fn lead_s(target: &PlannedTarget, step: &Step) -> u64 {
     target.steps.iter().filter(|s| s.no > step.no && s.no <= last).map(|s| wait_s(target, s)).sum()
 }
 
-/// What one step draws.
-fn draws(target: &PlannedTarget, step: &Step) -> Vec<(Quota, u32)> {
-    let list = target.protocol == Protocol::ReplaceList;
-    match step.verb {
-        Verb::Publish | Verb::Deliver => vec![(Quota::VaultWrites, 1), (Quota::VaultReads, VAULT_READS)],
-        Verb::Mint if list => vec![(Quota::VaultKeys, 1), (Quota::VaultReads, VAULT_READS)],
-        verb if verb.writes() => {
-            let personal = target.observation.fact(Fact::Audience).is_some_and(|a| a.contains("Personal"));
-            let mut draws = vec![
-                (Quota::DirectoryUnits, WRITE_UNITS),
-                (Quota::DirectoryWrites, 1),
-                (Quota::TenantWrites, 1),
-            ];
-            draws.extend(personal.then_some((Quota::PersonalAppWrites, 1)));
-            let attaches = step.verb == Verb::Attach;
-            draws.extend(attaches.then_some((Quota::CertificateReads, CERTIFICATE_READS)));
-            draws
-        }
-        Verb::Watch if target.steps.iter().any(|s| s.verb == Verb::Switch) => {
-            vec![(Quota::DirectoryUnits, WATCH_UNITS)]
-        }
-        Verb::Recheck | Verb::Snapshot | Verb::Prove | Verb::Watch => {
-            vec![(Quota::DirectoryUnits, AGREE_UNITS)]
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Requests that read certificates, to one that is rotated: lists are read some eighteen times, and fifteen
-/// of many targets travel with one request.
-const CERTIFICATE_READS: u32 = 1;
-/// Before a write its object is read, and the write itself is a unit. These four are what runs in the lab drew.
-const WRITE_UNITS: u32 = 2;
-/// Agreeing reads.
-const AGREE_UNITS: u32 = 4;
-/// A switch is watched for ten minutes, application and service principal.
-const WATCH_UNITS: u32 = 40;
-/// To one value that is put into a vault.
-const VAULT_READS: u32 = 5;
-
 /// What is left to do of a run, added up in the order of its targets.
 pub struct Work {
     pace: u8,
@@ -152,17 +112,19 @@ pub struct Work {
     /// How many times shorter than in a cloud waits and windows are: a fast lab's.
     haste: f64,
     drawn: BTreeMap<(Quota, Text<64>), Drawn>,
-    /// The quotas' time for all that was added, for what of it comes up to last writes, and before holds.
+    /// The quotas' time for all that was added, for what of it comes up to last writes, before holds, and for
+    /// whatever is not behind a hold.
     all: Slowest,
     written: Slowest,
     before: Slowest,
+    to_holds: Slowest,
     pilots_s: f64,
     targets: usize,
     held_s: Option<f64>,
     hold_s: u64,
     people: bool,
     over_s: f64,
-    /// The longest that one target waits, whole and up to its hold.
+    /// The longest that one target waits: whole, and up to its hold if it has one.
     waits_most_s: f64,
     to_hold_most_s: f64,
 }
@@ -203,6 +165,15 @@ struct Drawn {
     all: u64,
     written: u64,
     before: u64,
+    to_holds: u64,
+}
+
+/// Which sums a draw belongs to.
+#[derive(Clone, Copy)]
+struct Part {
+    is_written: bool,
+    is_before: bool,
+    is_to_holds: bool,
 }
 
 impl Work {
@@ -216,6 +187,7 @@ impl Work {
             all: Slowest::default(),
             written: Slowest::default(),
             before: Slowest::default(),
+            to_holds: Slowest::default(),
             pilots_s: 0.0,
             targets: 0,
             held_s: None,
@@ -230,6 +202,13 @@ impl Work {
     /// What of a quota is used, where that is not the pace's share of what is documented.
     pub fn set_share(&mut self, quota: Quota, share: Share) {
         self.shares.insert(quota, share);
+    }
+
+    /// The same of one bucket of several of a sort, vaults for example: the slowest counts.
+    pub fn set_slower_share(&mut self, quota: Quota, share: Share) {
+        let known = self.share(quota);
+        let slower = if share.per_second < known.per_second { share } else { known };
+        self.shares.insert(quota, slower);
     }
 
     /// A run that is on: no bucket is full.
@@ -293,12 +272,18 @@ impl Work {
             if before {
                 waits.to_hold = waits.to_hold.map(|to_hold| to_hold + s);
             }
-            self.draw(target, step, last.is_some_and(|l| step.no <= l.no), before);
+            let part = Part {
+                is_written: last.is_some_and(|l| step.no <= l.no),
+                is_before: before,
+                is_to_holds: before || hold.is_none(),
+            };
+            self.draw(target, step, part);
         }
         self.reckon(waits);
     }
 
-    fn draw(&mut self, target: &PlannedTarget, step: &Step, is_written: bool, is_before: bool) {
+    fn draw(&mut self, target: &PlannedTarget, step: &Step, part: Part) {
+        let Part { is_written, is_before, is_to_holds } = part;
         for (quota, amount) in draws(target, step) {
             let place = target.steps.iter().find_map(|s| s.place.as_ref()).filter(|_| quota.is_of_a_vault());
             let store = place.map_or_else(|| Text::lossy(""), |place| place.store.clone());
@@ -307,10 +292,12 @@ impl Work {
             drawn.all += amount_if(true);
             drawn.written += amount_if(is_written);
             drawn.before += amount_if(is_before);
-            let Drawn { all, written, before } = *drawn;
+            drawn.to_holds += amount_if(is_to_holds);
+            let Drawn { all, written, before, to_holds } = *drawn;
             self.all.or(quota, self.quota_s(quota, all));
             self.written.or(quota, self.quota_s(quota, written));
             self.before.or(quota, self.quota_s(quota, before));
+            self.to_holds.or(quota, self.quota_s(quota, to_holds));
         }
     }
 
@@ -320,10 +307,12 @@ impl Work {
         let hold_s = hold as f64;
         self.waits_most_s = self.waits_most_s.max(head + middle + hold_s + tail);
         if let Some(to_hold) = to_hold {
-            let held_s = self.before.seconds + to_hold;
+            let held_s = self.to_holds.seconds + to_hold;
             self.held_s = Some(self.held_s.unwrap_or(0.0).max(held_s));
             self.hold_s = self.hold_s.max(hold);
             self.to_hold_most_s = self.to_hold_most_s.max(to_hold);
+        } else {
+            self.to_hold_most_s = self.to_hold_most_s.max(head + middle + tail);
         }
         let written_s = self.written.seconds.max(self.before.seconds + middle + hold_s);
         self.over_s = self.over_s.max((written_s + tail).max(self.all.seconds) + head);
@@ -335,7 +324,7 @@ impl Work {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let whole = |s: f64| s.ceil() as u64;
         // What comes before a hold is not in the hold's shadow.
-        let before = self.before.beside(self.to_hold_most_s);
+        let before = self.to_holds.beside(self.to_hold_most_s);
         let limit = before.or_else(|| self.all.beside(self.waits_most_s));
         let limit = limit.map(|quota| Limit::Quota { quota, share: self.share(quota) });
         Estimate {
