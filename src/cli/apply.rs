@@ -11,7 +11,7 @@ use super::fleet::Ended;
 use super::notes::{Found, find_run};
 use super::progress::Progress;
 use super::status::{self, Known};
-use super::world::{ActingArguments, HomeArguments, process, runtime};
+use super::world::{ActingArguments, HomeArguments, process, to_the_end};
 use super::{ExitCode, Session, mirror, run_view};
 use crate::azure::{Azure, quota};
 use crate::domain::quotas::{Named, SaidQuota};
@@ -70,7 +70,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     if arguments.fleet.is_some() {
         return fleet::run(&arguments, session);
     }
-    Ok(runtime()?.block_on(carry_out(&arguments, session, None))?.exit)
+    Ok(to_the_end(carry_out(&arguments, session, None))?.exit)
 }
 
 /// Applies the plan of one tenant, or goes on with its run. Without `interrupts` it hears each Ctrl-C itself.
@@ -86,6 +86,9 @@ async fn carry_out(
     let found = arguments.resume.as_deref().map(|wanted| find_run(&home, wanted)).transpose()?;
     let plan = plan_in_hand(arguments.plan.as_deref(), found.as_ref(), session, &home)?;
     let read = Arc::clone(plan.plan());
+    if found.is_none() && read.changing() == 0 {
+        return Ok(nothing_to_do(session));
+    }
     let resume = found.is_some();
     let start = if resume { Start::Empty } else { Start::Full };
     let (acting, said) = going_on(&arguments.acting, session, found.as_ref())?;
@@ -217,6 +220,13 @@ async fn countersigner(
         .out
         .line("  keep this key where the log is not: `reissue audit verify --countersign-key` asks for it");
     Ok(Some(Arc::new(key)))
+}
+
+/// Nobody has to approve what changes nothing, and no run is begun for it.
+fn nothing_to_do(session: &mut Session) -> Ended {
+    session.out.object("nothing_to_do", &serde_json::json!({}));
+    session.out.line("The plan changes nothing: each target says why (`reissue show`). No run was begun.");
+    Ended::new(ExitCode::Done, "nothing to do: the plan changes nothing")
 }
 
 /// After an interrupt that did not wait.

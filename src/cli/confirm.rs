@@ -45,8 +45,8 @@ fn awaited(state: &TargetState, consumer: &Text<64>, session: &Session) -> Resul
     let wrong = |what: String, next: String| Err(Failure::new(codes::NO_RUN, what, next));
     let id = state.plan.id;
     match &standing {
-        Standing::AwaitingConfirmation { missing } if missing.contains(consumer) => Ok(()),
-        Standing::AwaitingConfirmation { missing } => {
+        Standing::AwaitingConfirmation { missing, until: _ } if missing.contains(consumer) => Ok(()),
+        Standing::AwaitingConfirmation { missing, until: _ } => {
             let names: Vec<&str> = missing.iter().map(|m| m.as_str()).collect();
             wrong(
                 format!("{id} does not wait for {consumer:?}"),

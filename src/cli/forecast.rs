@@ -34,7 +34,7 @@ pub(crate) fn of_plan(estimate: &Estimate) -> String {
     let Estimate { held_s, hold_s, limit, pace, people, seconds } = *estimate;
     let at = match limit {
         Limit::Quota { .. } => format!("at pace {pace} (limited by {limit})"),
-        Limit::Waiting => "(changes take that long to spread; no quota binds)".to_owned(),
+        Limit::Waiting | Limit::Hold => "(changes take that long to spread; no quota binds)".to_owned(),
     };
     let held = held_s.filter(|_| hold_s > 0 || people);
     let Some(held_s) = held else { return format!("about {} {at}.", about(seconds)) };
@@ -67,10 +67,10 @@ impl Pacing {
         Self { pace: PACE_DEFAULT, said: Vec::new(), haste: 1 }
     }
 
-    /// What the log says of a run. Whether its lab is a fast one is not in there.
+    /// What the log says of a run.
     pub(crate) fn of_run(run: &RunState) -> Self {
         let said = run.quotas.iter().filter_map(|said| said.named(&quota::documented())).collect();
-        Self { pace: run.pace.unwrap_or(PACE_DEFAULT), said, haste: 1 }
+        Self { pace: run.pace.unwrap_or(PACE_DEFAULT), said, haste: run.haste }
     }
 
     /// Nobody asked for anything else.
@@ -93,10 +93,14 @@ impl Pacing {
     }
 }
 
-/// `about 24m`, of the whole run; `at least` where people have to confirm.
+/// `about 24m (limited by directory writes)`, of the whole run; `at least` where people have to confirm.
 pub(crate) fn in_all(plan: &Plan, pacing: &Pacing) -> String {
-    let Estimate { people, seconds, .. } = pacing.of_plan(plan);
-    format!("{} {}", if people { "at least" } else { "about" }, about(seconds))
+    let Estimate { people, seconds, limit, .. } = pacing.of_plan(plan);
+    let limit = match limit {
+        Limit::Quota { quota, .. } => format!(" (limited by {quota})"),
+        Limit::Waiting | Limit::Hold => String::new(),
+    };
+    format!("{} {}{limit}", if people { "at least" } else { "about" }, about(seconds))
 }
 
 /// As [`of_plan`] for somebody who goes at another pace than everybody's: `With your --quotas, in this fast lab: …`.
@@ -158,11 +162,10 @@ fn left_of(state: &TargetState, now: Timestamp) -> Left {
         Next::Wait(Pause::Approval(_) | Pause::Paused | Pause::Confirmation { .. })
     );
     let will_wait = hold.is_none() && !state.plan.hold.confirmed_by.is_empty();
-    let since = state.current().and_then(|step| state.first_attempt_at(step.no, false));
     Left {
         hold_s: hold.map(|h| h.until.map_or(0, |until| until.since(now).as_secs())),
         people: waits || will_wait,
-        spent_s: since.map_or(0, |first| now.since(first).as_secs()),
+        spent_s: state.waits_since().map_or(0, |since| now.since(since).as_secs()),
     }
 }
 
@@ -233,6 +236,6 @@ pub(crate) fn limit_object(limit: &Limit) -> serde_json::Value {
         Limit::Quota { quota, share } => serde_json::json!({
             "quota": quota.to_string(), "per_second": share.per_second, "allowed_per_second": share.allowed_per_second,
         }),
-        Limit::Waiting => serde_json::Value::Null,
+        Limit::Waiting | Limit::Hold => serde_json::Value::Null,
     }
 }

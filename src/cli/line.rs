@@ -4,12 +4,10 @@
 
 use super::error::Failure;
 use super::human::Notices;
-use crate::wire::metered::CONNECT_MAX;
-use crate::wire::net::TIMEOUT;
 use crate::wire::{Class, Kind, Wire, WireError};
 use async_trait::async_trait;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,6 +29,8 @@ struct Inner {
 struct State {
     /// Hosts whose last request got no answer, and why.
     silent: BTreeMap<String, &'static str>,
+    /// Hosts of which it was said that they have not answered yet.
+    late: BTreeSet<String>,
     lab: Option<PathBuf>,
 }
 
@@ -56,14 +56,25 @@ impl Line {
         }
         let then = match (class, e.kind) {
             (Class::Write, _) => "it was a change, so it is not sent again before a look".to_owned(),
-            (_, Kind::Connect) => format!("trying again for {} s", CONNECT_MAX.as_secs()),
             _ => "trying again".to_owned(),
         };
         self.0.notices.say(&format!("{} does not answer ({why}): {then}", e.host));
     }
 
+    /// Said once, however many requests wait for it.
+    fn is_late(&self, host: &str) {
+        if self.state().late.insert(host.to_owned()) {
+            let waited = SILENCE.as_secs();
+            self.0.notices.say(&format!("{host} has not answered for {waited} s: it is waited for"));
+        }
+    }
+
     fn answers(&self, host: &str) {
-        if self.state().silent.remove(host).is_some() {
+        let (was_late, why) = {
+            let mut state = self.state();
+            (state.late.remove(host), state.silent.remove(host))
+        };
+        if was_late || why.is_some() {
             self.0.notices.say(&format!("{host} answers again"));
         }
     }
@@ -118,9 +129,7 @@ impl<W: Wire> Wire for Listened<W> {
             biased;
             result = &mut call => result,
             () = tokio::time::sleep(SILENCE) => {
-                let (waited, most) = (SILENCE.as_secs(), TIMEOUT.as_secs());
-                let notices = &self.line.0.notices;
-                notices.say(&format!("{host} has not answered for {waited} s: waiting up to {most} s"));
+                self.line.is_late(&host);
                 call.await
             }
         };
@@ -191,7 +200,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_host_that_does_not_answer_is_named_once_and_then_given_up() {
         let (said, took, line) = ask(u32::MAX, 0).await;
-        assert_eq!(said, "graph.example does not answer (connection refused): trying again for 60 s\n");
+        assert_eq!(said, "graph.example does not answer (connection refused): trying again\n");
         assert!(took < Duration::from_secs(60), "{took:?}");
         let failure = line.explain(Failure::new(codes::NO_PLAN, "no plan was made", "look"));
         assert_eq!(failure.what, "graph.example does not answer (connection refused): no plan was made");
@@ -208,6 +217,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_slow_one_is_named_while_it_is_waited_for() {
         let (said, _, _) = ask(1, 30).await;
-        assert_eq!(said, "graph.example has not answered for 8 s: waiting up to 100 s\n");
+        assert_eq!(
+            said,
+            "graph.example has not answered for 8 s: it is waited for\ngraph.example answers again\n"
+        );
     }
 }

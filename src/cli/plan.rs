@@ -5,10 +5,10 @@ mod watch;
 
 use super::codes;
 use super::error::Failure;
-use super::fleet::{Ended, Rows};
+use super::fleet::{Ended, Row, Rows};
 use super::forecast::{self, Pacing};
 use super::ground::{disk_failure, home_failure};
-use super::world::{ActingArguments, HomeArguments, interrupted, runtime};
+use super::world::{ActingArguments, HomeArguments, interrupted, to_the_end};
 use super::{ExitCode, Session, plan_view, status};
 use crate::connector::observe::ObserveError;
 use crate::connector::reading::Reading;
@@ -74,7 +74,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     let Arguments { file, out, author, detailed_exitcode, fleet, only, home, acting } = arguments;
     if let Some(fleet) = fleet {
         let rows = Rows::read(&fleet, &only, &home, session)?;
-        return rows.side_by_side("plan", false, session, |tenant, _, mut session, mut interrupts| {
+        return rows.side_by_side("plan", false, session, |tenant, row, mut session, mut interrupts| {
             let one = One {
                 file: tenant.playbook.clone(),
                 out: tenant.plan.clone(),
@@ -89,6 +89,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
                     ended = carry_out(&one, &mut session) => ended,
                     Some(()) = interrupts.recv() => Err(stopped(&one)),
                 };
+                let ended = ended.map_err(|failure| again(failure, &row));
                 Ended::of(ended, &mut session)
             }
         });
@@ -102,11 +103,16 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
             () = interrupted() => Err(stopped(&one)),
         }
     };
-    let runtime = runtime()?;
-    let ended = runtime.block_on(planned);
-    // What hangs in a thread, a resolver or the Azure CLI, does not hold the end up.
-    runtime.shutdown_background();
-    Ok(ended?.exit)
+    Ok(to_the_end(planned)?.exit)
+}
+
+/// What is done about one tenant's failure ends with its plan; the others have theirs.
+fn again(failure: Failure, row: &Row) -> Failure {
+    if failure.code.id() == codes::EXISTS.id() {
+        return failure;
+    }
+    let next = format!("{}; then `{}`", failure.next, row.command("plan", " --author NAME"));
+    Failure { next, ..failure }
 }
 
 /// Reading can be left at any time.

@@ -104,6 +104,10 @@ impl Progress {
         self.states().map(|states| Tally::of(&states, self.env.clock.now())).unwrap_or_default()
     }
 
+    fn has_begun(&self) -> bool {
+        self.states().is_some_and(|states| states.briefs().any(|(_, brief)| brief.started))
+    }
+
     /// When it will be over, and what holds it back.
     fn forecast(&self) -> Option<[String; 2]> {
         let (now, budget) = (self.env.clock.now(), self.budget.as_ref());
@@ -126,7 +130,9 @@ impl Progress {
         if let Some(bar) = &self.bar {
             let tally = self.tally();
             bar.set_position(u64::from(tally.over()));
-            bar.set_message(tally.say());
+            // Until the approvals are read, everybody seems to wait for people.
+            let is_beginning = tally.waiting_for_people == tally.targets && !self.has_begun();
+            bar.set_message(if is_beginning { "beginning".to_owned() } else { tally.say() });
             bar.set_prefix(self.forecast().map(|f| f.join("\n")).unwrap_or_default());
         }
     }
@@ -253,19 +259,19 @@ pub(super) mod tests {
         target.started: [                        ] 0/1
         1 in flight (mint)
         finish about 2026-01-06 05:03:13Z, in 1d 2h
-        limited by: no quota, changes have to spread
+        limited by: no quota, a hold
         "minted": [                        ] 0/1
         1 waiting for propagation (verify)
         finish about 2026-01-06 05:03:10Z, in 1d 2h
-        limited by: no quota, changes have to spread
+        limited by: no quota, a hold
         "published": [                        ] 0/1
         1 in flight (hold)
         finish about 2026-01-06 05:03:10Z, in 1d 2h
-        limited by: no quota, changes have to spread
+        limited by: no quota, a hold
         hold.opened: [                        ] 0/1
         1 holding until 2026-01-06 05:00:55Z
         finish about 2026-01-06 05:03:10Z, in 1d 2h
-        limited by: no quota, changes have to spread
+        limited by: no quota, a hold
         "retired": [                        ] 0/1
         1 waiting for propagation (prove)
         finish about 2026-01-06 05:03:07Z, in 1m 40s
@@ -282,7 +288,7 @@ pub(super) mod tests {
         let end = kept.lines.iter().position(|l| matches!(l.event, Event::TargetStarted(_))).unwrap();
         let mut progress = Progress::at(&kept.lines[end], None);
         progress.look_at(kept.states(&kept.lines[..=end]));
-        insta::assert_snapshot!(progress.heartbeat(), @"2026-01-05 03:00:01Z  still going: 1 in flight (mint); finish about 2026-01-06 05:03:13Z, in 1d 2h; limited by: no quota, changes have to spread");
+        insta::assert_snapshot!(progress.heartbeat(), @"2026-01-05 03:00:01Z  still going: 1 in flight (mint); finish about 2026-01-06 05:03:13Z, in 1d 2h; limited by: no quota, a hold");
         let budget = Azure::budget_for(&progress.env, 70, Start::Empty);
         progress.budget = Some(budget.clone());
         let draws = crate::azure::quota::draws(Operation::WriteObject).0;

@@ -33,6 +33,9 @@ pub(crate) enum Standing {
     },
     AwaitingConfirmation {
         missing: Vec<Text<64>>,
+        /// And until then, whoever confirms.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
     AwaitingApproval {
         phase: Phase,
@@ -67,7 +70,10 @@ impl Standing {
             },
             Next::Wait(Pause::Until { holding: true, when }) => Standing::Holding { until: when },
             Next::Wait(Pause::Until { holding: false, when }) => Standing::Retrying { verb, at: when },
-            Next::Wait(Pause::Confirmation { missing }) => Standing::AwaitingConfirmation { missing },
+            Next::Wait(Pause::Confirmation { missing }) => {
+                let until = state.hold().and_then(|hold| hold.until).filter(|until| *until > now);
+                Standing::AwaitingConfirmation { missing, until }
+            }
             Next::Wait(Pause::Approval(phase)) => Standing::AwaitingApproval { phase },
             Next::Wait(Pause::Paused) => Standing::Paused,
             Next::Record(_) if !state.is_started() => Standing::NotBegun,
@@ -88,9 +94,11 @@ impl Standing {
             Standing::Working { verb, .. } => format!("at {verb}"),
             Standing::Retrying { verb, at } => format!("{verb} failed, tried again {}", when(*at, now)),
             Standing::Holding { until } => format!("holding until {}", when(*until, now)),
-            Standing::AwaitingConfirmation { missing } => {
+            Standing::AwaitingConfirmation { missing, until } => {
                 let names: Vec<&str> = missing.iter().map(|m| m.as_str()).collect();
-                format!("holding until confirmed by {}", names.join(", "))
+                let until =
+                    until.map(|until| format!(", and until {}", when(until, now))).unwrap_or_default();
+                format!("holding until confirmed by {}{until}", names.join(", "))
             }
             Standing::AwaitingApproval { phase } => format!("waiting for approvals of the {phase} phase"),
             Standing::Paused => "paused".into(),

@@ -134,6 +134,9 @@ events! {
     }
 
     "run.started" "RUN010I" RunStarted {
+        /// In a fast lab: how many times shorter than in a cloud waits and windows are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        haste: Option<u32>,
         identity: Text<128>,
         operator: Text<128>,
         /// Percent of the quotas that this process uses.
@@ -149,6 +152,8 @@ events! {
     /// The lease in the plan's first store is ours, until then unless it is renewed.
     "run.claimed" "RUN015I" RunClaimed { place: Place, until: Timestamp }
     "run.resumed" "RUN020I" RunResumed {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        haste: Option<u32>,
         operator: Text<128>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pace: Option<u8>,

@@ -17,6 +17,8 @@ pub struct RunState {
     pub epoch: u32,
     /// Percent of the quotas that the process uses which wrote last.
     pub pace: Option<u8>,
+    /// In a fast lab: how many times shorter than in a cloud waits and windows are.
+    pub haste: u32,
     /// What was said of some of them, by a quota file.
     pub quotas: Vec<SaidQuota>,
     pub paused: bool,
@@ -39,6 +41,7 @@ impl RunState {
         Self {
             id,
             pace: started.pace,
+            haste: started.haste.unwrap_or(1),
             quotas: started.quotas.clone(),
             started,
             started_at: at,
@@ -64,7 +67,10 @@ impl RunState {
         self.events += 1;
         match event {
             Event::LaneTaken(e) => self.epoch = e.epoch,
-            Event::RunResumed(e) => (self.pace, self.quotas) = (e.pace, e.quotas.clone()),
+            Event::RunResumed(e) => {
+                (self.pace, self.quotas) = (e.pace, e.quotas.clone());
+                self.haste = e.haste.unwrap_or(1);
+            }
             Event::RunPaused(_) => self.paused = true,
             Event::RunContinued(_) => self.paused = false,
             Event::RunAborted(_) => self.aborted = true,

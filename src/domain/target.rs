@@ -238,6 +238,15 @@ impl TargetState {
         let gone = |s: &&Step| s.verb.retires() && s.credential.as_ref() == Some(credential);
         self.done_at(self.plan.steps.iter().find(gone)?.no)
     }
+    /// Since when what the current step waits for is on its way: for a proof the last removal, else its first
+    /// attempt; before that, since the step before it was done.
+    pub fn waits_since(&self) -> Option<Timestamp> {
+        let step = self.current()?;
+        let done = |s: &&Step| s.no < step.no && (step.verb != Verb::Prove || s.verb.retires());
+        let before = self.plan.steps.iter().filter(done).filter_map(|s| self.done_at(s.no)).max();
+        let tried = self.first_attempt_at(step.no, false).filter(|_| step.verb != Verb::Prove);
+        tried.or(before).or_else(|| self.first_attempt_at(step.no, false))
+    }
     /// The step that is being worked on, for people to see.
     pub fn current(&self) -> Option<&Step> {
         self.plan.steps.get(self.fold.at()?)

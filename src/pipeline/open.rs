@@ -59,6 +59,7 @@ pub(super) async fn open_run(
         (Some(run), true) => {
             let recorded = recorded_approvals(&read, journal, &recovery.approvals);
             let resumed = crate::domain::event::RunResumed {
+                haste: haste(budget),
                 operator: order.operator.clone(),
                 pace: Some(budget.pace()),
                 process: order.process.clone(),
@@ -70,6 +71,11 @@ pub(super) async fn open_run(
         }
         (None, false) => begin(env, (read, states), journal, inbox, (order, budget)).await,
     }
+}
+
+/// A fast lab's, for the log.
+fn haste(budget: &Budget) -> Option<u32> {
+    Some(budget.haste()).filter(|haste| *haste > 1)
 }
 
 /// What a quota file said, for the log.
@@ -165,6 +171,7 @@ async fn begin(
     }
     order.plan.keep(journal.objects()).map_err(unwritable)?;
     let started = RunStarted {
+        haste: haste(budget),
         identity: header.identity.object.clone(),
         operator: order.operator.clone(),
         pace: Some(budget.pace()),

@@ -3,6 +3,7 @@
 
 use super::budget::{Budget, Draws, Permit, retry_after};
 use super::{Class, Kind, Reached, Wire, WireError};
+use crate::domain::time::Timestamp;
 use crate::env::{Clock, Env};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,7 +13,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Without a connection, no new try begins later than this after the first.
-pub const CONNECT_MAX: Duration = Duration::from_secs(60);
+const CONNECT_MAX: Duration = Duration::from_secs(60);
+
+/// Longer than a service that is well takes for an answer.
+const LATE: Duration = Duration::from_secs(8);
 
 /// How often and how long a read is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +69,8 @@ impl<W: Wire> Metered<W> {
         let Some(permit) = permit.filter(|p| p.covers(&needed) && p.spend()) else {
             return Err(WireError::new(Kind::Unpermitted, Reached::No, request.uri()));
         };
-        let (uri, sent) = (request.uri().clone(), self.clock.now());
-        let result = self.inner.call(request).await;
+        let uri = request.uri().clone();
+        let (sent, result) = self.send(request).await;
         self.budget.note_host(&uri, sent, !is_lost(&result));
         if let Ok(response) = &result {
             self.budget.note_response(permit.draws(), response.status(), response.headers());
@@ -92,8 +96,7 @@ impl<W: Wire> Metered<W> {
             let (sent, result) = {
                 // It is never closed.
                 let _place = self.reading.acquire().await.ok();
-                let sent = self.clock.now();
-                (sent, self.inner.call(request.clone()).await)
+                self.send(request.clone()).await
             };
             let is_answer = !is_lost(&result) && !result.as_ref().is_ok_and(|r| is_broken(r.status()));
             self.budget.note_host(request.uri(), sent, is_answer);
@@ -114,6 +117,22 @@ impl<W: Wire> Metered<W> {
                 return result;
             }
             self.clock.sleep(wait).await;
+        }
+    }
+
+    /// Sends it, and tells when. A host that keeps it waiting is told of meanwhile.
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> (Timestamp, Result<http::Response<Bytes>, WireError>) {
+        let (uri, sent) = (request.uri().clone(), self.clock.now());
+        let mut call = std::pin::pin!(self.inner.call(request));
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut call => return (sent, result),
+                () = self.clock.sleep(LATE) => self.budget.note_host(&uri, sent, false),
+            }
         }
     }
 

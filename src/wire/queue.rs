@@ -123,17 +123,17 @@ impl Queue {
         Some(self.wait_of(i, place, buckets, now))
     }
 
-    /// The bucket that the first of all has to wait for longest, and how many wait.
+    /// Of the buckets that the first of all draws on, the one that takes longest to serve all who wait for it; and how
+    /// many wait for anything.
     pub(super) fn held_back(
         &self,
         buckets: &BTreeMap<Bucket, Pace>,
         now: Duration,
     ) -> Option<(Bucket, usize)> {
-        let first = self.lines.iter().min_by_key(|l| l.first())?;
-        let place = first.first()?;
+        let first = self.lines.iter().filter(|l| l.first().is_some()).min_by_key(|l| l.first())?;
         let waits = first.draws.iter().filter_map(|draw| {
             let pace = buckets.get(&draw.bucket)?;
-            Some((time_until(pace, self.reserved(&draw.bucket, place), draw.amount, now), &draw.bucket))
+            Some((time_until(pace, self.wanted(&draw.bucket), 0, now), &draw.bucket))
         });
         let (_, bucket) = waits.max()?;
         Some((bucket.clone(), self.lines.iter().map(|l| l.waiting.len()).sum()))
@@ -151,6 +151,15 @@ impl Queue {
             Some(time_until(pace, self.reserved(&draw.bucket, place), draw.amount, now))
         });
         needs.max().unwrap_or_default()
+    }
+
+    /// What all who wait will take from a bucket.
+    fn wanted(&self, bucket: &Bucket) -> f64 {
+        let of_line = |line: &Line| {
+            #[allow(clippy::cast_precision_loss)]
+            line.amount(bucket).map_or(0.0, |amount| f64::from(amount) * line.waiting.len() as f64)
+        };
+        self.lines.iter().map(of_line).sum()
     }
 
     /// What those who came earlier will take from a bucket: all of the own line, the first of others.

@@ -9,6 +9,7 @@ mod ctrl_c;
 mod dead_line;
 mod fleet_desk;
 mod full_disk;
+mod nothing_to_do;
 mod shift_desk;
 #[path = "../support/mod.rs"]
 mod support;

@@ -177,7 +177,7 @@ fn a_few_that_hold_among_many_that_do_not() {
 #[test]
 fn one_target() {
     let estimate = judge("one", &playbook(1, |n| secret(n, "1h")));
-    assert_eq!(estimate.limit, Limit::Waiting);
+    assert_eq!(estimate.limit, Limit::Hold);
 }
 
 #[test]

@@ -266,6 +266,7 @@ async fn approve(journal: &Journal, story: &Story) {
 /// Tells the story to the journal, as the engine would, or would not.
 pub async fn tell(journal: &Journal, story: &Story) {
     let started = RunStarted {
+        haste: None,
         identity: Text::lossy("o"),
         operator: Text::lossy(story.operator),
         pace: None,

@@ -73,6 +73,10 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
             let either = format!("`reissue apply --resume {run}` or `reissue abort {run}`");
             return (codes::NO_RUN, format!("{either}; `reissue status` shows it"));
         }
+        F::Mirrored(place) => {
+            let how = format!("`reissue apply --resume --mirror {}`", quote(place));
+            return (codes::MIRROR, format!("{how}; if that place is lost, name another"));
+        }
         F::Unwritable(_) => {
             let room = "free at least 4 MiB there, or make the folder writable to you";
             let again = arguments
@@ -99,7 +103,6 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
             "wait until then, or ask them; `reissue handover` takes a run over whose machine is lost",
         ),
         F::Mirror(_) => (codes::MIRROR, "repair the mirror, or name another with `--mirror`"),
-        F::Mirrored(_) => (codes::MIRROR, "add `--mirror` with that place; if it is lost, name another"),
         F::Used(_) => (codes::NO_RUN, ANEW),
         F::Illegal { .. } => (codes::LOG, "do not go on; run `reissue audit verify` and compare with a copy"),
         F::Halt(halt) => halted(halt),

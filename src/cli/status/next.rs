@@ -69,7 +69,7 @@ pub(super) fn todos(
     let mut handed_in = false;
     for (id, mut standing) in run.standings(now) {
         // What is handed in, nobody has to do or to hand in again.
-        if let Standing::AwaitingConfirmation { missing } = &mut standing {
+        if let Standing::AwaitingConfirmation { missing, until: _ } = &mut standing {
             let asked = missing.len();
             missing.retain(|consumer| !waiting.confirms(&run.head.state.id, id, consumer));
             handed_in |= missing.len() < asked;
@@ -193,7 +193,7 @@ fn not_released(run: &Run<'_>) -> &'static str {
 fn per_target(words: &Words, target: &str, standing: &Standing, by_hand: bool, todos: &mut Vec<Todo>) {
     let Words { home, run, .. } = words;
     match standing {
-        Standing::AwaitingConfirmation { missing } => {
+        Standing::AwaitingConfirmation { missing, until: _ } => {
             let what = if by_hand { "is done" } else { "has moved to the new credential" };
             for consumer in missing {
                 let name = quote(consumer);
@@ -240,6 +240,7 @@ fn resume(run: &Run<'_>, words: &Words, handed_in: bool, now: Timestamp) -> Opti
     let standings = run.standings(now);
     let until = standings.iter().filter_map(|(_, s)| match s {
         Standing::Holding { until } => Some(*until),
+        Standing::AwaitingConfirmation { missing: _, until } => *until,
         _ => None,
     });
     let can_go = standings

@@ -19,11 +19,14 @@ pub(super) fn tell(row: &Row, home: &Home, session: &Session) -> Result<Ended, F
         let next = vec![row.command("plan", " --author NAME")];
         return Ok(Ended { next, ..Ended::new(ExitCode::Done, "no run, no plan yet") });
     }
-    let (bytes, _, _) = show::load(&row.plan, session)?;
+    let (bytes, plan, _) = show::load(&row.plan, session)?;
     let unusable = |what: String| {
         let next = "use the plan, roster and installation that belong together";
         Failure::new(codes::NOT_APPROVED, what, next).at(&row.plan)
     };
+    if plan.changes().next().is_none() {
+        return Ok(Ended::new(ExitCode::Done, "planned: nothing to change"));
+    }
     let here = pipeline::here(home).map_err(|e| unusable(e.to_string()))?;
     let read = ReadPlan::new(&bytes, here).map_err(|e| unusable(e.to_string()))?;
     let recorded = handed_in(&read, home, session);

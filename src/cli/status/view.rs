@@ -9,7 +9,6 @@ use crate::cli::fleet::Ended;
 use crate::cli::forecast::{self, Pacing};
 use crate::cli::standing::{Tally, when};
 use crate::cli::{ExitCode, Session};
-use crate::domain::event::Environment;
 use crate::domain::id::TargetId;
 use crate::domain::plan::PackedPlan;
 use crate::domain::plan::PlannedTarget;
@@ -206,12 +205,7 @@ fn forecast(session: &mut Session, run: &Run<'_>, now: Timestamp) {
         words = format!("if somebody carries it on now: {words}");
     }
     let said = if pacing.said.is_empty() { "" } else { " with the quotas that its file says" };
-    // The log does not say whether its lab is a fast one.
-    let sooner = match run.plan.header.environment {
-        Environment::Lab => " (in a cloud; a lab with `--fast` is sooner there)",
-        Environment::Production => "",
-    };
-    session.out.line(&format!("At pace {pace}{said}, {words}{sooner}."));
+    session.out.line(&format!("At pace {pace}{said}, {words}."));
     session.out.object(
         "status_forecast",
         &serde_json::json!({

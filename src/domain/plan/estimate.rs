@@ -156,7 +156,7 @@ pub struct Left {
     pub hold_s: Option<u64>,
     /// It waits for people, or will.
     pub people: bool,
-    /// How long its current step has been on.
+    /// How long what its current step waits for has been on its way.
     pub spent_s: u64,
 }
 
@@ -262,7 +262,10 @@ impl Work {
         self.people |= rest.people;
         let (first, last) = (left().find(|s| s.verb.writes()), left().rfind(|s| s.verb.writes()));
         for step in left() {
-            let s = (self.hasty(wait_s(target, step)) - std::mem::take(&mut spent_s)).max(0.0);
+            let whole = self.hasty(wait_s(target, step));
+            let s = (whole - spent_s).max(0.0);
+            // Proofs are waited for together; any other step's time is its own.
+            spent_s = if step.verb == Verb::Prove { (spent_s - whole).max(0.0) } else { 0.0 };
             match () {
                 () if last.is_none_or(|l| step.no > l.no) => waits.tail += s,
                 () if first.is_some_and(|f| step.no < f.no) => waits.head += s,
@@ -327,10 +330,12 @@ impl Work {
         let before = self.to_holds.beside(self.to_hold_most_s);
         let limit = before.or_else(|| self.all.beside(self.waits_most_s));
         let limit = limit.map(|quota| Limit::Quota { quota, share: self.share(quota) });
+        #[allow(clippy::cast_precision_loss)]
+        let is_held = self.hold_s as f64 * 2.0 > self.over_s;
         Estimate {
             held_s: self.held_s.map(|s| whole(pilots_s + s)),
             hold_s: self.hold_s,
-            limit: limit.unwrap_or(Limit::Waiting),
+            limit: limit.unwrap_or(if is_held { Limit::Hold } else { Limit::Waiting }),
             pace: self.pace,
             people: self.people,
             seconds: whole(pilots_s + self.over_s),

@@ -77,6 +77,8 @@ pub enum Limit {
     Quota { quota: Quota, share: Share },
     /// No quota: what has to be waited for with a single target.
     Waiting,
+    /// A hold that is open, or will be.
+    Hold,
 }
 
 impl fmt::Display for Limit {
@@ -84,6 +86,7 @@ impl fmt::Display for Limit {
         match self {
             Limit::Quota { quota, share } => write!(f, "{quota}, {share}"),
             Limit::Waiting => f.write_str("no quota, changes have to spread"),
+            Limit::Hold => f.write_str("no quota, a hold"),
         }
     }
 }

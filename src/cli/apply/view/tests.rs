@@ -60,8 +60,8 @@ async fn silence_is_broken_after_half_a_minute() {
     })
     .await;
     insta::assert_snapshot!(err, @r"
-    2026-01-05 03:00:31Z  still going: 1 waiting for propagation (verify); finish about 2026-01-06 05:03:40Z, in 1d 2h; limited by: no quota, changes have to spread
-    2026-01-05 03:01:01Z  still going: 1 waiting for propagation (verify); finish about 2026-01-06 05:04:10Z, in 1d 2h; limited by: no quota, changes have to spread
+    2026-01-05 03:00:31Z  still going: 1 waiting for propagation (verify); finish about 2026-01-06 05:03:11Z, in 1d 2h; limited by: no quota, a hold
+    2026-01-05 03:01:01Z  still going: 1 waiting for propagation (verify); finish about 2026-01-06 05:03:20Z, in 1d 2h; limited by: no quota, a hold
     ");
 }
 
