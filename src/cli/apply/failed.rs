@@ -8,6 +8,7 @@ use crate::cli::status::{at_home, quote, withdraw};
 use crate::connector::lease::LeaseError;
 use crate::domain::approval::QuorumShort;
 use crate::domain::approved::NotApproved;
+use crate::domain::id::RunId;
 use crate::domain::text::Text;
 use crate::engine::Halt;
 use crate::pipeline::ApplyFailure;
@@ -65,14 +66,8 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
                 format!("each of them runs `reissue approve {} --by NAME --key FILE{at}`", quote(&plan));
             return (codes::NOT_APPROVED, format!("{how}, then apply again"));
         }
-        F::Begun(run) => {
-            let next = format!("`reissue apply --resume {run}`; `reissue status {run}` shows it");
-            return (codes::NO_RUN, next);
-        }
-        F::Other(run) => {
-            let either = format!("`reissue apply --resume {run}` or `reissue abort {run}`");
-            return (codes::NO_RUN, format!("{either}; `reissue status` shows it"));
-        }
+        F::Begun(run) => return (codes::NO_RUN, open(run, "")),
+        F::Other(run) => return (codes::NO_RUN, open(run, &format!(" or `reissue abort {run}`"))),
         F::Mirrored(place) => {
             let how = format!("`reissue apply --resume --mirror {}`", quote(place));
             return (codes::MIRROR, format!("{how}; if that place is lost, name another"));
@@ -108,6 +103,11 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
         F::Halt(halt) => halted(halt),
     };
     (code, next.to_owned())
+}
+
+/// What to do about a run that is open.
+fn open(run: &RunId, or: &str) -> String {
+    format!("`reissue apply --resume {run}`{or}; `reissue status {run}` shows it")
 }
 
 fn halted(halt: &Halt) -> (ErrorCode, &'static str) {
