@@ -143,9 +143,10 @@ impl Slowest {
         }
     }
 
-    /// Which quota holds back what has to wait for so long anyway: none, if it is done in less than half of that.
+    /// Which quota holds back what has to wait for so long anyway: none, if it is done in less than half of that, or
+    /// at once.
     fn beside(self, waits_s: f64) -> Option<Quota> {
-        self.quota.filter(|_| self.seconds * 2.0 > waits_s)
+        self.quota.filter(|_| self.seconds >= 1.0 && self.seconds * 2.0 > waits_s)
     }
 }
 
