@@ -11,7 +11,7 @@ use super::fleet::Ended;
 use super::notes::{Found, find_run};
 use super::progress::Progress;
 use super::status::{self, Known};
-use super::world::{ActingArguments, HomeArguments, process, to_the_end};
+use super::world::{ActingArguments, HomeArguments, process, runtime};
 use super::{ExitCode, Session, mirror, run_view};
 use crate::azure::{Azure, quota};
 use crate::domain::quotas::{Named, SaidQuota};
@@ -70,7 +70,8 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     if arguments.fleet.is_some() {
         return fleet::run(&arguments, session);
     }
-    Ok(to_the_end(carry_out(&arguments, session, None))?.exit)
+    // What the journal writes is written to its end.
+    Ok(runtime()?.block_on(carry_out(&arguments, session, None))?.exit)
 }
 
 /// Applies the plan of one tenant, or goes on with its run. Without `interrupts` it hears each Ctrl-C itself.

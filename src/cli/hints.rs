@@ -128,7 +128,7 @@ impl Hints {
 fn whole_words<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut whole: Vec<String> = Vec::new();
     for word in words {
-        let is_open = |w: &String| w.matches('\'').count() % 2 == 1;
+        let is_open = |w: &String| w.replace(r"\'", "").matches('\'').count() % 2 == 1;
         match whole.last_mut().filter(|w| is_open(w)) {
             Some(last) => *last = format!("{last} {word}"),
             None => whole.push(word.to_owned()),

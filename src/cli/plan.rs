@@ -108,7 +108,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
 
 /// What is done about one tenant's failure ends with its plan; the others have theirs.
 fn again(failure: Failure, row: &Row) -> Failure {
-    if failure.code.id() == codes::EXISTS.id() {
+    if [codes::EXISTS, codes::STOPPED].iter().any(|code| code.id() == failure.code.id()) {
         return failure;
     }
     let next = format!("{}; then `{}`", failure.next, row.command("plan", " --author NAME"));

@@ -104,10 +104,6 @@ impl Progress {
         self.states().map(|states| Tally::of(&states, self.env.clock.now())).unwrap_or_default()
     }
 
-    fn has_begun(&self) -> bool {
-        self.states().is_some_and(|states| states.briefs().any(|(_, brief)| brief.started))
-    }
-
     /// When it will be over, and what holds it back.
     fn forecast(&self) -> Option<[String; 2]> {
         let (now, budget) = (self.env.clock.now(), self.budget.as_ref());
@@ -130,9 +126,7 @@ impl Progress {
         if let Some(bar) = &self.bar {
             let tally = self.tally();
             bar.set_position(u64::from(tally.over()));
-            // Until the approvals are read, everybody seems to wait for people.
-            let is_beginning = tally.waiting_for_people == tally.targets && !self.has_begun();
-            bar.set_message(if is_beginning { "beginning".to_owned() } else { tally.say() });
+            bar.set_message(tally.say());
             bar.set_prefix(self.forecast().map(|f| f.join("\n")).unwrap_or_default());
         }
     }

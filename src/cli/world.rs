@@ -292,7 +292,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     built.map_err(|e| Failure::new(codes::MACHINE, e.to_string(), "free memory, then try again"))
 }
 
-/// Work to its end, which nothing that hangs in a thread (a resolver, the Azure CLI) holds up.
+/// Work that only reads, to its end, which nothing that hangs in a thread (a resolver, the Azure CLI) holds up.
 pub(crate) fn to_the_end<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = runtime()?;
     let ended = runtime.block_on(work);

@@ -27,6 +27,9 @@ const ROUNDS: usize = 2;
 /// So many targets may be odd without anybody's doubt, or one in a hundred.
 const ODD_MOST: usize = 3;
 
+/// What our own identity fails with before the token service is asked (`azure/credential.rs`).
+const NO_TOKEN: [&str; 3] = ["azure_cli_failed", "bad_credential", "bad_key"];
+
 /// After so long without any answer it is asked whether the tenant is there at all, …
 const SILENT_MOST: Duration = Duration::from_secs(30);
 /// … which is looked at so often, …
@@ -225,7 +228,8 @@ async fn read(registry: &Registry, patient: &Patient, target: Target) -> (Observ
             Ok(seen) => (Ok(seen), None),
             Err(fault) => {
                 // A number of the token service is about us: nobody signs in as somebody else here.
-                let is_ours = fault.class == FaultClass::Refused && fault.code.starts_with("AADSTS");
+                let is_ours = fault.class == FaultClass::Refused
+                    && (fault.code.starts_with("AADSTS") || NO_TOKEN.contains(&fault.code.as_str()));
                 let is_refused = matches!(fault.class, FaultClass::Refused | FaultClass::NotYet);
                 (Err(refusal(&fault)), (is_ours || !is_refused).then_some(fault))
             }

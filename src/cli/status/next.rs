@@ -240,7 +240,6 @@ fn resume(run: &Run<'_>, words: &Words, handed_in: bool, now: Timestamp) -> Opti
     let standings = run.standings(now);
     let until = standings.iter().filter_map(|(_, s)| match s {
         Standing::Holding { until } => Some(*until),
-        Standing::AwaitingConfirmation { missing: _, until } => *until,
         _ => None,
     });
     let can_go = standings
