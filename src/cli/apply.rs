@@ -14,6 +14,8 @@ use super::status::{self, Known};
 use super::world::{ActingArguments, HomeArguments, process, runtime};
 use super::{ExitCode, Session, mirror, run_view};
 use crate::azure::{Azure, quota};
+use crate::domain::approved::ReadPlan;
+use crate::domain::plan::PackedPlan;
 use crate::domain::quotas::{Named, SaidQuota};
 use crate::domain::text::Text;
 use crate::domain::time::parse_span;
@@ -88,7 +90,7 @@ async fn carry_out(
     let plan = plan_in_hand(arguments.plan.as_deref(), found.as_ref(), session, &home)?;
     let read = Arc::clone(plan.plan());
     if found.is_none() && read.changing() == 0 {
-        return Ok(nothing_to_do(session));
+        return nothing_to_do(session, &home, read);
     }
     let resume = found.is_some();
     let start = if resume { Start::Empty } else { Start::Full };
@@ -223,11 +225,17 @@ async fn countersigner(
     Ok(Some(Arc::new(key)))
 }
 
-/// Nobody has to approve what changes nothing, and no run is begun for it.
-fn nothing_to_do(session: &mut Session) -> Ended {
-    session.out.object("nothing_to_do", &serde_json::json!({}));
+/// Nobody has to approve what changes nothing, and no run is begun for it; but it has to be for this installation.
+fn nothing_to_do(session: &mut Session, home: &Home, plan: Arc<PackedPlan>) -> Result<Ended, Failure> {
+    let other = |why: String| {
+        let next = "use the plan, roster and installation that belong together";
+        Failure::new(codes::NOT_APPROVED, why, next).at(home.root())
+    };
+    let here = pipeline::here(home).map_err(|e| other(e.to_string()))?;
+    let plan = ReadPlan::of(plan, here).map_err(|e| other(e.to_string()))?.plan;
+    session.out.object("nothing_to_do", &serde_json::json!({ "plan": plan.digest() }));
     session.out.line("The plan changes nothing: each target says why (`reissue show`). No run was begun.");
-    Ended::new(ExitCode::Done, "nothing to do: the plan changes nothing")
+    Ok(Ended::new(ExitCode::Done, "nothing to do: the plan changes nothing"))
 }
 
 /// After an interrupt that did not wait.

@@ -95,10 +95,11 @@ impl Pacing {
 
 /// `about 24m (limited by directory writes)`, of the whole run; `at least` where people have to confirm.
 pub(crate) fn in_all(plan: &Plan, pacing: &Pacing) -> String {
-    let Estimate { people, seconds, limit, .. } = pacing.of_plan(plan);
+    let Estimate { people, seconds, limit, hold_s, .. } = pacing.of_plan(plan);
     let limit = match limit {
-        Limit::Quota { quota, .. } => format!(" (limited by {quota})"),
-        Limit::Waiting | Limit::Hold => String::new(),
+        // What limits the way to the holds does not limit a whole that is mostly hold.
+        Limit::Quota { quota, .. } if hold_s * 2 <= seconds => format!(" (limited by {quota})"),
+        _ => String::new(),
     };
     format!("{} {}{limit}", if people { "at least" } else { "about" }, about(seconds))
 }

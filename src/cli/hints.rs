@@ -247,6 +247,10 @@ mod tests {
             ("`reissue abort latest`", "`reissue abort latest --reason TEXT --by NAME`"),
             ("`reissue check`", "`reissue check FILE`"),
             ("`reissue apply --resume --operator kim`", "`reissue apply --resume --operator kim`"),
+            (
+                r"`reissue abort latest --by 'Kim O'\''Neil' --reason x`",
+                r"`reissue abort latest --by 'Kim O'\''Neil' --reason x`",
+            ),
             ("`reissue abort --by 'Kim O'`", "`reissue abort --by 'Kim O' RUN --reason TEXT`"),
             ("as `reissue init` printed it", "as `reissue init` printed it"),
         ] {

@@ -31,6 +31,8 @@ struct State {
     silent: BTreeMap<String, &'static str>,
     /// Hosts of which it was said that they have not answered yet.
     late: BTreeSet<String>,
+    /// How often each host has answered.
+    answers: BTreeMap<String, u64>,
     lab: Option<PathBuf>,
 }
 
@@ -61,9 +63,14 @@ impl Line {
         self.0.notices.say(&format!("{} does not answer ({why}): {then}", e.host));
     }
 
-    /// Said once, however many requests wait for it.
-    fn is_late(&self, host: &str) {
-        if self.state().late.insert(host.to_owned()) {
+    fn answers_of(&self, host: &str) -> u64 {
+        self.state().answers.get(host).copied().unwrap_or(0)
+    }
+
+    /// Of a request that was sent after so many answers. Said once, however many wait for the host; and not if it has
+    /// answered others meanwhile.
+    fn is_late(&self, host: &str, answers: u64) {
+        if self.answers_of(host) == answers && self.state().late.insert(host.to_owned()) {
             let waited = SILENCE.as_secs();
             self.0.notices.say(&format!("{host} has not answered for {waited} s: it is waited for"));
         }
@@ -72,6 +79,7 @@ impl Line {
     fn answers(&self, host: &str) {
         let (was_late, why) = {
             let mut state = self.state();
+            *state.answers.entry(host.to_owned()).or_default() += 1;
             (state.late.remove(host), state.silent.remove(host))
         };
         if was_late || why.is_some() {
@@ -124,12 +132,13 @@ impl<W: Wire> Wire for Listened<W> {
     async fn call(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
         let class = Class::of(&request);
         let host = request.uri().host().unwrap_or_default().to_owned();
+        let answers = self.line.answers_of(&host);
         let mut call = std::pin::pin!(self.inner.call(request));
         let result = tokio::select! {
             biased;
             result = &mut call => result,
             () = tokio::time::sleep(SILENCE) => {
-                self.line.is_late(&host);
+                self.line.is_late(&host, answers);
                 call.await
             }
         };
@@ -212,6 +221,21 @@ mod tests {
         let (said, _, line) = ask(3, 0).await;
         assert!(said.ends_with("graph.example answers again\n"), "{said}");
         assert_eq!(line.trouble(), None);
+    }
+
+    /// Several at a time, of which the first takes long and another is answered meanwhile.
+    #[tokio::test(start_paused = true)]
+    async fn one_slow_answer_of_a_host_that_is_well_is_not_told() {
+        let (kept, stderr) = Kept::new();
+        let line = Line::new(Output::to(Box::new(std::io::sink()), Box::new(stderr), false).notices());
+        let ask = async |wait: u64, takes: u64| {
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+            let stub = Stub { tries: AtomicU32::new(0), answers_at: 1, takes: Duration::from_secs(takes) };
+            let request = http::Request::get("https://graph.example/v1.0").body(Bytes::new()).unwrap();
+            line.around(stub, None).call(request).await.unwrap();
+        };
+        futures::join!(ask(0, 30), ask(1, 2));
+        assert_eq!(kept.text(), "");
     }
 
     #[tokio::test(start_paused = true)]

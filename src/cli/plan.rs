@@ -89,7 +89,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
                     ended = carry_out(&one, &mut session) => ended,
                     Some(()) = interrupts.recv() => Err(stopped(&one)),
                 };
-                let ended = ended.map_err(|failure| again(failure, &row));
+                let ended = ended.map_err(|failure| again(failure, &row, &one.author));
                 Ended::of(ended, &mut session)
             }
         });
@@ -107,11 +107,15 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
 }
 
 /// What is done about one tenant's failure ends with its plan; the others have theirs.
-fn again(failure: Failure, row: &Row) -> Failure {
+fn again(failure: Failure, row: &Row, author: &str) -> Failure {
     if [codes::EXISTS, codes::STOPPED].iter().any(|code| code.id() == failure.code.id()) {
         return failure;
     }
-    let next = format!("{}; then `{}`", failure.next, row.command("plan", " --author NAME"));
+    let next = format!(
+        "{}; then `{}`",
+        failure.next,
+        row.command("plan", &format!(" --author {}", status::quote(author)))
+    );
     Failure { next, ..failure }
 }
 
@@ -276,7 +280,7 @@ fn no_plan(arguments: &One, e: &PlanFailure) -> Failure {
             "plan again when it answers; `reissue doctor` says what this identity reaches"
         }
         PlanFailure::Observe(ObserveError::Unread { .. }) => {
-            "plan again later: no plan is made of a part of a tenant; `reissue doctor` says what this identity reaches"
+            "plan again later, or take out of the playbook what never answers: no plan is made of a part of a tenant"
         }
         PlanFailure::Observe(_) => "`reissue doctor` says what this identity reaches",
         PlanFailure::File(_) => "report this: it is a fault in reissue",

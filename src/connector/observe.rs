@@ -6,6 +6,7 @@ use super::registry::Registry;
 use super::{Depth, Sight};
 use crate::domain::credential::Place;
 use crate::domain::event::{Fault, FaultClass};
+use crate::domain::id::{TargetId, few};
 use crate::domain::plan::guardrail::Population;
 use crate::domain::plan::make::{Known, Observed, ObservedTarget};
 use crate::domain::plan::refusal::Reason;
@@ -48,8 +49,11 @@ pub enum ObserveError {
     Busy { code: Text<64> },
     #[error("{host} has not answered since {since}, while the tenant was read: {code}")]
     Silent { host: Text<128>, since: Timestamp, code: Text<64> },
-    #[error("{unread} of {all} targets could not be read, although the tenant answers: {code}")]
-    Unread { unread: usize, all: usize, code: Text<64> },
+    #[error(
+        "{unread} of {all} targets could not be read, although the tenant answers ({}): {code}",
+        few(first)
+    )]
+    Unread { unread: usize, all: usize, first: Vec<TargetId>, code: Text<64> },
     #[error("this identity was refused while the tenant was read: {code}")]
     Identity { code: Text<64> },
 }
@@ -81,24 +85,26 @@ pub async fn observe(
         reading.begin();
         registry.prepare(&subjects, &places, population, reading).await;
         reading.targets(playbook.targets.len());
-        read_all(playbook, registry, &patient, reading).await
+        read_all(playbook, registry, reading).await
     };
     let targets = tokio::select! {
         biased;
         targets = all => targets?,
-        silent = silence(registry, &patient, playbook) => return Err(silent),
+        silent = silence(registry, playbook) => return Err(silent),
     };
     Ok(Observed { identity, population, targets, known })
 }
 
-/// Every target. What the tenant did not answer, or not in words that can be read, is asked for again while it answers anything: no target is left
-/// alone because of an outage.
+/// Every target. What the tenant did not answer, or not in words that can be read, is asked for again while it
+/// answers anything: no target is left alone because of an outage.
 async fn read_all(
     playbook: &ValidPlaybook,
     registry: &Registry,
-    patient: &Patient,
     reading: &Reading,
 ) -> Result<Vec<ObservedTarget>, ObserveError> {
+    // Patience with a busy service counts from here on: lists were read before. Nor does it begin anew with each
+    // look whether the tenant is there.
+    let patient = &Patient::new(registry.clock());
     let all = playbook.targets.len();
     let mut targets: Vec<Option<ObservedTarget>> = playbook.targets.iter().map(|_| None).collect();
     let mut asked: Vec<usize> = (0..all).collect();
@@ -121,15 +127,19 @@ async fn read_all(
             }
         }
         drop(reads);
+        unanswered.sort_unstable();
         asked = unanswered;
         if asked.is_empty() {
             break;
         }
-        answers(registry, patient, playbook).await?;
+        answers(registry, playbook).await?;
     }
     let unread = asked.len();
     match last.filter(|_| unread == all || unread > ODD_MOST.max(all / 100)) {
-        Some(code) => Err(ObserveError::Unread { unread, all, code }),
+        Some(code) => {
+            let first = asked.iter().map(|n| playbook.targets[*n].id).collect();
+            Err(ObserveError::Unread { unread, all, first, code })
+        }
         None => Ok(targets.into_iter().flatten().collect()),
     }
 }
@@ -143,11 +153,9 @@ fn fatal(fault: Fault) -> ObserveError {
 }
 
 /// Whether the tenant and the stores answer now; who does not, is known as soon as one does not.
-async fn answers(
-    registry: &Registry,
-    patient: &Patient,
-    playbook: &ValidPlaybook,
-) -> Result<(), ObserveError> {
+async fn answers(registry: &Registry, playbook: &ValidPlaybook) -> Result<(), ObserveError> {
+    let patient = Patient::new(registry.clock());
+    let patient = &patient;
     let directory = async { (None, patient.read(|| registry.population()).await.err()) };
     let stores = playbook.stores.iter().map(async |(store, named)| {
         let reached = patient.read(|| async { registry.stores().reach(store).await }).await;
@@ -174,7 +182,7 @@ async fn answers(
 }
 
 /// Ends when a host has gone silent and stays so. Without it, each of many reads would find that out by itself.
-async fn silence(registry: &Registry, patient: &Patient, playbook: &ValidPlaybook) -> ObserveError {
+async fn silence(registry: &Registry, playbook: &ValidPlaybook) -> ObserveError {
     let clock = registry.clock();
     loop {
         clock.sleep(clock.as_lag(LOOK_EVERY)).await;
@@ -184,7 +192,7 @@ async fn silence(registry: &Registry, patient: &Patient, playbook: &ValidPlayboo
         }
         let answers = tokio::select! {
             biased;
-            answers = answers(registry, patient, playbook) => answers,
+            answers = answers(registry, playbook) => answers,
             () = clock.sleep(ANSWERS_WITHIN) => match registry.longest_silence().filter(long) {
                 Some(Silence { host, since, .. }) => {
                     Err(ObserveError::Silent { host: Text::lossy(&host), since, code: Text::lossy("no_answer") })

@@ -118,7 +118,8 @@ impl Registry {
     /// This host's silence, or that of the one who gives out its tokens.
     pub(super) fn silence(&self, host: &str) -> Option<Silence> {
         let login = self.world.azure.endpoints().login;
-        self.longest_silence().filter(|silence| silence.host == host || silence.host == login)
+        let silences = self.world.azure.budget().silences();
+        silences.into_iter().find(|silence| silence.host == host || silence.host == login)
     }
     pub(super) fn directory_host(&self) -> &'static str {
         self.world.azure.endpoints().graph

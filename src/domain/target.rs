@@ -238,14 +238,17 @@ impl TargetState {
         let gone = |s: &&Step| s.verb.retires() && s.credential.as_ref() == Some(credential);
         self.done_at(self.plan.steps.iter().find(gone)?.no)
     }
-    /// Since when what the current step waits for is on its way: for a proof the last removal, else its first
-    /// attempt; before that, since the step before it was done.
+    /// Since when what the current step waits for is on its way: for a verification the mint, for a proof the last
+    /// removal, else its first attempt.
     pub fn waits_since(&self) -> Option<Timestamp> {
         let step = self.current()?;
-        let done = |s: &&Step| s.no < step.no && (step.verb != Verb::Prove || s.verb.retires());
-        let before = self.plan.steps.iter().filter(done).filter_map(|s| self.done_at(s.no)).max();
-        let tried = self.first_attempt_at(step.no, false).filter(|_| step.verb != Verb::Prove);
-        tried.or(before).or_else(|| self.first_attempt_at(step.no, false))
+        let is_cause = |s: &&Step| match step.verb {
+            Verb::Verify => s.verb == Verb::Mint,
+            Verb::Prove => s.verb.retires(),
+            _ => false,
+        };
+        let cause = self.plan.steps.iter().filter(is_cause).filter_map(|s| self.done_at(s.no)).max();
+        cause.or_else(|| self.first_attempt_at(step.no, false))
     }
     /// The step that is being worked on, for people to see.
     pub fn current(&self) -> Option<&Step> {

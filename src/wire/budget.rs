@@ -225,9 +225,14 @@ impl Budget {
         }
     }
 
+    /// Hosts that do not answer.
+    pub fn silences(&self) -> Vec<Silence> {
+        self.0.silences.all(self.0.clock.now())
+    }
+
     /// The host that has been silent for longest, if one is.
     pub fn silence(&self) -> Option<Silence> {
-        self.0.silences.longest(self.0.clock.now())
+        self.silences().into_iter().max_by_key(Silence::lasts)
     }
 
     /// How long to wait before another try of a request that may be repeated; `tries` so far.

@@ -130,12 +130,13 @@ impl Queue {
         buckets: &BTreeMap<Bucket, Pace>,
         now: Duration,
     ) -> Option<(Bucket, usize)> {
-        let first = self.lines.iter().filter(|l| l.first().is_some()).min_by_key(|l| l.first())?;
+        let first = self.lines.iter().min_by_key(|l| l.first())?;
         let waits = first.draws.iter().filter_map(|draw| {
             let pace = buckets.get(&draw.bucket)?;
             Some((time_until(pace, self.wanted(&draw.bucket), 0, now), &draw.bucket))
         });
-        let (_, bucket) = waits.max()?;
+        // Where nobody has to wait, nothing holds anybody back.
+        let (_, bucket) = waits.filter(|(wait, _)| !wait.is_zero()).max()?;
         Some((bucket.clone(), self.lines.iter().map(|l| l.waiting.len()).sum()))
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A host that was asked, more than once, and has not answered since.
+/// A host that was asked, or kept one request waiting for long, and has not answered since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Silence {
     pub host: String,
@@ -74,15 +74,15 @@ impl Silences {
         });
     }
 
-    /// Who has been silent for longest. One lost answer is none, and who was not asked lately may be back.
-    pub(super) fn longest(&self, now: Timestamp) -> Option<Silence> {
+    /// All that are silent. One lost answer is no silence, and who was not asked lately may be back.
+    pub(super) fn all(&self, now: Timestamp) -> Vec<Silence> {
         let hosts = self.hosts();
         let silent = hosts.iter().filter_map(|(host, known)| {
             let Unanswered { times, since, until } =
                 known.unanswered.as_ref().filter(|u| u.is_recent(now))?;
             (*times > 1).then(|| Silence { host: host.clone(), since: *since, until: *until })
         });
-        silent.max_by_key(Silence::lasts)
+        silent.collect()
     }
 }
 
@@ -93,7 +93,10 @@ mod tests {
     #[test]
     fn a_host_is_silent_until_it_answers() {
         let (silences, at) = (Silences::default(), Timestamp::from_unix_s);
-        let longest = |now| silences.longest(at(now)).map(|s| (s.host, s.since, s.until));
+        let longest = |now| {
+            let longest = silences.all(at(now)).into_iter().max_by_key(Silence::lasts);
+            longest.map(|s| (s.host, s.since, s.until))
+        };
         silences.unanswered("graph", at(9), at(10));
         assert_eq!(longest(10), None, "one lost answer");
         silences.unanswered("graph", at(12), at(40));

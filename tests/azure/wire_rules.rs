@@ -68,6 +68,29 @@ async fn a_write_needs_a_fresh_permit_for_what_it_draws() {
     assert_eq!(canned.asked().len(), 2);
 }
 
+/// Takes every request, and never replies.
+#[derive(Debug)]
+struct Hangs;
+
+#[async_trait::async_trait]
+impl Wire for Hangs {
+    async fn call(&self, _: http::Request<Bytes>) -> Result<http::Response<Bytes>, reissue::wire::WireError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_keeps_a_request_waiting_is_silent_meanwhile() {
+    let rig = rig(Arc::new(Hangs), 70, Start::Full);
+    let begun = rig.env.clock.now();
+    let call = rig.wire.call(request(Class::Read, "writes"));
+    let late = tokio::time::timeout(Duration::from_secs(20), call).await;
+    assert!(late.is_err());
+    let silence = rig.budget.silence().unwrap();
+    assert_eq!((silence.host.as_str(), silence.since), ("service.example", begun));
+    assert_eq!(silence.lasts(), Duration::from_secs(16), "told of every eight seconds");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_write_is_sent_once_whatever_happens() {
     let ends: [fn() -> End; 7] = [

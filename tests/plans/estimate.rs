@@ -165,6 +165,14 @@ fn a_mix() {
     );
 }
 
+/// One that is watched for ten minutes is no shadow on them either.
+#[test]
+fn one_disable_among_many_that_hold() {
+    let one = |n| if n == 75 { disable(n) } else { secret(n, "2h") };
+    let estimate = judge("one disable", &playbook(150, one));
+    assert!(is_limited_by(&estimate, Quota::VaultWrites), "{estimate:?}");
+}
+
 /// Those who have no hold are in the way of those who have one.
 #[test]
 fn a_few_that_hold_among_many_that_do_not() {

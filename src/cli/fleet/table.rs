@@ -68,22 +68,27 @@ fn told(tenants: &[Tenant], rows: &[Ended]) -> Vec<(String, Ended)> {
     if tenants.len() <= TOLD_MOST {
         return all.map(|(name, row)| (name.to_owned(), row.clone())).collect();
     }
-    let mut alike: Vec<(Vec<&str>, Ended)> = Vec::new();
+    // Who, how, and whether what is to be done differs.
+    let mut alike: Vec<(Vec<&str>, Ended, bool)> = Vec::new();
     let mut known = BTreeMap::new();
     for (name, row) in all.filter(|(_, row)| !matches!(row.exit, ExitCode::Done | ExitCode::ChangesPresent)) {
         let at = *known.entry((row.exit, &row.said)).or_insert(alike.len());
         match alike.get_mut(at) {
-            Some((names, first)) => {
-                // What is to be done is the same of each, in places of their own: the first's is an example.
-                if first.next != row.next && names.len() == 1 {
-                    first.next.iter_mut().for_each(|next| *next = format!("({}) {next}", names[0]));
-                }
+            Some((names, first, differs)) => {
+                *differs |= first.next != row.next;
                 names.push(name);
             }
-            None => alike.push((vec![name], row.clone())),
+            None => alike.push((vec![name], row.clone(), false)),
         }
     }
-    alike.into_iter().map(|(names, row)| (few(&names), row)).collect()
+    let shared = |(names, mut row, differs): (Vec<&str>, Ended, bool)| {
+        // The same is to be done of each, in places of their own: the first's are an example.
+        if differs {
+            row.next.iter_mut().for_each(|next| *next = format!("({}) {next}", names[0]));
+        }
+        (few(&names), row)
+    };
+    alike.into_iter().map(shared).collect()
 }
 
 /// The first names, and how many more there are.
@@ -141,6 +146,10 @@ mod tests {
             told(&tenants, &rows).into_iter().map(|(who, row)| (who, row.exit.number())).collect();
         assert_eq!(told, [("t900, t901 and 97 more".to_owned(), 1), ("t999".to_owned(), 7)]);
         assert_eq!(super::told(&tenants[..3], &rows[..3]).len(), 3, "few are all told");
+        for (at, next) in [(900, "x"), (901, "x"), (902, "y")] {
+            rows[at].next = vec![next.to_owned()];
+        }
+        assert_eq!(super::told(&tenants, &rows)[0].1.next, ["(t900) x"], "whose place it is, is said");
         assert_eq!(few(&["a", "b", "c"]), "a, b, c");
     }
 }

@@ -124,7 +124,7 @@ pub struct Work {
     hold_s: u64,
     people: bool,
     over_s: f64,
-    /// The longest that one target waits: whole, and up to its hold if it has one.
+    /// The longest that one target waits: whole, and up to its hold.
     waits_most_s: f64,
     to_hold_most_s: f64,
 }
@@ -315,8 +315,6 @@ impl Work {
             self.held_s = Some(self.held_s.unwrap_or(0.0).max(held_s));
             self.hold_s = self.hold_s.max(hold);
             self.to_hold_most_s = self.to_hold_most_s.max(to_hold);
-        } else {
-            self.to_hold_most_s = self.to_hold_most_s.max(head + middle + tail);
         }
         let written_s = self.written.seconds.max(self.before.seconds + middle + hold_s);
         self.over_s = self.over_s.max((written_s + tail).max(self.all.seconds) + head);
@@ -328,7 +326,7 @@ impl Work {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let whole = |s: f64| s.ceil() as u64;
         // What comes before a hold is not in the hold's shadow.
-        let before = self.to_holds.beside(self.to_hold_most_s);
+        let before = self.held_s.and_then(|_| self.to_holds.beside(self.to_hold_most_s));
         let limit = before.or_else(|| self.all.beside(self.waits_most_s));
         let limit = limit.map(|quota| Limit::Quota { quota, share: self.share(quota) });
         #[allow(clippy::cast_precision_loss)]
