@@ -4,15 +4,17 @@ use crate::azure::quota;
 use crate::domain::plan::Plan;
 use crate::domain::plan::estimate::{self, Estimate, Left, Limit, PACE_DEFAULT, Quota, Work};
 use crate::domain::plan::risk::Risk;
+use crate::domain::playbook::Store;
 use crate::domain::quotas::Named;
 use crate::domain::run::RunState;
 use crate::domain::share::Share;
 use crate::domain::states::States;
 use crate::domain::target::{Next, Pause, TargetState};
-use crate::domain::text::count;
+use crate::domain::text::{Text, count};
 use crate::domain::time::{Timestamp, show_span};
 use crate::wire::budget::{Budget, HeldBack};
 use crate::wire::silence::Silence;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Targets that are named in a line; of more, the first and a number.
@@ -53,24 +55,32 @@ pub(crate) struct Pacing {
     pub(crate) pace: u8,
     /// What is said of some of them by a quota file.
     pub(crate) said: Vec<Named>,
+    /// Quotas of which the log says what is not known here.
+    pub(crate) unknown: Vec<Text<32>>,
     /// How many times shorter waits and windows are: a fast lab's.
     pub(crate) haste: u32,
 }
 
 impl Pacing {
     pub(crate) fn of(budget: &Budget) -> Self {
-        Self { pace: budget.pace(), said: quota::said(budget), haste: budget.haste() }
+        Self { pace: budget.pace(), said: quota::said(budget), unknown: Vec::new(), haste: budget.haste() }
     }
 
     /// Everybody's.
     pub(crate) fn usual() -> Self {
-        Self { pace: PACE_DEFAULT, said: Vec::new(), haste: 1 }
+        Self { pace: PACE_DEFAULT, said: Vec::new(), unknown: Vec::new(), haste: 1 }
     }
 
     /// What the log says of a run.
     pub(crate) fn of_run(run: &RunState) -> Self {
-        let said = run.quotas.iter().filter_map(|said| said.named(&quota::documented())).collect();
-        Self { pace: run.pace.unwrap_or(PACE_DEFAULT), said, haste: run.haste }
+        let (mut said, mut unknown) = (Vec::new(), Vec::new());
+        for quota in &run.quotas {
+            match quota.named(&quota::documented()) {
+                Some(named) => said.push(named),
+                None => unknown.push(quota.name.clone()),
+            }
+        }
+        Self { pace: run.pace.unwrap_or(PACE_DEFAULT), said, unknown, haste: run.haste }
     }
 
     /// Nobody asked for anything else.
@@ -146,7 +156,9 @@ pub(crate) fn left(
     let mut work = pacing.work().under_way();
     for gauge in budget.map(Budget::gauges).unwrap_or_default() {
         if let Some(quota) = quota_named(gauge.bucket.sort()) {
-            work.set_slower_share(quota, gauge.share);
+            for of in names_of(&plan.header.stores, gauge.bucket.member()) {
+                work.set_slower_share(quota, of, gauge.share);
+            }
         }
     }
     // One by one: as they are, many are large.
@@ -154,6 +166,18 @@ pub(crate) fn left(
         work.add_rest(&state.plan, |no| state.is_done(no), left_of(&state, now));
     }
     (!live.is_empty()).then(|| work.estimate())
+}
+
+/// What the plan calls the vault at a host; nameless what is no vault's.
+fn names_of(stores: &BTreeMap<Text<64>, Store>, host: &str) -> Vec<Text<64>> {
+    if host.is_empty() {
+        return vec![Text::lossy("")];
+    }
+    stores
+        .iter()
+        .filter(|(_, store)| store.key_vault.as_str() == host)
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
 fn left_of(state: &TargetState, now: Timestamp) -> Left {

@@ -47,6 +47,10 @@ impl Bucket {
     pub fn sort(&self) -> &str {
         self.0.split('/').next().unwrap_or(&self.0)
     }
+    /// The part after the slash, which says whose quota: a vault's host. Empty if there is one for all.
+    pub fn member(&self) -> &str {
+        self.0.split_once('/').map_or("", |(_, member)| member)
+    }
 }
 
 /// What a service allows: `amount` per `window`.

@@ -8,6 +8,7 @@ use reissue::domain::plan::Plan;
 use reissue::domain::plan::estimate::{Estimate, Limit, Quota, Work, with};
 use reissue::domain::quotas::Allowance;
 use reissue::domain::share::Share;
+use reissue::domain::text::Text;
 use reissue::domain::time::Timestamp;
 use reissue::drill::{self, Audience, Conditions};
 use std::fmt::Write;
@@ -66,6 +67,7 @@ fn said(quota: Quota, name: &'static str, amount: u32, per_s: u64) -> Said {
 struct Watcher {
     pace: u8,
     said: Vec<Said>,
+    plan: Option<Plan>,
     estimate: Option<Estimate>,
     begun: Option<Timestamp>,
 }
@@ -77,6 +79,7 @@ impl Audience for Watcher {
             work.set_share(*quota, Share::of(*allowed, self.pace));
         }
         self.estimate = Some(with(work, &plan.targets));
+        self.plan = Some(plan.clone());
     }
     fn event(&mut self, line: &Line) {
         if matches!(line.event, Event::TargetStarted(_)) {
@@ -85,10 +88,10 @@ impl Audience for Watcher {
     }
 }
 
-/// What was estimated, and the seconds that it took.
-fn hold(text: &str, pace: u8, said: &[Said]) -> (Estimate, u64) {
+/// What was planned and estimated, and the seconds that it took.
+fn hold(text: &str, pace: u8, said: &[Said]) -> (Plan, Estimate, u64) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    let mut watcher = Watcher { pace, said: said.to_vec(), estimate: None, begun: None };
+    let mut watcher = Watcher { pace, said: said.to_vec(), plan: None, estimate: None, begun: None };
     let quotas = said.iter().map(|said| (said.name, said.allowed)).collect();
     let conditions = Conditions { aftermath: Duration::ZERO, pace, quotas, ..Conditions::default() };
     let held = runtime.unwrap().block_on(async {
@@ -96,7 +99,7 @@ fn hold(text: &str, pace: u8, said: &[Said]) -> (Estimate, u64) {
         drill::hold_under(&env, text, conditions, &mut watcher).await
     });
     let result = held.unwrap_or_else(|e| panic!("{e}"));
-    (watcher.estimate.unwrap(), result.ended.since(watcher.begun.unwrap()).as_secs())
+    (watcher.plan.unwrap(), watcher.estimate.unwrap(), result.ended.since(watcher.begun.unwrap()).as_secs())
 }
 
 fn judge(name: &str, text: &str) -> Estimate {
@@ -104,7 +107,7 @@ fn judge(name: &str, text: &str) -> Estimate {
 }
 
 fn judge_under(name: &str, text: &str, pace: u8, said: &[Said]) -> Estimate {
-    let (estimate, took) = hold(text, pace, said);
+    let (_, estimate, took) = hold(text, pace, said);
     #[allow(clippy::cast_precision_loss)]
     let ratio = estimate.seconds as f64 / took as f64;
     assert!(RATIO.contains(&ratio), "{name}: {estimate:?}, and it took {took} s: {ratio:.2}");
@@ -179,6 +182,30 @@ fn a_few_that_hold_among_many_that_do_not() {
     let few = |n| if n % 100 == 0 { secret(n, "24h") } else { password(n) };
     let estimate = judge("few that hold", &playbook(400, few));
     assert!(is_limited_by(&estimate, Quota::DirectoryWrites), "{estimate:?}");
+}
+
+/// A vault that is throttled slows those who write to it, and nobody else.
+#[test]
+fn a_slow_vault_among_several() {
+    let text = playbook(60, |n| {
+        let one = secret(n, "0s");
+        if n > 30 { one.replace("store: ir", "store: other") } else { one }
+    });
+    let text = text
+        .replace("stores: {", "stores: { other: { key_vault: https://kv-other.vault.usgovcloudapi.net },");
+    let (plan, ..) = hold(&text, 100, &[]);
+    let slow = Share::of(Allowance { amount: 1, per: Duration::from_secs(60) }, 100);
+    let under = |vault: Option<&str>| {
+        let mut work = Work::new(100).under_way();
+        if let Some(vault) = vault {
+            work.set_slower_share(Quota::VaultWrites, Text::lossy(vault), slow);
+        }
+        with(work, &plan.targets)
+    };
+    let [usual, of_one, of_none] = [under(None), under(Some("other")), under(Some("third"))];
+    assert_eq!(usual, of_none);
+    assert_eq!(of_one.limit, Limit::Quota { quota: Quota::VaultWrites, share: slow });
+    assert!((1_800..2_700).contains(&of_one.seconds), "{of_one:?}");
 }
 
 /// No quota matters to one target.

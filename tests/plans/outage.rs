@@ -75,6 +75,24 @@ fn a_vault_that_goes_away_is_not_planned_for() {
     });
 }
 
+/// Neither an answer nor an error: nobody hangs up, nobody says a word.
+#[test]
+fn a_tenant_that_hangs_is_not_planned_for() {
+    in_virtual_time(async {
+        let rehearsal = rehearsal();
+        let asked = AtomicU32::new(0);
+        *rehearsal.wire.hangs.lock().unwrap() = Some(Box::new(move |request| {
+            asked.fetch_add(1, Ordering::AcqRel) > 60 && request.uri().host() == Some(GRAPH)
+        }));
+        let begun = rehearsal.env.clock.elapsed();
+        let why = refused(&rehearsal).await;
+        assert!(why.starts_with(&format!("{GRAPH} has not answered since ")), "{why}");
+        assert!(why.ends_with("no_answer"), "{why}");
+        let took = rehearsal.env.clock.elapsed() - begun;
+        assert!(took < Duration::from_secs(180), "{took:?}");
+    });
+}
+
 #[test]
 fn one_that_comes_back_is_planned_whole() {
     in_virtual_time(async {

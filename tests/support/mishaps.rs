@@ -32,6 +32,7 @@ pub(crate) struct Sent {
     pub(crate) path: String,
 }
 
+type Hangs = Box<dyn Fn(&http::Request<Bytes>) -> bool + Send + Sync>;
 type Answers = Box<dyn Fn(&http::Request<Bytes>) -> Option<http::Response<Bytes>> + Send + Sync>;
 
 /// The wire to the lab.
@@ -41,6 +42,8 @@ pub(crate) struct Frail {
     pub(crate) sent: Mutex<Vec<Sent>>,
     /// Answers of its own for some requests, reads among them.
     pub(crate) answers: Mutex<Option<Answers>>,
+    /// Requests that are never answered.
+    pub(crate) hangs: Mutex<Option<Hangs>>,
     pub(super) dead: Notify,
 }
 
@@ -68,6 +71,9 @@ fn without(request: http::Request<Bytes>, name: &str) -> http::Request<Bytes> {
 #[async_trait]
 impl Wire for Frail {
     async fn call(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
+        if self.hangs.lock().unwrap().as_ref().is_some_and(|hangs| hangs(&request)) {
+            return std::future::pending().await;
+        }
         let own = self.answers.lock().unwrap().as_ref().and_then(|answers| answers(&request));
         if let Some(response) = own {
             return Ok(response);

@@ -85,6 +85,7 @@ impl Rehearsal {
             plan: Mutex::default(),
             sent: Mutex::default(),
             answers: Mutex::default(),
+            hangs: Mutex::default(),
             dead: Notify::new(),
         });
         let azure = session(&env, &playbook, &scene, &wire);

@@ -199,6 +199,14 @@ fn forecast(session: &mut Session, run: &Run<'_>, now: Timestamp) {
     if run.head.finished.is_some() {
         return;
     }
+    for name in &pacing.unknown {
+        let what = format!(
+            "The log says of the quota {name:?} what this version does not know: it is left out of the finish"
+        );
+        session.out.line(&format!(
+            "{what}, and `reissue apply --resume` needs `--quotas FILE` that says what holds now."
+        ));
+    }
     let Some(left) = forecast::left(&run.recovery.states, &pacing, None, now) else { return };
     let mut words = forecast::of_run(&left, None, now).join("; ");
     if run.writer.is_none() {

@@ -109,6 +109,8 @@ pub struct Work {
     pace: u8,
     /// What of each quota is used.
     shares: BTreeMap<Quota, Share>,
+    /// The same of buckets that give less: of a vault, or nameless.
+    slower: BTreeMap<(Quota, Text<64>), Share>,
     /// How many times shorter than in a cloud waits and windows are: a fast lab's.
     haste: f64,
     drawn: BTreeMap<(Quota, Text<64>), Drawn>,
@@ -133,20 +135,21 @@ pub struct Work {
 #[derive(Clone, Copy, Default)]
 struct Slowest {
     seconds: f64,
-    quota: Option<Quota>,
+    quota: Option<(Quota, Share)>,
 }
 
 impl Slowest {
-    fn or(&mut self, quota: Quota, seconds: f64) {
+    fn or(&mut self, quota: Quota, share: Share, seconds: f64) {
         if seconds > self.seconds {
-            *self = Self { seconds, quota: Some(quota) };
+            *self = Self { seconds, quota: Some((quota, share)) };
         }
     }
 
     /// Which quota holds back what has to wait for so long anyway: none, if it is done in less than half of that, or
     /// at once.
-    fn beside(self, waits_s: f64) -> Option<Quota> {
-        self.quota.filter(|_| self.seconds >= 1.0 && self.seconds * 2.0 > waits_s)
+    fn beside(self, waits_s: f64) -> Option<Limit> {
+        let quota = self.quota.filter(|_| self.seconds >= 1.0 && self.seconds * 2.0 > waits_s);
+        quota.map(|(quota, share)| Limit::Quota { quota, share })
     }
 }
 
@@ -183,6 +186,7 @@ impl Work {
         Self {
             pace,
             shares: Quota::ALL.map(|quota| (quota, Share::of(quota.documented(), pace))).into(),
+            slower: BTreeMap::new(),
             haste: 1.0,
             drawn: BTreeMap::new(),
             all: Slowest::default(),
@@ -205,11 +209,11 @@ impl Work {
         self.shares.insert(quota, share);
     }
 
-    /// The same of one bucket of several of a sort, vaults for example: the slowest counts.
-    pub fn set_slower_share(&mut self, quota: Quota, share: Share) {
-        let known = self.share(quota);
-        let slower = if share.per_second < known.per_second { share } else { known };
-        self.shares.insert(quota, slower);
+    /// The same of one bucket that may be slower than others of its quota: `of` a vault, else nameless.
+    pub fn set_slower_share(&mut self, quota: Quota, of: Text<64>, share: Share) {
+        if share.per_second < self.share(quota, &of).per_second {
+            self.slower.insert((quota, of), share);
+        }
     }
 
     /// A run that is on: no bucket is full.
@@ -225,12 +229,10 @@ impl Work {
         Self { haste: f64::from(times.max(1)), ..self }
     }
 
-    fn share(&self, quota: Quota) -> Share {
-        self.shares.get(&quota).copied().unwrap_or_else(|| Share::of(quota.documented(), self.pace))
-    }
-
-    fn quota_s(&self, quota: Quota, amount: u64) -> f64 {
-        self.share(quota).seconds(amount) / self.haste
+    fn share(&self, quota: Quota, of: &Text<64>) -> Share {
+        let slower = self.slower.iter().find(|((q, bucket), _)| *q == quota && bucket == of);
+        let known = slower.map(|(_, share)| share).or_else(|| self.shares.get(&quota));
+        known.copied().unwrap_or_else(|| Share::of(quota.documented(), self.pace))
     }
 
     #[allow(clippy::cast_precision_loss)]
@@ -291,6 +293,7 @@ impl Work {
         for (quota, amount) in draws(target, step) {
             let place = target.steps.iter().find_map(|s| s.place.as_ref()).filter(|_| quota.is_of_a_vault());
             let store = place.map_or_else(|| Text::lossy(""), |place| place.store.clone());
+            let share = self.share(quota, &store);
             let drawn = self.drawn.entry((quota, store)).or_default();
             let amount_if = |counts| if counts { u64::from(amount) } else { 0 };
             drawn.all += amount_if(true);
@@ -298,10 +301,11 @@ impl Work {
             drawn.before += amount_if(is_before);
             drawn.to_holds += amount_if(is_to_holds);
             let Drawn { all, written, before, to_holds } = *drawn;
-            self.all.or(quota, self.quota_s(quota, all));
-            self.written.or(quota, self.quota_s(quota, written));
-            self.before.or(quota, self.quota_s(quota, before));
-            self.to_holds.or(quota, self.quota_s(quota, to_holds));
+            let seconds = |amount| share.seconds(amount) / self.haste;
+            self.all.or(quota, share, seconds(all));
+            self.written.or(quota, share, seconds(written));
+            self.before.or(quota, share, seconds(before));
+            self.to_holds.or(quota, share, seconds(to_holds));
         }
     }
 
@@ -328,7 +332,6 @@ impl Work {
         // What comes before a hold is not in the hold's shadow.
         let before = self.held_s.and_then(|_| self.to_holds.beside(self.to_hold_most_s));
         let limit = before.or_else(|| self.all.beside(self.waits_most_s));
-        let limit = limit.map(|quota| Limit::Quota { quota, share: self.share(quota) });
         #[allow(clippy::cast_precision_loss)]
         let is_held = self.hold_s as f64 * 2.0 > self.over_s;
         Estimate {
