@@ -34,6 +34,7 @@ use crate::domain::plan::make::{Known, count, plan};
 use crate::domain::plan::{Identity, PLAN_VERSION, Plan, PlanHeader, cost, file};
 use crate::domain::playbook::ValidPlaybook;
 use crate::domain::text::Text;
+use crate::domain::time::show_span;
 use crate::engine::board::SharedStates;
 use crate::engine::recovery::Recovery;
 use crate::engine::{Executor, Halt, Outcome};
@@ -51,11 +52,33 @@ const PLAN_LIVES: Duration = Duration::from_secs(7 * 86_400);
 /// So often the own identity is looked up, if the answers are cut.
 const TRIES: u32 = 5;
 
+/// Why it is not known who acts.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInFailure {
+    #[error("the identity cannot sign in: {0}")]
+    Refused(Text<128>),
+    #[error("for {} the service refused everything as too much or busy, even the question who acts: {why}", show_span(*tried))]
+    Busy { why: Text<128>, tried: Duration },
+    #[error("for {} nobody could be asked who acts: {why}", show_span(*tried))]
+    Line { why: Text<128>, tried: Duration },
+}
+
+impl SignInFailure {
+    fn after(tried: Duration, e: &ApiError) -> Self {
+        let why = Text::lossy(&e.to_string());
+        match e.class {
+            FaultClass::Busy => Self::Busy { why, tried },
+            FaultClass::Line => Self::Line { why, tried },
+            _ => Self::Refused(why),
+        }
+    }
+}
+
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFailure {
-    #[error("the identity cannot sign in: {0}")]
-    SignIn(Text<128>),
+    #[error(transparent)]
+    SignIn(#[from] SignInFailure),
     #[error(transparent)]
     Observe(#[from] ObserveError),
     #[error(transparent)]
@@ -71,11 +94,13 @@ pub struct Acting {
 
 impl Acting {
     /// Signs in and looks. A token of another tenant than the session's is refused.
-    pub async fn of(azure: &Azure) -> Result<Self, Text<128>> {
-        let told = |e: ApiError| Text::lossy(&e.to_string());
+    pub async fn of(azure: &Azure) -> Result<Self, SignInFailure> {
+        let (clock, refused) = (azure.env().clock, |why| SignInFailure::Refused(Text::lossy(why)));
+        let begun = clock.elapsed();
+        let told = |e: ApiError| SignInFailure::after(clock.elapsed().saturating_sub(begun), &e);
         let claims = azure.who_am_i().await.map_err(told)?;
-        let claims = claims.ok_or_else(|| Text::lossy("the token does not say who it is for"))?;
-        let object = claims.oid.ok_or_else(|| Text::lossy("the token names no object"))?;
+        let claims = claims.ok_or_else(|| refused("the token does not say who it is for"))?;
+        let object = claims.oid.ok_or_else(|| refused("the token names no object"))?;
         let name = match &claims.upn {
             Some(upn) => Text::lossy(upn),
             None => {
@@ -85,7 +110,7 @@ impl Acting {
                 };
                 let graph = azure.graph();
                 let look = || graph.service_principal(&object);
-                let principal = patiently(azure.env().clock, TRIES, passes, look).await.map_err(told)?;
+                let principal = patiently(clock, TRIES, passes, look).await.map_err(told)?;
                 Text::lossy(&principal.map(|p| p.display_name().to_string()).unwrap_or_default())
             }
         };
@@ -118,7 +143,7 @@ pub async fn make_plan(
     playbook: &ValidPlaybook,
     order: PlanOrder,
 ) -> Result<Plan, PlanFailure> {
-    let acting = Acting::of(azure).await.map_err(PlanFailure::SignIn)?;
+    let acting = Acting::of(azure).await?;
     let identity = acting.identity;
     let registry = Registry::new(azure.clone(), &playbook.stores);
     let switched_off = order.known.switched_off.clone();
@@ -181,8 +206,8 @@ pub enum ApplyFailure {
     Unwritable(JournalError),
     #[error(transparent)]
     Halt(#[from] Halt),
-    #[error("the identity cannot sign in: {0}")]
-    SignIn(Text<128>),
+    #[error(transparent)]
+    SignIn(#[from] SignInFailure),
     #[error("the plan is for identity {want}, this is {found}")]
     Identity { found: Text<128>, want: Text<128> },
     #[error("run {0} of this plan was begun and is not finished: go on with `reissue apply --resume`")]
@@ -297,7 +322,7 @@ fn executor(
 
 /// Whether this is the identity that the plan was made for.
 async fn acts_as(azure: &Azure, want: &Text<128>) -> Result<(), ApplyFailure> {
-    let found = Acting::of(azure).await.map_err(ApplyFailure::SignIn)?.identity.object;
+    let found = Acting::of(azure).await?.identity.object;
     if found == *want { Ok(()) } else { Err(ApplyFailure::Identity { found, want: want.clone() }) }
 }
 

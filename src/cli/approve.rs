@@ -5,7 +5,7 @@ mod hold;
 
 use super::codes;
 use super::error::Failure;
-use super::ground::{disk_failure, home_failure};
+use super::ground::{disk_failure, home_failure, out_failure};
 use super::world::HomeArguments;
 use super::{ExitCode, Session, plan_view};
 use crate::domain::approval::show::show as show_statement;
@@ -156,7 +156,7 @@ fn only_shown(
     let shown: serde_json::Value = serde_json::from_slice(to_sign).unwrap_or_default();
     session.out.object("statement", &shown);
     if let Some(out) = out {
-        session.env.disk.write_new(out, to_sign).map_err(|e| disk_failure(out, &e, &e))?;
+        session.env.disk.write_new(out, to_sign).map_err(|e| out_failure(out, &e))?;
     }
     session.out.line("Nothing was signed.");
     Ok(ExitCode::Done)

@@ -1,8 +1,9 @@
 //! When something will be over and what holds it back, in words: for a plan, for a run that is on.
 
 use crate::azure::quota;
+use crate::domain::id::TargetId;
 use crate::domain::plan::Plan;
-use crate::domain::plan::estimate::{self, Estimate, Left, Limit, PACE_DEFAULT, Quota, Work};
+use crate::domain::plan::estimate::{self, Estimate, Left, Limit, PACE_DEFAULT, PILOTS, Quota, Trial, Work};
 use crate::domain::plan::risk::Risk;
 use crate::domain::playbook::Store;
 use crate::domain::quotas::Named;
@@ -12,7 +13,8 @@ use crate::domain::states::States;
 use crate::domain::target::{Next, Pause, TargetState};
 use crate::domain::text::{Text, count};
 use crate::domain::time::{Timestamp, show_span};
-use crate::wire::budget::{Budget, HeldBack};
+use crate::wire::budget::gauge::{HeldBack, Refused};
+use crate::wire::budget::{Bucket, Budget};
 use crate::wire::silence::Silence;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,7 +38,7 @@ pub(crate) fn of_plan(estimate: &Estimate) -> String {
     let Estimate { held_s, hold_s, limit, pace, people, seconds } = *estimate;
     let at = match limit {
         Limit::Quota { .. } => format!("at pace {pace} (limited by {limit})"),
-        Limit::Waiting | Limit::Hold => "(changes take that long to spread; no quota binds)".to_owned(),
+        _ => "(changes take that long to spread; no quota binds)".to_owned(),
     };
     let held = held_s.filter(|_| hold_s > 0 || people);
     let Some(held_s) = held else { return format!("about {} {at}.", about(seconds)) };
@@ -92,7 +94,7 @@ impl Pacing {
         let mut work = Work::new(self.pace).in_haste(self.haste);
         for (name, allowance) in &self.said {
             if let Some(quota) = quota_named(name) {
-                work.set_share(quota, Share::of(*allowance, self.pace));
+                work.set_share(quota, Share::of(*allowance, self.pace).in_haste(self.haste));
             }
         }
         work
@@ -132,27 +134,30 @@ pub(crate) fn of_plan_under(plan: &Plan, pacing: &Pacing) -> Option<String> {
     Some(format!("{head}: {}", of_plan(&pacing.of_plan(plan))))
 }
 
-/// `finish about 04:41Z, in 24m` and `limited by: …`, of what is left.
-pub(crate) fn of_run(estimate: &Estimate, by: Option<String>, now: Timestamp) -> [String; 2] {
+/// `finish about 04:41Z, in 24m` and `limited by: …`, of what is left, while that is in the way.
+pub(crate) fn of_run(estimate: &Estimate, by: Option<Hindrance>, now: Timestamp) -> [String; 2] {
     let Estimate { held_s: _, hold_s: _, limit, pace: _, people, seconds } = *estimate;
     let ends = now.after(Duration::from_secs(seconds));
-    let how = if people { "not before" } else { "about" };
-    let limit = by.unwrap_or_else(|| limit.to_string());
+    // While a service takes nothing, nobody knows.
+    let at_least = people || by.as_ref().is_some_and(|by| by.is_standstill);
+    let how = if at_least { "not before" } else { "about" };
+    let limit = by.map_or_else(|| limit.to_string(), |by| by.what);
     [format!("finish {how} {}, in {}", ends.short(), about(seconds)), format!("limited by: {limit}")]
 }
 
-/// When what is left of a run will be over. None if nothing goes on by itself.
+/// When what is left of a run will be over whose process began at `owned`. None if nothing goes on by itself.
 pub(crate) fn left(
     states: &States,
     pacing: &Pacing,
     budget: Option<&Budget>,
-    now: Timestamp,
+    [owned, now]: [Timestamp; 2],
 ) -> Option<Estimate> {
     let plan = states.plan();
     let live = states.briefs().filter(|(_, brief)| brief.is_live());
     // Who has begun goes before who has not.
     let mut live: Vec<_> = live.map(|(id, brief)| (!brief.started, plan.place(id), id)).collect();
     live.sort();
+    let pilots: Vec<TargetId> = plan.in_order().0.into_iter().take(PILOTS).collect();
     let mut work = pacing.work().under_way();
     for gauge in budget.map(Budget::gauges).unwrap_or_default() {
         if let Some(quota) = quota_named(gauge.bucket.sort()) {
@@ -163,7 +168,11 @@ pub(crate) fn left(
     }
     // One by one: as they are, many are large.
     for state in live.iter().filter_map(|(_, _, id)| states.state(*id)) {
-        work.add_rest(&state.plan, |no| state.is_done(no), left_of(&state, now));
+        let trial = match pilots.contains(&state.plan.id) {
+            true => (!state.is_through()).then_some(Trial::Pilot),
+            false => (!state.is_started()).then_some(Trial::After),
+        };
+        work.add_rest(&state.plan, |no| state.is_done(no), Left { trial, ..left_of(&state, [owned, now]) });
     }
     (!live.is_empty()).then(|| work.estimate())
 }
@@ -180,7 +189,7 @@ fn names_of(stores: &BTreeMap<Text<64>, Store>, host: &str) -> Vec<Text<64>> {
         .collect()
 }
 
-fn left_of(state: &TargetState, now: Timestamp) -> Left {
+fn left_of(state: &TargetState, [owned, now]: [Timestamp; 2]) -> Left {
     let hold = state.hold();
     let waits = matches!(
         state.next(now),
@@ -190,7 +199,9 @@ fn left_of(state: &TargetState, now: Timestamp) -> Left {
     Left {
         hold_s: hold.map(|h| h.until.map_or(0, |until| until.since(now).as_secs())),
         people: waits || will_wait,
-        spent_s: state.waits_since().map_or(0, |since| now.since(since).as_secs()),
+        is_with_people: waits,
+        trial: None,
+        spent_s: state.waits_since(owned).map_or(0, |since| now.since(since).as_secs()),
     }
 }
 
@@ -210,24 +221,60 @@ fn quota_named(name: &str) -> Option<Quota> {
     QUOTAS.iter().find(|(named, _)| *named == name).map(|(_, quota)| *quota)
 }
 
-/// What is waited for now: a quota, a host that does not answer. None if nothing is.
-pub(crate) fn hindrance(budget: &Budget) -> Option<String> {
-    let silent = |Silence { host, since, .. }| format!("no answer from {host} since {}", since.short());
-    let all = [budget.silence().map(silent), budget.held_back().map(|by| held_back(&by))];
-    all.into_iter().flatten().reduce(|silent, quota| format!("{silent}; {quota}"))
+/// What is in the way now.
+pub(crate) struct Hindrance {
+    pub(crate) what: String,
+    /// Nothing goes on, and nobody knows for how long.
+    pub(crate) is_standstill: bool,
 }
 
-/// What the front of the queue waits for: `directory writes, 7.0/s of 20.0/s`.
-fn held_back(by: &HeldBack) -> String {
-    let HeldBack { bucket, share, paused_for, waiting } = by;
+/// What is waited for now: a quota, a host that does not answer, a service that takes nothing. None if nothing is.
+pub(crate) fn hindrance(budget: &Budget) -> Option<Hindrance> {
+    let silent = |Silence { host, since, .. }| format!("no answer from {host} since {}", since.short());
+    let (silent, refused) = (budget.silence().map(silent), budget.refused());
+    let is_standstill = silent.is_some() || refused.is_some();
+    let held_back = || budget.held_back().map(|by| held_back(&by));
+    let quota = refused.map(|refused| refusing(&refused)).or_else(held_back);
+    let what = [silent, quota].into_iter().flatten().reduce(|silent, quota| format!("{silent}; {quota}"))?;
+    Some(Hindrance { what, is_standstill })
+}
+
+/// What the log alone says of it.
+pub(crate) fn hindrance_of(states: &States) -> Option<Hindrance> {
+    let live = states.briefs().filter(|(_, brief)| brief.is_live() && brief.started);
+    let refused: Vec<Timestamp> = live.filter_map(|(id, _)| states.state(id)?.refused_since()).collect();
+    let since = refused.iter().min()?;
+    let targets = count(refused.len(), "target is", "targets are");
+    let what = format!("{targets} refused by the service as too much or busy, since {}", since.short());
+    Some(Hindrance { what, is_standstill: true })
+}
+
+/// `directory writes, refused by the service as too much (429) since …, asked again in 4m`.
+fn refusing(refused: &Refused) -> String {
+    let Refused { bucket, since, paused_for } = refused;
+    let again = match paused_for.as_secs() {
+        0 => String::new(),
+        s => format!(", asked again in {}", about(s)),
+    };
+    format!("{}, refused by the service as too much (429) since {}{again}", name_of(bucket), since.short())
+}
+
+/// What people call a quota.
+fn name_of(bucket: &Bucket) -> String {
     let named = quota_named(bucket.sort()).map(|q| q.to_string());
-    let name = named.unwrap_or_else(|| match bucket.sort() {
+    named.unwrap_or_else(|| match bucket.sort() {
         quota::LOG_READS => "reads of logs".into(),
         quota::RISK => "identity protection".into(),
         quota::ARM_READS => "reads of Azure Resource Manager".into(),
         quota::ARM_WRITES => "writes to Azure Resource Manager".into(),
         other => other.into(),
-    });
+    })
+}
+
+/// What the front of the queue waits for: `directory writes, 7.0/s of 20.0/s`.
+fn held_back(by: &HeldBack) -> String {
+    let HeldBack { bucket, share, paused_for, waiting } = by;
+    let name = name_of(bucket);
     let paused = match paused_for.as_secs() {
         0 => String::new(),
         s => format!(", paused by the service for {}", about(s)),
@@ -235,7 +282,7 @@ fn held_back(by: &HeldBack) -> String {
     format!("{name}, {share}{paused}, {waiting} waiting")
 }
 
-/// Which targets begin first, and why. None if none is more dangerous than another.
+/// Which targets begin first, and why. None if none is more dangerous than another, and they are few.
 pub(crate) fn order(plan: &Plan) -> Option<String> {
     let class = |risk: Risk| {
         let mut of: Vec<_> = plan.changes().filter(|t| t.start.risk == risk && t.start.place > 0).collect();
@@ -252,7 +299,16 @@ pub(crate) fn order(plan: &Plan) -> Option<String> {
     };
     let classes: Vec<String> =
         [Risk::Tenant, Risk::Wide, Risk::Unknown, Risk::Own].into_iter().filter_map(class).collect();
-    (classes.len() > 1).then(|| format!("{}.", classes.join(", then ")))
+    let pilots = (plan.changes().count() > PILOTS).then_some(PILOTS);
+    match (classes.len() > 1, pilots) {
+        (true, Some(pilots)) => Some(format!(
+            "{}; {pilots} go alone at first, up to their holds or last writes.",
+            classes.join(", then ")
+        )),
+        (true, None) => Some(format!("{}.", classes.join(", then "))),
+        (false, Some(pilots)) => Some(format!("{pilots} go alone, up to their holds or last writes.")),
+        (false, None) => None,
+    }
 }
 
 /// The limit, for programs.
@@ -261,6 +317,6 @@ pub(crate) fn limit_object(limit: &Limit) -> serde_json::Value {
         Limit::Quota { quota, share } => serde_json::json!({
             "quota": quota.to_string(), "per_second": share.per_second, "allowed_per_second": share.allowed_per_second,
         }),
-        Limit::Waiting | Limit::Hold => serde_json::Value::Null,
+        _ => serde_json::Value::Null,
     }
 }

@@ -4,6 +4,7 @@
 use super::codes;
 use super::error::Failure;
 use crate::env::DiskError;
+use crate::pipeline::SignInFailure;
 use crate::trail::objects::ObjectError;
 use crate::trail::reader::ReadError;
 use crate::trail::{HomeError, JournalError};
@@ -12,6 +13,19 @@ use std::path::Path;
 
 const VERIFY: &str = "run `reissue audit verify`: it says what is wrong with the log";
 const RESTORE: &str = "restore the file from a copy, or treat the installation as tampered with";
+
+/// What to do when it is not known who acts.
+pub(crate) fn sign_in_next(e: &SignInFailure) -> &'static str {
+    match e {
+        SignInFailure::Refused(_) => "check the identity with `reissue doctor`",
+        SignInFailure::Busy { .. } => {
+            "run it again in some minutes; what else uses this identity may use up its quota"
+        }
+        SignInFailure::Line { .. } => {
+            "run it again when the service answers; `reissue doctor` looks at the line"
+        }
+    }
+}
 
 /// Why an installation could not be used.
 pub(crate) fn home_failure(path: &Path, e: &HomeError) -> Failure {
@@ -52,6 +66,17 @@ pub(crate) fn read_failure(path: &Path, e: &ReadError) -> Failure {
     match e {
         ReadError::Disk(disk) => disk_failure(path, e, disk),
         _ => Failure::new(codes::LOG, e.to_string(), VERIFY).at(path),
+    }
+}
+
+/// What the disk refused of a file that somebody wants written at a place of theirs.
+pub(crate) fn out_failure(path: &Path, disk: &DiskError) -> Failure {
+    match disk.kind {
+        ErrorKind::NotFound => {
+            let next = "make the folder that it shall lie in, or name another place";
+            Failure::new(codes::MACHINE, disk.to_string(), next).at(path)
+        }
+        _ => disk_failure(path, disk, disk),
     }
 }
 

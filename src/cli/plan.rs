@@ -7,7 +7,7 @@ use super::codes;
 use super::error::Failure;
 use super::fleet::{Ended, Row, Rows};
 use super::forecast::{self, Pacing};
-use super::ground::{disk_failure, home_failure};
+use super::ground::{home_failure, out_failure, sign_in_next};
 use super::world::{ActingArguments, HomeArguments, interrupted, to_the_end};
 use super::{ExitCode, Session, plan_view, status};
 use crate::connector::observe::ObserveError;
@@ -156,7 +156,7 @@ async fn carry_out(arguments: &One, session: &mut Session) -> Result<Ended, Fail
     keeps_guardrails(&plan)?;
     let mut lines = Pieces::of(file::lines(&plan).map(|line| line.map_err(std::io::Error::other)));
     let written = session.env.disk.write_new_from(&arguments.out, &mut lines);
-    written.map_err(|e| disk_failure(&arguments.out, &e, &e))?;
+    written.map_err(|e| out_failure(&arguments.out, &e))?;
     Ok(told(arguments, session, (&plan, &digest), &forecast::in_all(&plan, &pacing)))
 }
 
@@ -272,7 +272,7 @@ fn known(home: &Home) -> Result<Known, Failure> {
 
 fn no_plan(arguments: &One, e: &PlanFailure) -> Failure {
     let next = match e {
-        PlanFailure::SignIn(_) => "check the identity with `reissue doctor`",
+        PlanFailure::SignIn(e) => sign_in_next(e),
         PlanFailure::Observe(ObserveError::Busy { .. }) => {
             "try again later, with a lower `--pace`, or tell with `--quotas FILE` what this tenant's quotas are"
         }

@@ -7,6 +7,7 @@ use super::standing::{Standing, Tally};
 use crate::domain::id::TargetId;
 use crate::domain::plan::PackedPlan;
 use crate::domain::states::States;
+use crate::domain::time::Timestamp;
 use crate::engine::board::SharedStates;
 use crate::env::Env;
 use crate::wire::budget::Budget;
@@ -24,6 +25,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 pub(super) struct Progress {
     /// None before the log is open.
     states: Option<SharedStates>,
+    /// When this process took the run over.
+    owned: Timestamp,
     env: Env,
     bar: Option<ProgressBar>,
     /// The run's own budget, which knows what is waited for.
@@ -41,6 +44,7 @@ impl Progress {
         bar.iter().for_each(|bar| out.stands(bar));
         Self {
             states: None,
+            owned: env.clock.now(),
             env: env.clone(),
             bar,
             budget: Some(budget.clone()),
@@ -52,6 +56,7 @@ impl Progress {
     /// The run is open.
     pub(super) fn look_at(&mut self, states: SharedStates) {
         self.states = Some(states);
+        self.owned = self.env.clock.now();
     }
 
     fn states(&self) -> Option<MutexGuard<'_, States>> {
@@ -108,7 +113,7 @@ impl Progress {
     fn forecast(&self) -> Option<[String; 2]> {
         let (now, budget) = (self.env.clock.now(), self.budget.as_ref());
         let pacing = budget.map_or_else(Pacing::usual, Pacing::of);
-        let estimate = forecast::left(&*self.states()?, &pacing, budget, now)?;
+        let estimate = forecast::left(&*self.states()?, &pacing, budget, [self.owned, now])?;
         Some(forecast::of_run(&estimate, budget.and_then(forecast::hindrance), now))
     }
 
@@ -203,7 +208,7 @@ pub(super) mod tests {
         pub(crate) fn at(at: &Line, bar: Option<ProgressBar>) -> Self {
             let env = Env::simulated(Clock::starting_at(at.time), 1);
             let (due, draw_every) = (Cell::new(Duration::ZERO), Duration::ZERO);
-            Self { states: None, env, bar, budget: None, due, draw_every }
+            Self { states: None, owned: at.time, env, bar, budget: None, due, draw_every }
         }
     }
 

@@ -91,7 +91,7 @@ fn of_target(event: &Event) -> Option<String> {
         }
         Event::StepFailed(e) => {
             let doubt = if e.fault.happened == Happened::Unknown { ", its effect is in doubt" } else { "" };
-            let again = e.retry_at.map(|at| format!(", again at {}", at.short())).unwrap_or_default();
+            let again = e.retry_at.map(|at| format!(", again from {} on", at.short())).unwrap_or_default();
             format!("step {} failed: {}{doubt}{again}", e.step, e.fault.code)
         }
         Event::StepLooked(e) => looked(e),

@@ -61,23 +61,26 @@ impl Standing {
             return Standing::Stuck { step, verb: verb_of(state, step), cause };
         }
         let verb = state.current().map_or("end", |s| s.verb.name());
-        match state.next(now) {
-            Next::Act(act) => Standing::Working {
+        let again = state.retry_at();
+        match (state.next(now), again) {
+            // Its time has come, and what it draws on is waited for.
+            (Next::Act(_), Some(at)) => Standing::Retrying { verb, at },
+            (Next::Act(act), None) => Standing::Working {
                 verb: verb_of(state, act.step),
                 undo: matches!(act.deed, Deed::Undo | Deed::Discard(_) | Deed::Look { undo: true }),
                 in_doubt: matches!(act.deed, Deed::Look { .. })
                     && state.step(act.step).is_some_and(|s| s.verb.writes()),
             },
-            Next::Wait(Pause::Until { holding: true, when }) => Standing::Holding { until: when },
-            Next::Wait(Pause::Until { holding: false, when }) => Standing::Retrying { verb, at: when },
-            Next::Wait(Pause::Confirmation { missing }) => {
+            (Next::Wait(Pause::Until { holding: true, when }), _) => Standing::Holding { until: when },
+            (Next::Wait(Pause::Until { holding: false, when }), _) => Standing::Retrying { verb, at: when },
+            (Next::Wait(Pause::Confirmation { missing }), _) => {
                 let until = state.hold().and_then(|hold| hold.until).filter(|until| *until > now);
                 Standing::AwaitingConfirmation { missing, until }
             }
-            Next::Wait(Pause::Approval(phase)) => Standing::AwaitingApproval { phase },
-            Next::Wait(Pause::Paused) => Standing::Paused,
-            Next::Record(_) if !state.is_started() => Standing::NotBegun,
-            Next::Record(_) | Next::Over => {
+            (Next::Wait(Pause::Approval(phase)), _) => Standing::AwaitingApproval { phase },
+            (Next::Wait(Pause::Paused), _) => Standing::Paused,
+            (Next::Record(_), _) if !state.is_started() => Standing::NotBegun,
+            (Next::Record(_) | Next::Over, _) => {
                 Standing::Working { verb, undo: state.is_unwinding(), in_doubt: false }
             }
         }
@@ -92,7 +95,10 @@ impl Standing {
             }
             Standing::Working { verb, undo: true, .. } => format!("going back: undoing {verb}"),
             Standing::Working { verb, .. } => format!("at {verb}"),
-            Standing::Retrying { verb, at } => format!("{verb} failed, tried again {}", when(*at, now)),
+            Standing::Retrying { verb, at } if *at > now => {
+                format!("{verb} failed, tried again {}", when(*at, now))
+            }
+            Standing::Retrying { verb, .. } => format!("{verb} failed, tried again as soon as it can be"),
             Standing::Holding { until } => format!("holding until {}", when(*until, now)),
             Standing::AwaitingConfirmation { missing, until } => {
                 let names: Vec<&str> = missing.iter().map(|m| m.as_str()).collect();
@@ -133,7 +139,7 @@ pub(crate) fn ending_words(ending: Ending) -> &'static str {
 /// Whether a verb waits until something has spread, rather than writes.
 fn spreads(verb: &str) -> bool {
     use crate::domain::step::Verb;
-    [Verb::Prove, Verb::Recheck, Verb::Snapshot, Verb::Verify, Verb::Watch].iter().any(|v| v.name() == verb)
+    [Verb::Prove, Verb::Recheck, Verb::Verify, Verb::Watch].iter().any(|v| v.name() == verb)
 }
 
 /// All targets of a run, counted.
@@ -153,7 +159,7 @@ pub(crate) struct Tally {
     /// Waiting for an approval, a confirmation, or the end of a pause.
     pub(crate) waiting_for_people: u32,
     pub(crate) retrying: u32,
-    /// At a step that writes.
+    /// At a step that writes, or reads what there is before.
     pub(crate) in_flight: u32,
     /// At a step that waits until what was written has spread.
     pub(crate) propagating: u32,

@@ -51,7 +51,7 @@ impl HomeArguments {
                 (HomeError::Missing(_), true) => {
                     let dir = super::status::quote(&self.home.display().to_string());
                     let next = format!(
-                        "correct `home` in the fleet file, or make it with `reissue init --home {dir}`"
+                        "correct `home` in the fleet file, or make it with `reissue init --home {dir} --cloud CLOUD`"
                     );
                     Failure { next, ..failure }
                 }

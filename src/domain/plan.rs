@@ -13,6 +13,7 @@ pub mod make;
 pub mod packed;
 pub mod refusal;
 pub mod risk;
+mod waits;
 pub mod warning;
 
 pub use packed::PackedPlan;

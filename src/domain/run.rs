@@ -15,6 +15,8 @@ pub struct RunState {
     pub started: RunStarted,
     pub started_at: Timestamp,
     pub epoch: u32,
+    /// When the process began that wrote last.
+    pub owned_since: Timestamp,
     /// Percent of the quotas that the process uses which wrote last.
     pub pace: Option<u8>,
     /// In a fast lab: how many times shorter than in a cloud waits and windows are.
@@ -45,6 +47,7 @@ impl RunState {
             quotas: started.quotas.clone(),
             started,
             started_at: at,
+            owned_since: at,
             epoch: 0,
             paused: false,
             aborted: false,
@@ -63,10 +66,10 @@ impl RunState {
     }
 
     /// Folds one event of this run.
-    pub fn apply(&mut self, event: &Event) {
+    pub fn apply(&mut self, event: &Event, at: Timestamp) {
         self.events += 1;
         match event {
-            Event::LaneTaken(e) => self.epoch = e.epoch,
+            Event::LaneTaken(e) => (self.epoch, self.owned_since) = (e.epoch, at),
             Event::RunResumed(e) => {
                 (self.pace, self.quotas) = (e.pace, e.quotas.clone());
                 self.haste = e.haste.unwrap_or(1);

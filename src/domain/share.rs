@@ -35,6 +35,13 @@ impl Share {
         Self { per_second: per_second.max(1e-5), burst: 0.0, ..self }
     }
 
+    /// The same by a clock to which the service's windows are so many times shorter.
+    pub fn in_haste(self, times: u32) -> Self {
+        let times = f64::from(times.max(1));
+        let (per_second, allowed_per_second) = (self.per_second * times, self.allowed_per_second * times);
+        Self { per_second, allowed_per_second, burst: self.burst }
+    }
+
     /// For so much of it.
     #[allow(clippy::cast_precision_loss)]
     pub fn seconds(self, amount: u64) -> f64 {

@@ -16,6 +16,7 @@ mod own;
 mod settled;
 #[cfg(test)]
 mod tests;
+mod waits;
 
 pub use licence::{Earned, Licence, Released, Verified};
 pub use next::{Act, Deed, Next, Pause};
@@ -139,11 +140,22 @@ struct Course {
     /// that does not see it may be of a replica that lags.
     #[serde(default, skip_serializing_if = "is_default")]
     doubted_at: Option<Timestamp>,
+    /// Since when all that its owner heard of it is "too much" or "busy".
+    #[serde(default, skip_serializing_if = "is_default")]
+    refused_since: Option<Timestamp>,
 }
 
 impl Course {
     fn doubt(&mut self) {
         self.doubted_at = self.last_at;
+    }
+
+    /// Whatever kept it from being tried again was told to somebody else.
+    fn begin_anew(&mut self) {
+        self.refused_since = None;
+        if matches!(self.status, Status::RetryAt(_)) {
+            self.status = Status::Idle;
+        }
     }
 }
 
@@ -237,18 +249,6 @@ impl TargetState {
     pub fn retired_at(&self, credential: &CredentialRef) -> Option<Timestamp> {
         let gone = |s: &&Step| s.verb.retires() && s.credential.as_ref() == Some(credential);
         self.done_at(self.plan.steps.iter().find(gone)?.no)
-    }
-    /// Since when what the current step waits for is on its way: for a verification the mint, for a proof the last
-    /// removal, else its first attempt.
-    pub fn waits_since(&self) -> Option<Timestamp> {
-        let step = self.current()?;
-        let is_cause = |s: &&Step| match step.verb {
-            Verb::Verify => s.verb == Verb::Mint,
-            Verb::Prove => s.verb.retires(),
-            _ => false,
-        };
-        let cause = self.plan.steps.iter().filter(is_cause).filter_map(|s| self.done_at(s.no)).max();
-        cause.or_else(|| self.first_attempt_at(step.no, false))
     }
     /// The step that is being worked on, for people to see.
     pub fn current(&self) -> Option<&Step> {

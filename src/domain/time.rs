@@ -46,6 +46,10 @@ impl Timestamp {
     pub fn after(self, span: Duration) -> Self {
         Self::from_unix_ms(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
+    /// This time and `span` earlier; not before 1970.
+    pub fn before(self, span: Duration) -> Self {
+        Self::from_unix_ms(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
     /// How long after `earlier` this is; zero if it is not after it.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

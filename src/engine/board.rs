@@ -98,7 +98,7 @@ impl Board {
         };
         let Some(line) = self.append_in_time(entry).await? else { return Ok(false) };
         locked(&self.states).apply(id, &line.event, line.time).transpose()?;
-        locked(&self.run).apply(&line.event);
+        locked(&self.run).apply(&line.event, line.time);
         self.progress.raise();
         Ok(true)
     }
@@ -127,7 +127,7 @@ impl Board {
         let _order = self.order.write().await;
         let entry = Entry::of_run(&self.run_id(), event).before(end);
         let Some(line) = self.append_in_time(entry).await? else { return Ok(None) };
-        locked(&self.run).apply(&line.event);
+        locked(&self.run).apply(&line.event, line.time);
         locked(&self.states).apply_to_all(&line.event, line.time);
         self.announce();
         Ok(Some(line.time))
@@ -144,7 +144,7 @@ impl Board {
     /// Records that a planned target takes no part: it has no state.
     pub async fn record_excepted(&self, id: TargetId, event: Event) -> Result<(), Halt> {
         let line = self.journal.append_one(Entry::of_target(&self.run_id(), id, event)).await?.line;
-        locked(&self.run).apply(&line.event);
+        locked(&self.run).apply(&line.event, line.time);
         Ok(())
     }
 

@@ -4,8 +4,6 @@ use super::Halt;
 use super::shared::Shared;
 use crate::domain::event::RunPaused;
 use crate::domain::id::TargetId;
-use crate::domain::plan::packed::Part;
-use crate::domain::step::Verb;
 use crate::domain::target::TargetState;
 use crate::domain::text::{Text, count};
 
@@ -28,34 +26,12 @@ impl Pilots {
             return Ok(true);
         }
         for pilot in &self.0 {
-            if shared.board.with(*pilot, is_through)? == Some(false) {
+            if shared.board.with(*pilot, TargetState::is_through)? == Some(false) {
                 return Ok(false);
             }
         }
         Ok(true)
     }
-}
-
-/// As the plan has them; a plan that does not say: those first that stop the leaked value at once, then as the
-/// playbook has them. And those that come last.
-pub(super) fn in_order(shared: &Shared) -> (Vec<TargetId>, Vec<TargetId>) {
-    let plan = shared.board.plan();
-    let mut order: Vec<_> = plan.places().filter(|(_, part, _)| *part != Part::Excepted).collect();
-    order.sort_by_key(|(id, part, place)| (*place, *part != Part::AtOnce, *id));
-    let (last, begins): (Vec<_>, Vec<_>) = order.into_iter().partition(|(_, part, _)| *part == Part::Last);
-    let ids = |of: Vec<(TargetId, Part, u32)>| of.into_iter().map(|(id, ..)| id).collect();
-    (ids(begins), ids(last))
-}
-
-/// Everything up to its hold is done, or all that it writes; or it waits for people.
-fn is_through(state: &TargetState) -> bool {
-    let holds = state.current().is_some_and(|current| {
-        let hold = state.plan.steps.iter().find(|s| s.verb == Verb::Hold);
-        hold.is_some_and(|hold| current.no >= hold.no)
-    });
-    let writes = state.plan.steps.iter().any(|s| s.verb.writes() && !state.is_done(s.no));
-    let at_gate = state.current().is_some_and(|s| s.verb == Verb::Gate) && state.hold().is_some();
-    state.ending().is_some() || state.stuck().is_some() || holds || !writes || at_gate
 }
 
 /// Pauses the run when more targets are stuck than it may have.

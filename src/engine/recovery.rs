@@ -66,7 +66,7 @@ impl Recovery {
             self.other = None;
         }
         match &mut self.run {
-            Some(state) if state.id == *run => state.apply(&line.event),
+            Some(state) if state.id == *run => state.apply(&line.event, line.time),
             _ => return,
         }
         if let Event::ApprovalRecorded(recorded) = &line.event {

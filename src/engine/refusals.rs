@@ -6,11 +6,11 @@ use super::Halt;
 use super::shared::Shared;
 use crate::domain::event::{Fault, FaultClass, RunPaused};
 use crate::domain::text::Text;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, show_span};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// So long nothing but refusals: half of a step's own patience with a busy service.
+/// So long, to the cloud, nothing but refusals: half of a step's own patience with a busy service.
 const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// What the run remembers of refusals.
@@ -43,13 +43,13 @@ impl Refusals {
 
     /// Notes how something went; true if the run shall pause. That something could be read says nothing
     /// of writes.
-    fn is_too_long(&self, fault: Option<&Fault>, writes: bool, now: Timestamp) -> bool {
+    fn is_too_long(&self, fault: Option<&Fault>, writes: bool, now: Timestamp, patience: Duration) -> bool {
         let mut memory = self.memory();
         if fault.is_none_or(|f| f.class != FaultClass::Busy) {
             memory.since = memory.since.filter(|_| !writes);
             return false;
         }
-        let too_long = now.since(*memory.since.get_or_insert(now)) > PATIENCE;
+        let too_long = now.since(*memory.since.get_or_insert(now)) > patience;
         if too_long {
             memory.since = None;
         }
@@ -59,11 +59,12 @@ impl Refusals {
 
 /// Notes how a step, or the reading before it, went; pauses the run when it has been refused for long.
 pub(super) async fn note(shared: &Shared, fault: Option<&Fault>, writes: bool) -> Result<(), Halt> {
-    let too_long = shared.refusals.is_too_long(fault, writes, shared.env.clock.now());
+    let patience = shared.env.clock.as_lag(PATIENCE);
+    let too_long = shared.refusals.is_too_long(fault, writes, shared.env.clock.now(), patience);
     let Some(fault) = fault.filter(|_| too_long && !shared.board.run().paused) else { return Ok(()) };
-    let minutes = PATIENCE.as_secs() / 60;
     let reason = Text::lossy(&format!(
-        "for {minutes} minutes the service has refused everything as too much or busy ({})",
+        "for {} the service has refused everything as too much or busy ({})",
+        show_span(patience),
         fault.code
     ));
     shared.board.record_run(RunPaused { by: Text::lossy("reissue"), reason }.into()).await.map(drop)
@@ -81,15 +82,15 @@ mod tests {
         let busy = fault(FaultClass::Busy);
         let refusals = Refusals::new(at(0));
         let not_yet = fault(FaultClass::NotYet);
-        assert!(!refusals.is_too_long(Some(&busy), true, at(0)));
-        assert!(!refusals.is_too_long(Some(&busy), true, at(59)));
-        assert!(!refusals.is_too_long(None, true, at(59)), "something was written");
-        assert!(!refusals.is_too_long(Some(&busy), true, at(60)));
-        assert!(!refusals.is_too_long(Some(&not_yet), true, at(100)), "an answer of another kind");
-        assert!(!refusals.is_too_long(Some(&busy), true, at(101)));
-        assert!(!refusals.is_too_long(None, false, at(150)), "something was read");
-        assert!(refusals.is_too_long(Some(&busy), false, at(162)));
-        assert!(!refusals.is_too_long(Some(&busy), true, at(163)), "the next hour");
+        assert!(!refusals.is_too_long(Some(&busy), true, at(0), PATIENCE));
+        assert!(!refusals.is_too_long(Some(&busy), true, at(59), PATIENCE));
+        assert!(!refusals.is_too_long(None, true, at(59), PATIENCE), "something was written");
+        assert!(!refusals.is_too_long(Some(&busy), true, at(60), PATIENCE));
+        assert!(!refusals.is_too_long(Some(&not_yet), true, at(100), PATIENCE), "an answer of another kind");
+        assert!(!refusals.is_too_long(Some(&busy), true, at(101), PATIENCE));
+        assert!(!refusals.is_too_long(None, false, at(150), PATIENCE), "something was read");
+        assert!(refusals.is_too_long(Some(&busy), false, at(162), PATIENCE));
+        assert!(!refusals.is_too_long(Some(&busy), true, at(163), PATIENCE), "the next hour");
     }
 
     #[test]

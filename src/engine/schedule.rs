@@ -6,7 +6,7 @@
 //! a rest goes before who has not begun, so that what was begun ends first.
 
 use super::course::{Course, Rest};
-use super::pilots::{self, Pilots};
+use super::pilots::Pilots;
 use super::run::Left;
 use super::shared::Shared;
 use super::{Halt, driver};
@@ -51,7 +51,7 @@ enum Why {
 
 impl<'a> Schedule<'a> {
     pub(super) fn new(shared: &'a Shared) -> Result<Self, Halt> {
-        let (begins, last) = pilots::in_order(shared);
+        let (begins, last) = shared.board.plan().in_order();
         let begun: BTreeSet<TargetId> =
             shared.board.briefs(|all| all.filter(|(_, b)| b.started).map(|(id, _)| id).collect())?;
         let ready = begins.iter().chain(&last).filter(|id| begun.contains(id));

@@ -10,6 +10,8 @@
 //! five minutes; without one the pause grows), and `x-ms-throttle-limit-percentage` from 1.0 on slows
 //! them for a while. A request that was refused has drawn like any other: services count it too.
 
+pub mod gauge;
+
 use super::pace::Pace;
 pub use super::permit::{Permit, with_permit};
 use super::queue::{Place, Queue};
@@ -121,28 +123,6 @@ struct State {
     queue: Queue,
 }
 
-/// What a bucket looks like now, for progress displays and `doctor`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Gauge {
-    pub bucket: Bucket,
-    pub level: f64,
-    pub capacity: f64,
-    /// What is used now.
-    pub share: Share,
-    pub paused_for: Duration,
-}
-
-/// What stops the first of those who wait.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HeldBack {
-    pub bucket: Bucket,
-    /// What is used now: the share of the quota, less what the service's signals take off it.
-    pub share: Share,
-    pub paused_for: Duration,
-    /// How many wait for anything.
-    pub waiting: usize,
-}
-
 impl Budget {
     /// The share of every quota that is used unless the operator says otherwise, in percent.
     pub const PACE_DEFAULT: u8 = 70;
@@ -243,41 +223,6 @@ impl Budget {
     pub fn backoff(&self, tries: u32) -> Duration {
         let grown = Duration::from_millis(500) * 2u32.pow(tries.saturating_sub(1).min(6));
         self.0.clock.as_lag(grown.mul_f64(0.75 + self.jitter() / 2.0))
-    }
-
-    pub fn gauges(&self) -> Vec<Gauge> {
-        let now = self.now();
-        let mut state = self.state();
-        let show = |(bucket, pace): (&Bucket, &mut Pace)| {
-            pace.refill(now);
-            Gauge {
-                bucket: bucket.clone(),
-                level: pace.level,
-                capacity: pace.capacity,
-                share: self.share_now(bucket, pace),
-                paused_for: self.0.clock.as_lag(pace.pause_left(now)),
-            }
-        };
-        state.buckets.iter_mut().map(show).collect()
-    }
-
-    /// What holds the front of the queue back; none if nobody waits.
-    pub fn held_back(&self) -> Option<HeldBack> {
-        let now = self.now();
-        let state = self.state();
-        let (bucket, waiting) = state.queue.held_back(&state.buckets, now)?;
-        let pace = state.buckets.get(&bucket)?;
-        Some(HeldBack {
-            share: self.share_now(&bucket, pace),
-            paused_for: self.0.clock.as_lag(pace.pause_left(now)),
-            bucket,
-            waiting,
-        })
-    }
-
-    /// The share of the bucket's quota, less what the service's signals take off it.
-    fn share_now(&self, bucket: &Bucket, pace: &Pace) -> Share {
-        self.quota(bucket.sort()).share(self.0.pace).flowing_at(pace.rate())
     }
 
     /// What is allowed of a quota here: as documented, or as a quota file says.

@@ -44,6 +44,8 @@ pub(super) struct Pace {
     /// The part of the share from which on refusals are to be expected.
     ceiling: f64,
     strikes: u32,
+    /// The first and the last "too many" since an answer was another one.
+    refused: Option<(Duration, Duration)>,
     paused_until: Duration,
     at: Duration,
 }
@@ -60,6 +62,7 @@ impl Pace {
             slowed: 1.0,
             ceiling: 1.0,
             strikes: 0,
+            refused: None,
             paused_until: Duration::ZERO,
             at: now,
         }
@@ -85,8 +88,14 @@ impl Pace {
         self.paused_until.saturating_sub(now)
     }
 
+    /// When the service began to say "too many" and nothing else, and when it last did.
+    pub(super) fn refused(&self) -> Option<(Duration, Duration)> {
+        self.refused
+    }
+
     /// The service said "too many". `jitter` is from 0 to 1.
     pub(super) fn strike(&mut self, now: Duration, retry_after: Option<Duration>, jitter: f64) {
+        self.refused = Some((self.refused.map_or(now, |(since, _)| since), now));
         // What was under way when the pause began was sent too soon, but not again.
         if now < self.paused_until {
             let stated = retry_after.unwrap_or_default().min(PAUSE_MAX);
@@ -111,6 +120,7 @@ impl Pace {
     /// An answer that was not "too many", with the service's own measure of our load if it gave
     /// one (1.0 = at the limit).
     pub(super) fn note(&mut self, now: Duration, load: Option<f64>) {
+        self.refused = None;
         if now >= self.paused_until {
             self.strikes = 0;
         }

@@ -196,7 +196,7 @@ fn a_slow_vault_among_several() {
     let (plan, ..) = hold(&text, 100, &[]);
     let slow = Share::of(Allowance { amount: 1, per: Duration::from_secs(60) }, 100);
     let under = |vault: Option<&str>| {
-        let mut work = Work::new(100).under_way();
+        let mut work = Work::new(100);
         if let Some(vault) = vault {
             work.set_slower_share(Quota::VaultWrites, Text::lossy(vault), slow);
         }

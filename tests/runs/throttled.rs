@@ -54,7 +54,7 @@ async fn is_refused_and_goes_on(retry_after: Option<&'static str>) {
     let told = rehearsal.told(&["step.done", "step.failed", "run."]);
     assert!(took > hour && took < hour + Duration::from_secs(900), "{took:?}\n{told}");
     let told = rehearsal.told(&["run.paused"]);
-    assert!(told.contains("for 60 minutes the service has refused everything"), "{told}");
+    assert!(told.contains("for 1h the service has refused everything"), "{told}");
 
     // A day later it is over, and somebody says so.
     rehearsal.env.clock.sleep(24 * hour).await;

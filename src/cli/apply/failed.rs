@@ -3,7 +3,7 @@
 use super::Arguments;
 use crate::cli::codes::{self, ErrorCode};
 use crate::cli::error::Failure;
-use crate::cli::ground::{home_failure, log_failure};
+use crate::cli::ground::{home_failure, log_failure, sign_in_next};
 use crate::cli::status::{at_home, quote, withdraw};
 use crate::connector::lease::LeaseError;
 use crate::domain::approval::QuorumShort;
@@ -84,7 +84,7 @@ fn reason(arguments: &Arguments, home: &Home, e: &ApplyFailure) -> (ErrorCode, S
         F::NotApproved(NotApproved::Guardrail(_)) => (codes::GUARDRAIL, "plan fewer targets"),
         F::NotApproved(_) => (codes::NOT_APPROVED, "others have to run `reissue approve` on this very file"),
         F::Home(_) => (codes::HOME, "restore what was changed from a copy of the installation"),
-        F::SignIn(_) => (codes::IDENTITY, "check the identity with `reissue doctor`"),
+        F::SignIn(e) => (codes::IDENTITY, sign_in_next(e)),
         F::Identity { .. } => (codes::IDENTITY, "apply with the identity that the plan was made with"),
         F::NotBegun => (codes::NO_RUN, "see `reissue status`"),
         F::Lease(LeaseError::Lapsed(_)) => {

@@ -10,7 +10,7 @@ use crate::anchor::witness::{self, WitnessError};
 use crate::anchor::{CallError, Head, HeadError, Obtained, without_passwords};
 use crate::cli::codes;
 use crate::cli::error::Failure;
-use crate::cli::ground::{disk_failure, home_failure, read_failure};
+use crate::cli::ground::{disk_failure, home_failure, out_failure, read_failure};
 use crate::cli::world::{ActingArguments, HomeArguments, runtime, unreadable};
 use crate::cli::{ExitCode, Session};
 use crate::domain::text::count;
@@ -204,7 +204,7 @@ fn request(head: &Head, out: &Path, session: &mut Session) -> Result<ExitCode, F
             let what = "there is something at this place already";
             return Failure::new(codes::EXISTS, what, "name a file that does not exist yet").at(out);
         }
-        disk_failure(out, &e, &e)
+        out_failure(out, &e)
     })?;
     session
         .out

@@ -6,6 +6,7 @@ use crate::azure::claims::Claims;
 use crate::azure::credential::AZURE_CLI_FAILED;
 use crate::cli::line::Line;
 use crate::connector::registry::Registry;
+use crate::domain::event::FaultClass;
 use crate::domain::time::show_span;
 use std::time::Duration;
 
@@ -54,7 +55,11 @@ fn refused(e: &crate::azure::fault::ApiError) -> &'static str {
         "AADSTS7000222" => "the secret has expired: make a new one",
         "AADSTS90002" => "there is no such tenant in this cloud: check its id, and the cloud",
         "AADSTS700016" => "there is no such application in this tenant: check `--client-id` and the tenant",
-        _ => "look the AADSTS number up at https://login.microsoftonline.com/error",
+        _ if e.class == FaultClass::Busy => "the service takes nothing now: look again in some minutes",
+        code if code.starts_with("AADSTS") => {
+            "look the AADSTS number up at https://login.microsoftonline.com/error"
+        }
+        _ => "look again in some minutes; if it stays so, give this code to Microsoft's support",
     }
 }
 

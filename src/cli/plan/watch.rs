@@ -72,7 +72,7 @@ impl Watch {
             ReadSoFar::Lists { pages, about } => ("pages_of_lists", Some(pages), Some(about)),
             ReadSoFar::Targets { read, all } => ("targets", Some(read), Some(all)),
         };
-        serde_json::json!({ "reads": reads, "read": read, "of": of, "limited_by": forecast::hindrance(&self.budget) })
+        serde_json::json!({ "reads": reads, "read": read, "of": of, "limited_by": forecast::hindrance(&self.budget).map(|by| by.what) })
     }
 
     fn what(&self) -> String {
@@ -87,7 +87,7 @@ impl Watch {
     }
 
     fn limit(&self) -> Option<String> {
-        forecast::hindrance(&self.budget).map(|by| format!("limited by: {by}"))
+        forecast::hindrance(&self.budget).map(|by| format!("limited by: {}", by.what))
     }
 }
 

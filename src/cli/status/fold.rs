@@ -82,7 +82,7 @@ impl Overview {
         let Some(head) = self.runs.iter_mut().rev().find(|r| r.state.id == run) else { return };
         head.last = time;
         head.mirror = self.mirror.clone().or(head.mirror.take());
-        head.state.apply(&event);
+        head.state.apply(&event, time);
         match event {
             Event::RunPaused(e) => head.paused = Some((e, time)),
             Event::RunContinued(_) => head.paused = None,

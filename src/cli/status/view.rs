@@ -207,8 +207,14 @@ fn forecast(session: &mut Session, run: &Run<'_>, now: Timestamp) {
             "{what}, and `reissue apply --resume` needs `--quotas FILE` that says what holds now."
         ));
     }
-    let Some(left) = forecast::left(&run.recovery.states, &pacing, None, now) else { return };
-    let mut words = forecast::of_run(&left, None, now).join("; ");
+    let Some(left) = forecast::left(&run.recovery.states, &pacing, None, [run.head.state.owned_since, now])
+    else {
+        return;
+    };
+    // What a process that is gone was refused says nothing of the next.
+    let by = run.writer.and_then(|_| forecast::hindrance_of(&run.recovery.states));
+    let [finish, limit] = forecast::of_run(&left, by, now);
+    let mut words = format!("{finish}; {limit}");
     if run.writer.is_none() {
         words = format!("if somebody carries it on now: {words}");
     }
@@ -219,6 +225,7 @@ fn forecast(session: &mut Session, run: &Run<'_>, now: Timestamp) {
         &serde_json::json!({
             "run": run.head.state.id.as_str(), "pace": pace, "seconds": left.seconds, "waits_for_people": left.people,
             "finish": now.after(std::time::Duration::from_secs(left.seconds)), "limit": forecast::limit_object(&left.limit),
+            "limited_by": limit.trim_start_matches("limited by: "),
         }),
     );
 }

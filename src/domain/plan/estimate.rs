@@ -14,7 +14,8 @@
 //! `tests/plans/estimate.rs` holds the estimate against runs in the lab.
 
 use super::draws::draws;
-use super::{Planned, PlannedTarget, Warning};
+use super::waits::{end_of_trial, wait_s};
+use super::{Planned, PlannedTarget};
 use crate::domain::id::StepNo;
 use crate::domain::share::Share;
 use crate::domain::step::{Step, Verb};
@@ -22,6 +23,7 @@ use crate::domain::text::Text;
 use std::collections::BTreeMap;
 
 pub use super::limit::{Limit, Quota};
+pub use super::waits::{chain_s, lead_s};
 
 /// Targets that go alone at first, up to their holds.
 pub const PILOTS: usize = 3;
@@ -54,56 +56,6 @@ struct Waits {
     to_hold: Option<f64>,
 }
 
-/// A write on an object settles before the next one.
-const SETTLE_S: u64 = 3;
-/// A new credential works after 4 to 18 s (reported), then four sign-ins in a row, 11 s apart.
-const VERIFY_S: u64 = 50;
-/// Four agreeing reads or sign-ins, 11 s apart.
-const AGREE_S: u64 = 33;
-/// A removal proved by absence: until it has spread, then four agreeing reads.
-const SPREAD_S: u64 = 600;
-/// Refusals of the old value: until the removal has spread, then reads and sign-ins.
-const REFUSED_S: u64 = 3 * AGREE_S;
-/// A switch is watched for so long.
-const WATCH_S: u64 = AGREE_S + 600;
-
-fn wait_s(target: &PlannedTarget, step: &Step) -> u64 {
-    match step.verb {
-        Verb::Verify => VERIFY_S,
-        Verb::Recheck | Verb::Snapshot => AGREE_S,
-        Verb::Watch if target.steps.iter().any(|s| s.verb == Verb::Switch) => WATCH_S,
-        Verb::Watch => AGREE_S,
-        Verb::Prove if target.steps.iter().any(|s| s.verb.retires()) => {
-            let last = target.steps.iter().rfind(|s| s.verb == Verb::Prove).is_some_and(|s| s.no == step.no);
-            let unseen = target.retire.len() > 1 || target.warnings.contains(&Warning::ProvedByAbsence);
-            // Several are waited for together, since they were removed together.
-            if last && unseen {
-                SPREAD_S + AGREE_S
-            } else if unseen {
-                AGREE_S
-            } else {
-                REFUSED_S
-            }
-        }
-        Verb::Prove => AGREE_S,
-        verb if verb.writes() => SETTLE_S,
-        _ => 0,
-    }
-}
-
-/// How long a target takes if no quota holds it back.
-pub fn chain_s(target: &PlannedTarget) -> u64 {
-    let hold = target.steps.iter().any(|s| s.verb == Verb::Hold).then_some(target.hold.time_s).flatten();
-    target.steps.iter().map(|s| wait_s(target, s)).sum::<u64>() + hold.unwrap_or(0)
-}
-
-/// How long what follows a step takes up to the target's last write, in seconds, if no quota holds it back. A
-/// hold is left out: what comes before it is in no hurry for what comes after.
-pub fn lead_s(target: &PlannedTarget, step: &Step) -> u64 {
-    let last = target.steps.iter().rfind(|s| s.verb.writes()).map_or(0, |s| s.no);
-    target.steps.iter().filter(|s| s.no > step.no && s.no <= last).map(|s| wait_s(target, s)).sum()
-}
-
 /// What is left to do of a run, added up in the order of its targets.
 pub struct Work {
     pace: u8,
@@ -120,8 +72,12 @@ pub struct Work {
     written: Slowest,
     before: Slowest,
     to_holds: Slowest,
+    /// Until the pilots are through, and whether anybody waits for that.
     pilots_s: f64,
+    waits_for_pilots: bool,
+    is_under_way: bool,
     targets: usize,
+    wait_for_people: usize,
     held_s: Option<f64>,
     hold_s: u64,
     people: bool,
@@ -160,8 +116,21 @@ pub struct Left {
     pub hold_s: Option<u64>,
     /// It waits for people, or will.
     pub people: bool,
+    /// It does so now, and nothing of it goes on before.
+    pub is_with_people: bool,
+    /// Whether it is one of those that go alone at first, or has not begun because of them.
+    pub trial: Option<Trial>,
     /// How long what its current step waits for has been on its way.
     pub spent_s: u64,
+}
+
+/// What the first few, which go alone, are to a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trial {
+    /// It is one of them, and not through yet.
+    Pilot,
+    /// It begins after them.
+    After,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -194,7 +163,10 @@ impl Work {
             before: Slowest::default(),
             to_holds: Slowest::default(),
             pilots_s: 0.0,
+            waits_for_pilots: false,
+            is_under_way: false,
             targets: 0,
+            wait_for_people: 0,
             held_s: None,
             hold_s: 0,
             people: false,
@@ -204,7 +176,7 @@ impl Work {
         }
     }
 
-    /// What of a quota is used, where that is not the pace's share of what is documented.
+    /// What of a quota is used, by the clock of the run, where that is not the pace's share of what is documented.
     pub fn set_share(&mut self, quota: Quota, share: Share) {
         self.shares.insert(quota, share);
     }
@@ -220,12 +192,14 @@ impl Work {
     #[must_use]
     pub fn under_way(mut self) -> Self {
         self.shares.values_mut().for_each(|share| *share = share.flowing_at(share.per_second));
+        self.is_under_way = true;
         self
     }
 
     /// In a lab where waits and windows are so many times shorter. Holds are as long as the plan says.
     #[must_use]
-    pub fn in_haste(self, times: u32) -> Self {
+    pub fn in_haste(mut self, times: u32) -> Self {
+        self.shares.values_mut().for_each(|share| *share = share.in_haste(times));
         Self { haste: f64::from(times.max(1)), ..self }
     }
 
@@ -242,16 +216,18 @@ impl Work {
 
     /// Adds the next target that begins: all of it.
     pub fn add(&mut self, target: &PlannedTarget) {
-        if self.targets < PILOTS {
-            self.pilots_s = self.pilots_s.max(self.hasty(up_to_hold_s(target)));
-        }
-        let left = Left { people: !target.hold.confirmed_by.is_empty(), ..Left::default() };
+        let trial = if self.targets < PILOTS { Trial::Pilot } else { Trial::After };
+        let people = !target.hold.confirmed_by.is_empty();
+        let left = Left { people, trial: Some(trial), ..Left::default() };
         self.add_rest(target, |_| false, left);
     }
 
     /// Adds what is left of one of which some steps are done.
     pub fn add_rest(&mut self, target: &PlannedTarget, is_done: impl Fn(StepNo) -> bool, rest: Left) {
         self.targets += 1;
+        self.wait_for_people += usize::from(rest.is_with_people);
+        self.waits_for_pilots |= rest.trial == Some(Trial::After);
+        let (end_of_trial, mut trial_s) = (end_of_trial(target), 0.0);
         #[allow(clippy::cast_precision_loss)]
         let mut spent_s = rest.spent_s as f64;
         let left = || target.steps.iter().filter(|s| !is_done(s.no));
@@ -269,6 +245,9 @@ impl Work {
             let s = (whole - spent_s).max(0.0);
             // Proofs are waited for together; any other step's time is its own.
             spent_s = if step.verb == Verb::Prove { (spent_s - whole).max(0.0) } else { 0.0 };
+            if step.no < end_of_trial {
+                trial_s += s;
+            }
             match () {
                 () if last.is_none_or(|l| step.no > l.no) => waits.tail += s,
                 () if first.is_some_and(|f| step.no < f.no) => waits.head += s,
@@ -284,6 +263,9 @@ impl Work {
                 is_to_holds: before || hold.is_none(),
             };
             self.draw(target, step, part);
+        }
+        if rest.trial == Some(Trial::Pilot) {
+            self.pilots_s = self.pilots_s.max(trial_s);
         }
         self.reckon(waits);
     }
@@ -301,7 +283,7 @@ impl Work {
             drawn.before += amount_if(is_before);
             drawn.to_holds += amount_if(is_to_holds);
             let Drawn { all, written, before, to_holds } = *drawn;
-            let seconds = |amount| share.seconds(amount) / self.haste;
+            let seconds = |amount| share.seconds(amount);
             self.all.or(quota, share, seconds(all));
             self.written.or(quota, share, seconds(written));
             self.before.or(quota, share, seconds(before));
@@ -326,31 +308,30 @@ impl Work {
 
     /// When all of it will be over.
     pub fn estimate(&self) -> Estimate {
-        let pilots_s = if self.targets > PILOTS { self.pilots_s } else { 0.0 };
+        let pilots_s = if self.waits_for_pilots { self.pilots_s } else { 0.0 };
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let whole = |s: f64| s.ceil() as u64;
         // What comes before a hold is not in the hold's shadow.
         let before = self.held_s.and_then(|_| self.to_holds.beside(self.to_hold_most_s));
-        let limit = before.or_else(|| self.all.beside(self.waits_most_s));
+        let quota = before.or_else(|| self.all.beside(self.waits_most_s));
         #[allow(clippy::cast_precision_loss)]
         let is_held = self.hold_s as f64 * 2.0 > self.over_s;
+        let limit = match quota {
+            _ if self.targets > 0 && self.wait_for_people == self.targets => Limit::People,
+            _ if self.is_under_way && pilots_s > 0.0 => Limit::Pilots,
+            Some(quota) => quota,
+            None if is_held => Limit::Hold,
+            None => Limit::Waiting,
+        };
         Estimate {
             held_s: self.held_s.map(|s| whole(pilots_s + s)),
             hold_s: self.hold_s,
-            limit: limit.unwrap_or(if is_held { Limit::Hold } else { Limit::Waiting }),
+            limit,
             pace: self.pace,
             people: self.people,
             seconds: whole(pilots_s + self.over_s),
         }
     }
-}
-
-/// Until a pilot is through: its hold, or its last write.
-fn up_to_hold_s(target: &PlannedTarget) -> u64 {
-    let end = target.steps.iter().find(|s| s.verb.waits()).map(|s| s.no);
-    let end = end.or_else(|| target.steps.iter().rfind(|s| s.verb.writes()).map(|s| s.no + 1));
-    let before = target.steps.iter().filter(|s| end.is_none_or(|end| s.no < end));
-    before.map(|s| wait_s(target, s)).sum()
 }
 
 /// A whole plan, from its beginning.

@@ -3,6 +3,7 @@
 //! Sources: Microsoft Learn, "Microsoft Graph service-specific throttling limits" and "Azure Key Vault
 //! service limits". `tests/plans/estimate.rs` holds them against the clients' own table.
 
+use super::estimate::PILOTS;
 use crate::domain::quotas::Allowance;
 use crate::domain::share::Share;
 use std::fmt;
@@ -79,6 +80,10 @@ pub enum Limit {
     Waiting,
     /// A hold that is open, or will be.
     Hold,
+    /// The first few go alone.
+    Pilots,
+    /// Whatever is left waits for people.
+    People,
 }
 
 impl fmt::Display for Limit {
@@ -87,6 +92,8 @@ impl fmt::Display for Limit {
             Limit::Quota { quota, share } => write!(f, "{quota}, {share}"),
             Limit::Waiting => f.write_str("no quota, changes have to spread"),
             Limit::Hold => f.write_str("no quota, a hold"),
+            Limit::Pilots => write!(f, "no quota, the first {PILOTS} go alone"),
+            Limit::People => f.write_str("no quota, people have to act"),
         }
     }
 }

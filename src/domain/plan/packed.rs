@@ -144,6 +144,16 @@ impl PackedPlan {
     pub fn places(&self) -> impl Iterator<Item = (TargetId, Part, u32)> {
         self.lines.iter().map(|line| (line.id, line.part, line.place))
     }
+    /// Who begins in which order, and who after all others: as the plan says; one that does not say begins with what
+    /// stops the leaked value at once.
+    pub fn in_order(&self) -> (Vec<TargetId>, Vec<TargetId>) {
+        let mut order: Vec<_> = self.places().filter(|(_, part, _)| *part != Part::Excepted).collect();
+        order.sort_by_key(|(id, part, place)| (*place, *part != Part::AtOnce, *id));
+        let (last, begins): (Vec<_>, Vec<_>) =
+            order.into_iter().partition(|(_, part, _)| *part == Part::Last);
+        let ids = |of: Vec<(TargetId, Part, u32)>| of.into_iter().map(|(id, ..)| id).collect();
+        (ids(begins), ids(last))
+    }
     /// One target's place in the order of beginning.
     pub fn place(&self, id: TargetId) -> Option<u32> {
         Some(self.lines[self.at(id)?].place)

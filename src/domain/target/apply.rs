@@ -3,8 +3,9 @@
 use super::fold::fits;
 use super::*;
 use crate::domain::event::{
-    Decision, Event, Happened, Sighting, StepDone, StepFailed, StepIntent, StepLooked,
+    Decision, Event, FaultClass, Happened, Sighting, StepDone, StepFailed, StepIntent, StepLooked,
 };
+use crate::domain::retry;
 
 pub(super) type Applied = Result<(), &'static str>;
 
@@ -23,7 +24,7 @@ impl Fold {
             Event::TargetStarted(_) => self.start(),
             Event::StepIntent(e) => self.intent(e, at),
             Event::StepDone(e) => self.done(e, at),
-            Event::StepFailed(e) => self.failed(e),
+            Event::StepFailed(e) => self.failed(e, at),
             Event::StepLooked(e) => self.looked(e, at),
             Event::ValueLost(e) => self.value_lost(&e.credential),
             Event::HoldOpened(e) => self.hold_opened(e, at),
@@ -81,8 +82,11 @@ impl Fold {
                 }
                 state.forward.status = if step.verb.writes() { Status::InDoubt } else { Status::Idle };
             }
+            // The next try was another process's to wait for.
+            state.forward.begin_anew();
+            state.undo.begin_anew();
             // Reading begins again, and so does the patience with it: the time between was not ours.
-            if !step.verb.writes() && matches!(state.forward.status, Status::Idle | Status::RetryAt(_)) {
+            if !step.verb.writes() && state.forward.status == Status::Idle {
                 state.forward.first_at = None;
             }
             if state.undo.status == Status::Intended {
@@ -237,7 +241,7 @@ impl Fold {
         Ok(())
     }
 
-    fn failed(&mut self, e: &StepFailed) -> Applied {
+    fn failed(&mut self, e: &StepFailed, at: Timestamp) -> Applied {
         let course = self.course_mut(e.step, e.undo)?;
         if course.status != Status::Intended || course.attempts != e.attempt {
             return Err("there is no such attempt under way");
@@ -245,6 +249,8 @@ impl Fold {
         if e.fault.happened == Happened::Unknown {
             course.doubt();
         }
+        let is_busy = e.fault.class == FaultClass::Busy && e.fault.code.as_str() != retry::CUT_SHORT;
+        course.refused_since = is_busy.then(|| course.refused_since.unwrap_or(at));
         course.status = match (e.fault.happened, e.retry_at) {
             (Happened::Unknown, _) => Status::InDoubt,
             (Happened::No, Some(at)) => Status::RetryAt(at),

@@ -108,7 +108,7 @@ impl World {
         assert_eq!(again, self.state);
     }
 
-    fn take_lane(&mut self) {
+    pub(super) fn take_lane(&mut self) {
         self.epoch += 1;
         self.record(LaneTaken { epoch: self.epoch }.into());
     }

@@ -175,7 +175,7 @@ impl Run {
             }
             return;
         };
-        state.apply(&line.event);
+        state.apply(&line.event, line.time);
         match line.target {
             None => self.fold_all(line),
             Some(id) => self.fold_target(bench, place, line, id),
