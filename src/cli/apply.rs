@@ -5,6 +5,7 @@ mod failed;
 mod fleet;
 mod view;
 
+use super::bulletin::Board;
 use super::codes;
 use super::error::Failure;
 use super::fleet::Ended;
@@ -26,6 +27,7 @@ use crate::trail::{Home, Objects, scratch};
 use crate::wire::budget::Start;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 pub(super) use view::interrupts;
@@ -76,15 +78,21 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<ExitCod
     Ok(runtime()?.block_on(carry_out(&arguments, session, None))?.exit)
 }
 
+/// How long is waited, and who waits.
+fn given(arguments: &Arguments) -> Result<(Duration, Text<128>), Failure> {
+    let usage = |what: String| Failure::new(codes::ARGUMENT, what, "see `reissue apply --help`");
+    let patience = parse_span(&arguments.patience).map_err(|e| usage(format!("--patience: {e}")))?;
+    let operator = Text::new(arguments.operator.as_str()).map_err(|e| usage(format!("--operator: {e}")))?;
+    Ok((patience, operator))
+}
+
 /// Applies the plan of one tenant, or goes on with its run. Without `interrupts` it hears each Ctrl-C itself.
 async fn carry_out(
     arguments: &Arguments,
     session: &mut Session,
     interrupts: Option<UnboundedReceiver<()>>,
 ) -> Result<Ended, Failure> {
-    let usage = |what: String| Failure::new(codes::ARGUMENT, what, "see `reissue apply --help`");
-    let patience = parse_span(&arguments.patience).map_err(|e| usage(format!("--patience: {e}")))?;
-    let operator = Text::new(arguments.operator.as_str()).map_err(|e| usage(format!("--operator: {e}")))?;
+    let (patience, operator) = given(arguments)?;
     let home = arguments.home.open(session)?;
     let found = arguments.resume.as_deref().map(|wanted| find_run(&home, wanted)).transpose()?;
     let plan = plan_in_hand(arguments.plan.as_deref(), found.as_ref(), session, &home)?;
@@ -108,12 +116,16 @@ async fn carry_out(
     let progress = Progress::new(&env, &read, azure.budget(), &session.out);
     let order = ApplyOrder { plan, operator, process: process(), resume, patience: Some(patience), stop };
     let (to_view, from_run) = tokio::sync::oneshot::channel();
+    let (opens, opened) = tokio::sync::oneshot::channel();
     let apply = pipeline::apply_guarded(&env, &home, &azure, order, guard, |journal, states| {
         let _ = to_view.send((journal.subscribe(), Arc::clone(states)));
+        let _ = opens.send(());
     });
     let interrupts = interrupts.unwrap_or_else(view::interrupts);
     let view = View { out: &mut session.out, progress, interrupts, stop: leave };
-    let result = match watched(apply, view.show(from_run)).await {
+    let posted =
+        Board::in_home(&env, home.root()).beside(azure.budget(), opened, watched(apply, view.show(from_run)));
+    let result = match posted.await {
         Ok(result) => result,
         Err(seen) => return Ok(stopped(session, &seen)),
     };

@@ -1,9 +1,11 @@
 //! When something will be over and what holds it back, in words: for a plan, for a run that is on.
 
+use super::bulletin::Rate;
+use super::hindrance::{Hindrance, quota_named};
 use crate::azure::quota;
 use crate::domain::id::TargetId;
 use crate::domain::plan::Plan;
-use crate::domain::plan::estimate::{self, Estimate, Left, Limit, PACE_DEFAULT, PILOTS, Quota, Trial, Work};
+use crate::domain::plan::estimate::{self, Estimate, Left, Limit, PACE_DEFAULT, PILOTS, Trial, Work};
 use crate::domain::plan::risk::Risk;
 use crate::domain::playbook::Store;
 use crate::domain::quotas::Named;
@@ -13,9 +15,7 @@ use crate::domain::states::States;
 use crate::domain::target::{Next, Pause, TargetState};
 use crate::domain::text::{Text, count};
 use crate::domain::time::{Timestamp, show_span};
-use crate::wire::budget::gauge::{HeldBack, Refused};
-use crate::wire::budget::{Bucket, Budget};
-use crate::wire::silence::Silence;
+use crate::wire::budget::Budget;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use std::time::Duration;
 const NAMED: usize = 5;
 
 /// A span as people say it, rounded up.
-fn about(seconds: u64) -> String {
+pub(super) fn about(seconds: u64) -> String {
     let step = match seconds {
         0..=59 => 1,
         60..=599 => 10,
@@ -145,11 +145,12 @@ pub(crate) fn of_run(estimate: &Estimate, by: Option<Hindrance>, now: Timestamp)
     [format!("finish {how} {}, in {}", ends.short(), about(seconds)), format!("limited by: {limit}")]
 }
 
-/// When what is left of a run will be over whose process began at `owned`. None if nothing goes on by itself.
+/// When what is left of a run will be over whose process began at `owned` and goes at these rates, where they are
+/// slower than its pace. None if nothing goes on by itself.
 pub(crate) fn left(
     states: &States,
     pacing: &Pacing,
-    budget: Option<&Budget>,
+    rates: &[Rate],
     [owned, now]: [Timestamp; 2],
 ) -> Option<Estimate> {
     let plan = states.plan();
@@ -159,10 +160,10 @@ pub(crate) fn left(
     live.sort();
     let pilots: Vec<TargetId> = plan.in_order().0.into_iter().take(PILOTS).collect();
     let mut work = pacing.work().under_way();
-    for gauge in budget.map(Budget::gauges).unwrap_or_default() {
-        if let Some(quota) = quota_named(gauge.bucket.sort()) {
-            for of in names_of(&plan.header.stores, gauge.bucket.member()) {
-                work.set_slower_share(quota, of, gauge.share);
+    for Rate { bucket, share } in rates {
+        if let Some(quota) = quota_named(bucket.sort()) {
+            for of in names_of(&plan.header.stores, bucket.member()) {
+                work.set_slower_share(quota, of, *share);
             }
         }
     }
@@ -199,87 +200,11 @@ fn left_of(state: &TargetState, [owned, now]: [Timestamp; 2]) -> Left {
     Left {
         hold_s: hold.map(|h| h.until.map_or(0, |until| until.since(now).as_secs())),
         people: waits || will_wait,
-        is_with_people: waits,
+        // Who has not begun is not asked for yet: the first statements are about to be read.
+        is_with_people: waits && state.is_started(),
         trial: None,
         spent_s: state.waits_since(owned).map_or(0, |since| now.since(since).as_secs()),
     }
-}
-
-/// The quotas of estimates by the names of their buckets.
-const QUOTAS: [(&str, Quota); 8] = [
-    (quota::GRAPH_UNITS, Quota::DirectoryUnits),
-    (quota::GRAPH_WRITES, Quota::DirectoryWrites),
-    (quota::TENANT_WRITES, Quota::TenantWrites),
-    (quota::PERSONAL_APP_WRITES, Quota::PersonalAppWrites),
-    (quota::KEY_READS, Quota::CertificateReads),
-    (quota::VAULT_CREATES, Quota::VaultWrites),
-    (quota::VAULT_KEYS, Quota::VaultKeys),
-    (quota::VAULT_CALLS, Quota::VaultReads),
-];
-
-fn quota_named(name: &str) -> Option<Quota> {
-    QUOTAS.iter().find(|(named, _)| *named == name).map(|(_, quota)| *quota)
-}
-
-/// What is in the way now.
-pub(crate) struct Hindrance {
-    pub(crate) what: String,
-    /// Nothing goes on, and nobody knows for how long.
-    pub(crate) is_standstill: bool,
-}
-
-/// What is waited for now: a quota, a host that does not answer, a service that takes nothing. None if nothing is.
-pub(crate) fn hindrance(budget: &Budget) -> Option<Hindrance> {
-    let silent = |Silence { host, since, .. }| format!("no answer from {host} since {}", since.short());
-    let (silent, refused) = (budget.silence().map(silent), budget.refused());
-    let is_standstill = silent.is_some() || refused.is_some();
-    let held_back = || budget.held_back().map(|by| held_back(&by));
-    let quota = refused.map(|refused| refusing(&refused)).or_else(held_back);
-    let what = [silent, quota].into_iter().flatten().reduce(|silent, quota| format!("{silent}; {quota}"))?;
-    Some(Hindrance { what, is_standstill })
-}
-
-/// What the log alone says of it.
-pub(crate) fn hindrance_of(states: &States) -> Option<Hindrance> {
-    let live = states.briefs().filter(|(_, brief)| brief.is_live() && brief.started);
-    let refused: Vec<Timestamp> = live.filter_map(|(id, _)| states.state(id)?.refused_since()).collect();
-    let since = refused.iter().min()?;
-    let targets = count(refused.len(), "target is", "targets are");
-    let what = format!("{targets} refused by the service as too much or busy, since {}", since.short());
-    Some(Hindrance { what, is_standstill: true })
-}
-
-/// `directory writes, refused by the service as too much (429) since …, asked again in 4m`.
-fn refusing(refused: &Refused) -> String {
-    let Refused { bucket, since, paused_for } = refused;
-    let again = match paused_for.as_secs() {
-        0 => String::new(),
-        s => format!(", asked again in {}", about(s)),
-    };
-    format!("{}, refused by the service as too much (429) since {}{again}", name_of(bucket), since.short())
-}
-
-/// What people call a quota.
-fn name_of(bucket: &Bucket) -> String {
-    let named = quota_named(bucket.sort()).map(|q| q.to_string());
-    named.unwrap_or_else(|| match bucket.sort() {
-        quota::LOG_READS => "reads of logs".into(),
-        quota::RISK => "identity protection".into(),
-        quota::ARM_READS => "reads of Azure Resource Manager".into(),
-        quota::ARM_WRITES => "writes to Azure Resource Manager".into(),
-        other => other.into(),
-    })
-}
-
-/// What the front of the queue waits for: `directory writes, 7.0/s of 20.0/s`.
-fn held_back(by: &HeldBack) -> String {
-    let HeldBack { bucket, share, paused_for, waiting } = by;
-    let name = name_of(bucket);
-    let paused = match paused_for.as_secs() {
-        0 => String::new(),
-        s => format!(", paused by the service for {}", about(s)),
-    };
-    format!("{name}, {share}{paused}, {waiting} waiting")
 }
 
 /// Which targets begin first, and why. None if none is more dangerous than another, and they are few.
@@ -318,5 +243,72 @@ pub(crate) fn limit_object(limit: &Limit) -> serde_json::Value {
             "quota": quota.to_string(), "per_second": share.per_second, "allowed_per_second": share.allowed_per_second,
         }),
         _ => serde_json::Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::progress::tests::Kept;
+    use crate::domain::event::Event;
+    use std::fmt::Write;
+    use std::sync::PoisonError;
+
+    const HEAD: &str = "reissue: 1
+incident: { id: INC-FINISH, title: the finish }
+tenant: { id: 7d3c9a10-0000-4000-8000-000000000001, cloud: us_gov_high }
+stores: { ir: { key_vault: https://kv-ir.vault.usgovcloudapi.net } }
+approval: { quorum: 1, valid_for: 48h }
+guardrails: { rotate_at_most: 100%, reset_at_most: 100%, disable_at_most: 100% }
+targets:
+";
+
+    fn target(kind: &str, n: u32) -> String {
+        let app = format!("app: 8a1d0000-0000-4000-8000-{n:012x}, name: a{n}");
+        let publish = format!("publish: {{ store: ir, name: a{n} }}, hold: {{ time: 0s }}");
+        match kind {
+            "secret" => format!("{app}, rotate: {{ secret: all, {publish} }}"),
+            "certificate" => format!("{app}, rotate: {{ certificate: all, {publish} }}"),
+            "disable" => format!("{app}, disable: {{ reason: unused }}"),
+            _ => format!(
+                "user: u{n}@lab.test, reset: {{ deliver: {{ store: ir, name: u{n}, to: helpdesk }} }}"
+            ),
+        }
+    }
+
+    /// Looked at every ten seconds from the first target's beginning to the end of the last: whatever is waited for, the
+    /// finish that is told neither slides nor jumps.
+    #[test]
+    fn the_finish_stays_where_it_is() {
+        for kinds in [
+            &["secret"][..],
+            &["certificate"],
+            &["disable"],
+            &["password"],
+            &["disable", "secret", "password"],
+        ] {
+            let text = (0..9).zip(kinds.iter().cycle()).fold(HEAD.to_owned(), |mut text, (n, kind)| {
+                let _ = writeln!(text, "  - {{ {} }}", target(kind, n + 1));
+                text
+            });
+            let kept = Kept::of(&text);
+            let at = |is: fn(&Event) -> bool| move |line: &&crate::domain::event::Line| is(&line.event);
+            let begun = kept.lines.iter().find(at(|e| matches!(e, Event::TargetStarted(_)))).unwrap().time;
+            let ended = kept.lines.iter().rfind(at(|e| matches!(e, Event::TargetEnded(_)))).unwrap().time;
+            let (mut now, mut looks) = (begun, 0);
+            while now < ended {
+                let end = kept.lines.partition_point(|line| line.time <= now);
+                let states = kept.states(&kept.lines[..end]);
+                let states = states.lock().unwrap_or_else(PoisonError::into_inner);
+                let estimate = left(&states, &Pacing::usual(), &[], [begun, now]).unwrap();
+                let finish = now.after(Duration::from_secs(estimate.seconds));
+                let off = finish.since(ended).max(ended.since(finish));
+                let is_near = off < Duration::from_secs(30) || off * 4 < ended.since(begun);
+                assert!(is_near, "{kinds:?}: {now} says {finish}, it was {ended}: {estimate:?}");
+                now = now.after(Duration::from_secs(10));
+                looks += 1;
+            }
+            assert!(looks > 2, "{kinds:?}");
+        }
     }
 }

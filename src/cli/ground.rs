@@ -33,7 +33,9 @@ pub(crate) fn home_failure(path: &Path, e: &HomeError) -> Failure {
         HomeError::Disk(disk) => return disk_failure(path, e, disk),
         HomeError::Journal(e) => return log_failure(path, e),
         HomeError::Read(e) => return read_failure(path, e),
-        HomeError::Missing(_) => "name the installation with `--home`, or make one with `reissue init`",
+        HomeError::Missing(_) => {
+            "name the installation with `--home`, or make one with `reissue init --cloud CLOUD`"
+        }
         HomeError::Exists(_) => "use it, or name another folder with `--home`",
         HomeError::Altered { .. }
         | HomeError::Unreadable { .. }

@@ -1,7 +1,9 @@
 //! Progress of a run: a bar on a terminal, a plain line after a while of silence elsewhere,
 //! nothing at all with `--json`. Both say what `status` says, of the very states that the run decides by.
 
+use super::bulletin::Bulletin;
 use super::forecast::{self, Pacing};
+use super::hindrance::hindrance_of;
 use super::human::Output;
 use super::standing::{Standing, Tally};
 use crate::domain::id::TargetId;
@@ -113,8 +115,10 @@ impl Progress {
     fn forecast(&self) -> Option<[String; 2]> {
         let (now, budget) = (self.env.clock.now(), self.budget.as_ref());
         let pacing = budget.map_or_else(Pacing::usual, Pacing::of);
-        let estimate = forecast::left(&*self.states()?, &pacing, budget, [self.owned, now])?;
-        Some(forecast::of_run(&estimate, budget.and_then(forecast::hindrance), now))
+        let Bulletin { rates, hindrance } = budget.map(Bulletin::of).unwrap_or_default();
+        let states = self.states()?;
+        let estimate = forecast::left(&states, &pacing, &rates, [self.owned, now])?;
+        Some(forecast::of_run(&estimate, hindrance_of(hindrance, &states, now), now))
     }
 
     /// Counting targets takes a while where there are many: at most a twentieth of the time is spent on it.
@@ -191,14 +195,7 @@ pub(super) mod tests {
     pub(crate) fn a_drill() -> &'static Kept {
         static KEPT: OnceLock<Kept> = OnceLock::new();
         KEPT.get_or_init(|| {
-            let holding = std::thread::spawn(|| {
-                let mut kept = Kept::default();
-                let mut runtime = tokio::runtime::Builder::new_current_thread();
-                let runtime = runtime.enable_time().start_paused(true).build().unwrap();
-                let held = async { drill::hold(&drill::environment(1), PLAYBOOK, &mut kept).await.map(drop) };
-                runtime.block_on(held).unwrap();
-                kept
-            });
+            let holding = std::thread::spawn(|| Kept::of(PLAYBOOK));
             holding.join().unwrap()
         })
     }
@@ -213,6 +210,15 @@ pub(super) mod tests {
     }
 
     impl Kept {
+        pub(crate) fn of(playbook: &str) -> Self {
+            let mut kept = Kept::default();
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+            let held = async { drill::hold(&drill::environment(1), playbook, &mut kept).await.map(drop) };
+            runtime.block_on(held).unwrap();
+            kept
+        }
+
         /// What the log has come to with these lines.
         pub(crate) fn states(&self, lines: &[Line]) -> SharedStates {
             let mut recovery = Recovery::new(self.plan.as_ref().unwrap());

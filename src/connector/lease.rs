@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// A claim is good for this long …
 pub const LASTS: Duration = Duration::from_secs(600);
+/// Nobody waits longer for a claim to be given up.
+const RELEASED_WITHIN: Duration = Duration::from_secs(20);
 /// … and is renewed this often: two tries may fail.
 const RENEWED_EVERY: Duration = Duration::from_secs(200);
 const AGAIN: Duration = Duration::from_secs(30);
@@ -122,9 +124,12 @@ impl Lease {
         self.say(Saying::Renewed).await
     }
 
-    /// Gives the claim up. If that fails, it runs out by itself.
+    /// Gives the claim up. If that fails, or the store takes nothing now, it runs out by itself.
     pub async fn release(&self) {
-        let _ = self.say(Saying::Released).await;
+        tokio::select! {
+            _ = self.say(Saying::Released) => {}
+            () = self.azure.env().clock.sleep(RELEASED_WITHIN) => {}
+        }
     }
 
     /// Takes the plan away from every other log, for good.

@@ -15,7 +15,7 @@ pub mod gauge;
 use super::pace::Pace;
 pub use super::permit::{Permit, with_permit};
 use super::queue::{Place, Queue};
-use super::silence::{Silence, Silences};
+use super::silence::{Silence, Silences, Trouble};
 use crate::domain::quotas::Allowance;
 use crate::domain::share::Share;
 use crate::domain::time::Timestamp;
@@ -200,18 +200,25 @@ impl Budget {
         buckets.into_iter().find(|b| self.0.quotas.get(b.sort()).is_some_and(is_named))
     }
 
-    /// A host answered a request that was sent at that time, or it did not.
-    pub(super) fn note_host(&self, uri: &http::Uri, sent: Timestamp, answered: bool) {
+    /// A host answered a request that was sent at that time, or what was heard instead.
+    pub(super) fn note_host(&self, uri: &http::Uri, sent: Timestamp, trouble: Option<Trouble>) {
         let (host, now) = (uri.host().unwrap_or_default(), self.0.clock.now());
-        match answered {
-            true => self.0.silences.answered(host, now),
-            false => self.0.silences.unanswered(host, sent, now),
+        match trouble {
+            None => self.0.silences.answered(host, now),
+            Some(trouble) => self.0.silences.unanswered(host, trouble, sent, now),
         }
     }
 
-    /// Hosts that do not answer.
-    pub fn silences(&self) -> Vec<Silence> {
+    /// Hosts of which nothing is heard that is of use, one that refuses among them.
+    pub fn troubles(&self) -> Vec<Silence> {
         self.0.silences.all(self.0.clock.now())
+    }
+
+    /// Hosts that do not answer, or that they fail.
+    pub fn silences(&self) -> Vec<Silence> {
+        let mut troubles = self.troubles();
+        troubles.retain(|s| s.trouble != Trouble::Refusing);
+        troubles
     }
 
     /// The host that has been silent for longest, if one is.

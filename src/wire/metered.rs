@@ -2,6 +2,7 @@
 //! is, patiently but not forever; every answer is told to the budget.
 
 use super::budget::{Budget, Draws, Permit, retry_after};
+use super::silence::Trouble;
 use super::{Class, Kind, Reached, Wire, WireError};
 use crate::domain::time::Timestamp;
 use crate::env::{Clock, Env};
@@ -71,7 +72,7 @@ impl<W: Wire> Metered<W> {
         };
         let uri = request.uri().clone();
         let (sent, result) = self.send(request).await;
-        self.budget.note_host(&uri, sent, !is_lost(&result));
+        self.budget.note_host(&uri, sent, is_lost(&result).then_some(Trouble::Silent));
         if let Ok(response) = &result {
             self.budget.note_response(permit.draws(), response.status(), response.headers());
             if response.status() == StatusCode::UNAUTHORIZED {
@@ -98,8 +99,7 @@ impl<W: Wire> Metered<W> {
                 let _place = self.reading.acquire().await.ok();
                 self.send(request.clone()).await
             };
-            let is_answer = !is_lost(&result) && !result.as_ref().is_ok_and(|r| is_broken(r.status()));
-            self.budget.note_host(request.uri(), sent, is_answer);
+            self.budget.note_host(request.uri(), sent, trouble(&result, draws.is_empty()));
             if let Ok(response) = &result {
                 self.budget.note_response(&draws, response.status(), response.headers());
             }
@@ -131,7 +131,7 @@ impl<W: Wire> Metered<W> {
             tokio::select! {
                 biased;
                 result = &mut call => return (sent, result),
-                () = self.clock.sleep(LATE) => self.budget.note_host(&uri, sent, false),
+                () = self.clock.sleep(LATE) => self.budget.note_host(&uri, sent, Some(Trouble::Silent)),
             }
         }
     }
@@ -160,9 +160,15 @@ fn is_lost(result: &Result<http::Response<Bytes>, WireError>) -> bool {
     matches!(result, Err(e) if matches!(e.kind, Kind::Connect | Kind::Timeout | Kind::Cut))
 }
 
-/// Answers to a read that say no more than that the service, or what stands before it, fails.
-fn is_broken(status: StatusCode) -> bool {
-    is_passing(status) && status != StatusCode::TOO_MANY_REQUESTS
+/// What was heard instead of an answer to what may be repeated; of refusals, the buckets know that they draw on.
+fn trouble(result: &Result<http::Response<Bytes>, WireError>, is_uncounted: bool) -> Option<Trouble> {
+    match result {
+        Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
+            is_uncounted.then_some(Trouble::Refusing)
+        }
+        Ok(response) => is_passing(response.status()).then_some(Trouble::Failing),
+        Err(_) => is_lost(result).then_some(Trouble::Silent),
+    }
 }
 
 /// Answers that another try may change (RFC 9110, 15.6; RFC 6585, 4).

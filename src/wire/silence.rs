@@ -1,14 +1,26 @@
-//! Hosts that do not answer: since when.
+//! Hosts that do not answer, or with nothing that is of use: since when.
 
 use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// What is heard of a host instead of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    Silent,
+    /// The service, or what stands before it, says that it fails.
+    Failing,
+    /// "Too much", although nobody counts here what it grants: a token endpoint.
+    Refusing,
+}
+
 /// A host that was asked, or kept one request waiting for long, and has not answered since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Silence {
     pub host: String,
+    /// What was heard last.
+    pub trouble: Trouble,
     /// When the first request was sent that got no answer, or the last answer came.
     pub since: Timestamp,
     /// When the last of them was given up: while nobody asks, nothing is known.
@@ -36,6 +48,7 @@ struct Host {
 
 struct Unanswered {
     times: u32,
+    trouble: Trouble,
     since: Timestamp,
     until: Timestamp,
 }
@@ -60,16 +73,18 @@ impl Silences {
         *known = Host { answered: Some(now), unanswered: None };
     }
 
-    /// A request that was sent at `sent` got no answer until `now`.
-    pub(super) fn unanswered(&self, host: &str, sent: Timestamp, now: Timestamp) {
+    /// A request that was sent at `sent` had come to this, and no more, at `now`.
+    pub(super) fn unanswered(&self, host: &str, trouble: Trouble, sent: Timestamp, now: Timestamp) {
         let mut hosts = self.hosts();
         let known = hosts.entry(host.to_owned()).or_default();
         let before = known.unanswered.take().filter(|before| before.is_recent(now));
         known.unanswered = Some(match before {
-            Some(Unanswered { times, since, .. }) => Unanswered { times: times + 1, since, until: now },
+            Some(Unanswered { times, since, .. }) => {
+                Unanswered { times: times + 1, trouble, since, until: now }
+            }
             None => {
                 let since = known.answered.map_or(sent, |answered| answered.max(sent));
-                Unanswered { times: 1, since, until: now }
+                Unanswered { times: 1, trouble, since, until: now }
             }
         });
     }
@@ -78,9 +93,14 @@ impl Silences {
     pub(super) fn all(&self, now: Timestamp) -> Vec<Silence> {
         let hosts = self.hosts();
         let silent = hosts.iter().filter_map(|(host, known)| {
-            let Unanswered { times, since, until } =
+            let Unanswered { times, trouble, since, until } =
                 known.unanswered.as_ref().filter(|u| u.is_recent(now))?;
-            (*times > 1).then(|| Silence { host: host.clone(), since: *since, until: *until })
+            (*times > 1).then(|| Silence {
+                host: host.clone(),
+                trouble: *trouble,
+                since: *since,
+                until: *until,
+            })
         });
         silent.collect()
     }
@@ -97,19 +117,19 @@ mod tests {
             let longest = silences.all(at(now)).into_iter().max_by_key(Silence::lasts);
             longest.map(|s| (s.host, s.since, s.until))
         };
-        silences.unanswered("graph", at(9), at(10));
+        silences.unanswered("graph", Trouble::Silent, at(9), at(10));
         assert_eq!(longest(10), None, "one lost answer");
-        silences.unanswered("graph", at(12), at(40));
-        silences.unanswered("vault", at(20), at(41));
-        silences.unanswered("vault", at(20), at(42));
+        silences.unanswered("graph", Trouble::Silent, at(12), at(40));
+        silences.unanswered("vault", Trouble::Silent, at(20), at(41));
+        silences.unanswered("vault", Trouble::Silent, at(20), at(42));
         assert_eq!(longest(42), Some(("graph".to_owned(), at(9), at(40))));
         silences.answered("graph", at(43));
         assert_eq!(longest(43), Some(("vault".to_owned(), at(20), at(42))));
         assert_eq!(longest(342), None, "nobody has asked since");
-        silences.unanswered("vault", at(86_400), at(86_401));
+        silences.unanswered("vault", Trouble::Silent, at(86_400), at(86_401));
         assert_eq!(longest(86_401), None, "the next day it begins anew");
-        silences.unanswered("graph", at(20), at(50));
-        silences.unanswered("graph", at(45), at(51));
+        silences.unanswered("graph", Trouble::Silent, at(20), at(50));
+        silences.unanswered("graph", Trouble::Silent, at(45), at(51));
         assert_eq!(longest(51).map(|(_, since, _)| since), Some(at(43)), "it had answered meanwhile");
     }
 }

@@ -1,7 +1,7 @@
 //! How far a plan is, while the tenant is read: a line that is written over on a terminal, a plain one after
 //! a while of silence elsewhere, an object with `--json`.
 
-use crate::cli::forecast;
+use crate::cli::hindrance::hindrance;
 use crate::cli::human::Output;
 use crate::connector::reading::{ReadSoFar, Reading};
 use crate::domain::text::count;
@@ -72,7 +72,7 @@ impl Watch {
             ReadSoFar::Lists { pages, about } => ("pages_of_lists", Some(pages), Some(about)),
             ReadSoFar::Targets { read, all } => ("targets", Some(read), Some(all)),
         };
-        serde_json::json!({ "reads": reads, "read": read, "of": of, "limited_by": forecast::hindrance(&self.budget).map(|by| by.what) })
+        serde_json::json!({ "reads": reads, "read": read, "of": of, "limited_by": hindrance(&self.budget).map(|by| by.what) })
     }
 
     fn what(&self) -> String {
@@ -87,7 +87,7 @@ impl Watch {
     }
 
     fn limit(&self) -> Option<String> {
-        forecast::hindrance(&self.budget).map(|by| format!("limited by: {}", by.what))
+        hindrance(&self.budget).map(|by| format!("limited by: {}", by.what))
     }
 }
 

@@ -4,9 +4,11 @@ use super::fold::{self, Overview, RunHead};
 use super::next::{Known, Todo, at_home, somebody, todos, withdraw};
 use super::waiting::Waiting;
 use super::{Run, Standing};
+use crate::cli::bulletin::Bulletin;
 use crate::cli::error::Failure;
 use crate::cli::fleet::Ended;
 use crate::cli::forecast::{self, Pacing};
+use crate::cli::hindrance::hindrance_of;
 use crate::cli::standing::{Tally, when};
 use crate::cli::{ExitCode, Session};
 use crate::domain::id::TargetId;
@@ -21,6 +23,7 @@ use crate::trail::Home;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
 /// Columns of a target's name. A longer one moves its own line to the right.
 const NAME_LEAST: usize = 24;
@@ -184,7 +187,9 @@ pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>, known: &Kno
     if let (Some(writer), None) = (run.writer, &run.head.finished) {
         let _ = write!(said, "; at work since {}, or it died", writer.since.short());
     }
-    forecast(session, run, now);
+    if let Some(finish) = forecast(session, home.root(), run, now).filter(|_| run.writer.is_some()) {
+        let _ = write!(said, "; {finish}");
+    }
     session.out.object("status_tally", &TallyObject { run: run.head.state.id.as_str(), excepted, tally });
     handed_in(session, home);
     let next = next(session, home, run, known);
@@ -192,12 +197,12 @@ pub(super) fn run(session: &mut Session, home: &Home, run: &Run<'_>, known: &Kno
 }
 
 /// When it will be over, from what is left, the quotas and the pace that the log says: what a
-/// service's throttling takes off that is known to the process at work alone.
-fn forecast(session: &mut Session, run: &Run<'_>, now: Timestamp) {
+/// service's throttling takes off that is known to the process at work alone. The finish is returned.
+fn forecast(session: &mut Session, home: &Path, run: &Run<'_>, now: Timestamp) -> Option<String> {
     let pacing = Pacing::of_run(&run.head.state);
     let pace = pacing.pace;
     if run.head.finished.is_some() {
-        return;
+        return None;
     }
     for name in &pacing.unknown {
         let what = format!(
@@ -207,12 +212,13 @@ fn forecast(session: &mut Session, run: &Run<'_>, now: Timestamp) {
             "{what}, and `reissue apply --resume` needs `--quotas FILE` that says what holds now."
         ));
     }
-    let Some(left) = forecast::left(&run.recovery.states, &pacing, None, [run.head.state.owned_since, now])
-    else {
-        return;
-    };
-    // What a process that is gone was refused says nothing of the next.
-    let by = run.writer.and_then(|_| forecast::hindrance_of(&run.recovery.states));
+    // Whoever carries it on begins to watch anew; what a process that is gone was refused says nothing of the next.
+    let is_at_work = run.writer.is_some();
+    let Bulletin { rates, hindrance } =
+        if is_at_work { Bulletin::read(&session.env, home) } else { Bulletin::default() };
+    let times = [if is_at_work { run.head.state.owned_since } else { now }, now];
+    let left = forecast::left(&run.recovery.states, &pacing, &rates, times)?;
+    let by = hindrance_of(hindrance, &run.recovery.states, now).filter(|_| is_at_work);
     let [finish, limit] = forecast::of_run(&left, by, now);
     let mut words = format!("{finish}; {limit}");
     if run.writer.is_none() {
@@ -225,9 +231,10 @@ fn forecast(session: &mut Session, run: &Run<'_>, now: Timestamp) {
         &serde_json::json!({
             "run": run.head.state.id.as_str(), "pace": pace, "seconds": left.seconds, "waits_for_people": left.people,
             "finish": now.after(std::time::Duration::from_secs(left.seconds)), "limit": forecast::limit_object(&left.limit),
-            "limited_by": limit.trim_start_matches("limited by: "),
+            "at_least": finish.starts_with("finish not before"), "limited_by": limit.trim_start_matches("limited by: "),
         }),
     );
+    Some(format!("{finish}; {limit}"))
 }
 
 /// What a person has to do next; for `apply`, which knows more of it, too.

@@ -3,21 +3,25 @@
 use super::*;
 
 impl TargetState {
-    /// Since when what the current step waits for is on its way: for a verification the mint, for a proof the last
+    /// Since when what the current step waits for is on its way: for a verification the mint or what attaches it, for a proof the last
     /// removal. What is looked at several times in a row begins with what was done before, and anew with each owner:
     /// since `owned`.
     pub fn waits_since(&self, owned: Timestamp) -> Option<Timestamp> {
         let step = self.current()?;
         let is_cause = |s: &&Step| match step.verb {
-            Verb::Verify => s.verb == Verb::Mint,
+            Verb::Verify => matches!(s.verb, Verb::Mint | Verb::Attach),
             Verb::Prove => s.verb.retires(),
             _ => false,
         };
         let cause = self.plan.steps.iter().filter(is_cause).filter_map(|s| self.done_at(s.no)).max();
-        let before =
-            || self.plan.steps.iter().filter(|s| s.no < step.no).filter_map(|s| self.done_at(s.no)).max();
-        let begun = || self.first_attempt_at(step.no, false).or_else(before).map(|since| since.max(owned));
-        cause.or_else(begun)
+        let before = || {
+            let earlier = self.plan.steps.iter().filter(|s| s.no < step.no);
+            earlier.filter_map(|s| self.done_at(s.no)).max()
+        };
+        let attempt = self.first_attempt_at(step.no, false);
+        // The attempt at a watch is the end of it.
+        let begun = if step.verb == Verb::Watch { before().or(attempt) } else { attempt.or_else(before) };
+        cause.or_else(|| begun.map(|since| since.max(owned)))
     }
     /// Everything up to its hold is done, or all that it writes; or it waits for people: the trial is over, if it is
     /// one of those that go alone.

@@ -86,7 +86,10 @@ impl Budget {
         let state = self.state();
         let refused = state.buckets.iter().filter_map(|(bucket, pace)| {
             let (since, until) = pace.refused()?;
-            let lasts = until.saturating_sub(since) >= REFUSED_LEAST;
+            // A pause that it asked for is a part of it.
+            let left = pace.pause_left(now);
+            let ends = if left.is_zero() { until } else { now + left };
+            let lasts = ends.saturating_sub(since) >= REFUSED_LEAST;
             let is_recent = self.0.clock.as_lag(now.saturating_sub(until)) < FORGOTTEN_AFTER;
             (lasts && is_recent).then_some((since, bucket, pace))
         });

@@ -1,0 +1,211 @@
+//! What the process at work knows of quotas and hosts, left in a file for `status` in another terminal, every few seconds.
+//! Nothing is decided by it: it is shown, and who reads it knows how old it is.
+
+use super::hindrance::{Hindrance, hindrance};
+use crate::domain::share::Share;
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+use crate::env::Env;
+use crate::wire::budget::{Bucket, Budget};
+use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// In the folder of the installation.
+const FILE: &str = "at-work.json";
+const EVERY: Duration = Duration::from_secs(3);
+/// Whoever has not written for so long is stopped or gone.
+const FRESH: Duration = Duration::from_secs(15);
+const BYTES_MAX: u64 = 64 << 10;
+
+/// At what rate a bucket is used now.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rate {
+    pub(crate) bucket: Bucket,
+    pub(crate) share: Share,
+}
+
+/// What is known to the process at work alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Bulletin {
+    pub(crate) rates: Vec<Rate>,
+    pub(crate) hindrance: Option<Hindrance>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    at: Timestamp,
+    rates: Vec<WrittenRate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hindrance: Option<WrittenHindrance>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRate {
+    allowed_per_second: f64,
+    bucket: Text<128>,
+    per_second: f64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenHindrance {
+    is_standstill: bool,
+    what: Text<400>,
+}
+
+impl Bulletin {
+    pub(crate) fn of(budget: &Budget) -> Self {
+        let rate =
+            |gauge: crate::wire::budget::gauge::Gauge| Rate { bucket: gauge.bucket, share: gauge.share };
+        Self { rates: budget.gauges().into_iter().map(rate).collect(), hindrance: hindrance(budget) }
+    }
+
+    fn written(&self, at: Timestamp) -> Written {
+        let rate = |Rate { bucket, share }: &Rate| WrittenRate {
+            allowed_per_second: share.allowed_per_second,
+            bucket: Text::lossy(bucket.as_str()),
+            per_second: share.per_second,
+        };
+        let hindrance = self.hindrance.as_ref().map(|Hindrance { what, is_standstill }| WrittenHindrance {
+            is_standstill: *is_standstill,
+            what: Text::lossy(what),
+        });
+        Written { at, rates: self.rates.iter().map(rate).collect(), hindrance }
+    }
+
+    /// What the process at work said last; nothing if that is long ago, or no bulletin.
+    pub(crate) fn read(env: &Env, home: &Path) -> Self {
+        let read = env.disk.read(&home.join(FILE), BYTES_MAX).ok();
+        let written = read.and_then(|bytes| serde_json::from_slice::<Written>(&bytes).ok());
+        let now = env.clock.now();
+        let is_fresh = |written: &Written| now.since(written.at) < FRESH && written.at.since(now) < FRESH;
+        let Some(Written { at: _, rates, hindrance }) = written.filter(is_fresh) else {
+            return Self::default();
+        };
+        let rate = |WrittenRate { allowed_per_second, bucket, per_second }: WrittenRate| {
+            let share = Share { per_second, allowed_per_second, burst: 0.0 }.flowing_at(per_second);
+            let (sort, member) = bucket.split_once('/').unwrap_or((&bucket, ""));
+            Rate { bucket: Bucket::of(sort, member), share }
+        };
+        let hindrance = hindrance.map(|WrittenHindrance { is_standstill, what }| Hindrance {
+            what: what.as_str().to_owned(),
+            is_standstill,
+        });
+        Self { rates: rates.into_iter().map(rate).collect(), hindrance }
+    }
+}
+
+/// The file while a run goes on; it goes with it.
+pub(crate) struct Board {
+    env: Env,
+    path: PathBuf,
+}
+
+impl Board {
+    pub(crate) fn in_home(env: &Env, home: &Path) -> Self {
+        Self { env: env.clone(), path: home.join(FILE) }
+    }
+
+    /// Writes beside some work from when the log is opened on: whose log it is not says nothing of the run.
+    pub(crate) async fn beside<T>(
+        self,
+        budget: &Budget,
+        opened: oneshot::Receiver<()>,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let writes = async {
+            match opened.await {
+                Ok(()) => Posted(self).keep(budget).await,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => done,
+            never = writes => match never {},
+        }
+    }
+}
+
+/// One that is written to, until it is dropped.
+struct Posted(Board);
+
+impl Posted {
+    /// A disk that does not take it says so elsewhere.
+    async fn keep(self, budget: &Budget) -> Infallible {
+        let Board { env, path } = &self.0;
+        loop {
+            let written = Bulletin::of(budget).written(env.clock.now());
+            if let Ok(bytes) = serde_json::to_vec(&written) {
+                let _ = env.disk.write_atomic(path, &bytes);
+            }
+            env.clock.sleep(EVERY).await;
+        }
+    }
+}
+
+impl Drop for Posted {
+    fn drop(&mut self) {
+        let _ = self.0.env.disk.remove(&self.0.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::azure::{Azure, quota::Operation};
+    use crate::env::{Clock, Disk, RealDisk};
+    use crate::wire::budget::Start;
+    use std::sync::Arc;
+
+    fn at_work() -> (tempfile::TempDir, Env) {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::starting_at(Timestamp::from_unix_s(1_000_000));
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        (folder, Env { disk, ..Env::simulated(clock, 1) })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_process_at_work_knows_is_read_while_it_is_fresh_and_gone_with_it() {
+        let (folder, env) = at_work();
+        let budget = Azure::budget_for(&env, 70, Start::Full);
+        let draws = crate::azure::quota::draws(Operation::WriteObject).0;
+        let too_much = http::StatusCode::TOO_MANY_REQUESTS;
+        let (opens, opened) = oneshot::channel();
+        let work = async {
+            assert_eq!(Bulletin::read(&env, folder.path()), Bulletin::default(), "the log is another's yet");
+            opens.send(()).unwrap();
+            for _ in 0..4 {
+                env.clock.sleep(Duration::from_secs(10)).await;
+                budget.note_response(&draws, too_much, &http::HeaderMap::new());
+            }
+            env.clock.sleep(EVERY * 2).await;
+            let said = Bulletin::read(&env, folder.path());
+            let what = said.hindrance.as_ref().map(|by| by.what.clone()).unwrap_or_default();
+            assert!(
+                what.starts_with("directory writes, refused by the service as too much (429) since "),
+                "{what}"
+            );
+            let slowed = said.rates.iter().find(|rate| rate.bucket.sort() == "graph-writes").unwrap();
+            assert!(slowed.share.per_second < 14.0, "{slowed:?}");
+            env.disk.read(&folder.path().join(FILE), BYTES_MAX).unwrap()
+        };
+        let bytes = Board::in_home(&env, folder.path()).beside(&budget, opened, work).await;
+        assert_eq!(Bulletin::read(&env, folder.path()), Bulletin::default(), "it goes with the process");
+        env.disk.write_new(&folder.path().join(FILE), &bytes).unwrap();
+        assert!(Bulletin::read(&env, folder.path()).hindrance.is_some());
+        env.clock.sleep(FRESH).await;
+        assert_eq!(Bulletin::read(&env, folder.path()), Bulletin::default(), "the process was killed");
+        for nonsense in
+            [&b""[..], b"{", b"[]", br#"{"at":"2026-01-01T00:00:00.000Z","rates":[{"bucket":1}]}"#]
+        {
+            std::fs::write(folder.path().join(FILE), nonsense).unwrap();
+            assert_eq!(Bulletin::read(&env, folder.path()), Bulletin::default());
+        }
+    }
+}
