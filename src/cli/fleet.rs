@@ -89,20 +89,22 @@ impl Rows {
     ) -> Result<ExitCode, Failure> {
         let few = self.tenants.len() <= TOLD_MOST;
         enough_files(self.tenants.len(), session);
-        let progress = Progress::new(&self.tenants, few && lines, session);
+        let mut progress = Progress::new(&self.tenants, few && lines, session);
         let mut press = Vec::new();
-        let begin = |tenant: &Tenant, press: &mut Vec<UnboundedSender<()>>| {
+        let begin = |tenant: &Tenant, press: &mut Vec<UnboundedSender<()>>, progress: &mut Progress| {
             // Of many, those that ended alike share a row: none says where and as whom.
             let hints = if few { Hints::of_tenant(tenant) } else { Hints::default() };
             let out = session.out.of_one(&tenant.name, few && lines, few).with(hints);
             let line = Line::new(out.notices());
+            progress.watches(&line);
             let (pressed, interrupts) = unbounded_channel();
             press.push(pressed);
             let row =
                 Row { file: self.file.clone(), name: tenant.name.to_string(), plan: tenant.plan.clone() };
             work(tenant, row, Session { env: session.env.clone(), out, line }, interrupts)
         };
-        let work: Vec<F> = self.tenants.iter().map(|tenant| begin(tenant, &mut press)).collect();
+        let work: Vec<F> =
+            self.tenants.iter().map(|tenant| begin(tenant, &mut press, &mut progress)).collect();
         let runtime = runtime(self.tenants.len())?;
         runtime.block_on(all(work, &press, &progress));
         // What hangs in a thread that nobody waits for any more does not hold the end up.

@@ -3,7 +3,9 @@
 //! because of it.
 
 use super::error::Failure;
+use super::hindrance::hindrance;
 use super::human::Notices;
+use crate::wire::budget::Budget;
 use crate::wire::{Class, Kind, Wire, WireError};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -34,6 +36,8 @@ struct State {
     /// How often each host has answered.
     answers: BTreeMap<String, u64>,
     lab: Option<PathBuf>,
+    /// What is sent on it draws on this.
+    budget: Option<Budget>,
 }
 
 impl Line {
@@ -43,6 +47,16 @@ impl Line {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn draws_on(&self, budget: &Budget) {
+        self.state().budget = Some(budget.clone());
+    }
+
+    /// What lets nothing through now, if anything does.
+    pub(crate) fn standstill(&self) -> Option<String> {
+        let budget = self.state().budget.clone()?;
+        hindrance(&budget).filter(|by| by.is_standstill).map(|by| by.what)
     }
 
     /// The wire, listened to. With `lab`, its hosts are those of a lab on this machine.

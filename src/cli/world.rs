@@ -176,6 +176,7 @@ impl ActingArguments {
         let net = Net::new(self.net_options(env)?);
         let net = net.map_err(|e| Failure::new(codes::NETWORK, e.to_string(), "check the CA file"))?;
         let budget = Azure::budget_with(env, said, self.pace(), start);
+        session.line.draws_on(&budget);
         let wire = session.line.around(net, self.lab.as_deref());
         Ok(Azure::new(env, cloud, tenant.clone(), wire, budget, identity))
     }
