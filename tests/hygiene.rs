@@ -71,7 +71,7 @@ fn a_stopped_apply_shows_no_secret_and_leaves_no_core() {
     apply.kill().unwrap();
     apply.wait().unwrap();
     // What it left for `status` is among what is searched.
-    assert_eq!(walk(desk.team.folder.path(), "at-work").len(), 1, "the bulletin");
+    assert_eq!(walk(desk.team.folder.path(), "at-work.json").len(), 1, "the bulletin");
     let cores = walk(desk.team.folder.path(), "core");
     assert!(cores.is_empty(), "{cores:?}");
     assert_eq!(desk.findings(), Vec::<String>::new());

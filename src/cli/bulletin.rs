@@ -6,6 +6,7 @@ use crate::domain::share::Share;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::env::Env;
+use crate::wire::budget::gauge::Gauge;
 use crate::wire::budget::{Bucket, Budget};
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
@@ -60,9 +61,14 @@ struct WrittenHindrance {
 
 impl Bulletin {
     pub(crate) fn of(budget: &Budget) -> Self {
-        let rate =
-            |gauge: crate::wire::budget::gauge::Gauge| Rate { bucket: gauge.bucket, share: gauge.share };
-        Self { rates: budget.gauges().into_iter().map(rate).collect(), hindrance: hindrance(budget) }
+        // Who goes at the pace is known without being told.
+        let is_slowed = |gauge: &Gauge| {
+            let pace = f64::from(budget.pace()) / 100.0;
+            gauge.share.per_second < gauge.share.allowed_per_second * pace * 0.999
+        };
+        let rate = |gauge: Gauge| Rate { bucket: gauge.bucket, share: gauge.share };
+        let rates = budget.gauges().into_iter().filter(is_slowed).map(rate).collect();
+        Self { rates, hindrance: hindrance(budget) }
     }
 
     fn written(&self, at: Timestamp) -> Written {
@@ -142,7 +148,7 @@ impl Posted {
         loop {
             let written = Bulletin::of(budget).written(env.clock.now());
             if let Ok(bytes) = serde_json::to_vec(&written) {
-                let _ = env.disk.write_atomic(path, &bytes);
+                let _ = env.disk.replace(path, &bytes);
             }
             env.clock.sleep(EVERY).await;
         }

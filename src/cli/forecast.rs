@@ -201,7 +201,7 @@ fn left_of(state: &TargetState, [owned, now]: [Timestamp; 2]) -> Left {
         hold_s: hold.map(|h| h.until.map_or(0, |until| until.since(now).as_secs())),
         people: waits || will_wait,
         // Who has not begun is not asked for yet: the first statements are about to be read.
-        is_with_people: waits && state.is_started(),
+        is_with_people: waits && (state.is_started() || matches!(state.next(now), Next::Wait(Pause::Paused))),
         trial: None,
         spent_s: state.waits_since(owned).map_or(0, |since| now.since(since).as_secs()),
     }
@@ -295,7 +295,7 @@ targets:
             let at = |is: fn(&Event) -> bool| move |line: &&crate::domain::event::Line| is(&line.event);
             let begun = kept.lines.iter().find(at(|e| matches!(e, Event::TargetStarted(_)))).unwrap().time;
             let ended = kept.lines.iter().rfind(at(|e| matches!(e, Event::TargetEnded(_)))).unwrap().time;
-            let (mut now, mut looks) = (begun, 0);
+            let (mut now, mut looks, mut told) = (begun, 0, None::<Timestamp>);
             while now < ended {
                 let end = kept.lines.partition_point(|line| line.time <= now);
                 let states = kept.states(&kept.lines[..end]);
@@ -305,6 +305,9 @@ targets:
                 let off = finish.since(ended).max(ended.since(finish));
                 let is_near = off < Duration::from_secs(30) || off * 4 < ended.since(begun);
                 assert!(is_near, "{kinds:?}: {now} says {finish}, it was {ended}: {estimate:?}");
+                let moved = told.map_or(Duration::ZERO, |told| finish.since(told).max(told.since(finish)));
+                assert!(moved < Duration::from_secs(45), "{kinds:?}: {now} says {finish}, and said {told:?}");
+                told = Some(finish);
                 now = now.after(Duration::from_secs(10));
                 looks += 1;
             }

@@ -4,6 +4,7 @@ use super::forecast::about;
 use crate::azure::quota;
 use crate::domain::plan::estimate::Quota;
 use crate::domain::states::States;
+use crate::domain::target::{Next, Pause, TargetState};
 use crate::domain::text::count;
 use crate::domain::time::Timestamp;
 use crate::wire::budget::gauge::{HeldBack, Refused};
@@ -42,7 +43,10 @@ pub(crate) struct Hindrance {
 pub(crate) fn hindrance(budget: &Budget) -> Option<Hindrance> {
     let is_long = |s: &Silence| s.trouble != Trouble::Refusing || s.lasts() >= REFUSED_LEAST;
     let longest = budget.troubles().into_iter().filter(is_long).max_by_key(Silence::lasts);
-    let (silent, refused) = (longest.map(|silence| troubled(&silence)), budget.refused());
+    let silent = longest.map(|silence| troubled(&silence));
+    // What a run does not need most is refused at times.
+    let needed = |refused: &Refused| quota_named(refused.bucket.sort()).is_some();
+    let refused = budget.refusals().into_iter().find(needed);
     let is_standstill = silent.is_some() || refused.is_some();
     let held_back = || budget.held_back().map(|by| held_back(&by));
     let quota = refused.map(|refused| refusing(&refused)).or_else(held_back);
@@ -61,16 +65,26 @@ fn troubled(silence: &Silence) -> String {
     }
 }
 
-/// The same, and what the log says where no budget knows of it: refused sign-ins, for example.
+/// The same; where no budget knows of anything, what the log says: that whatever could go on is refused.
 pub(crate) fn hindrance_of(by: Option<Hindrance>, states: &States, now: Timestamp) -> Option<Hindrance> {
-    by.clone().filter(|by| by.is_standstill).or_else(|| refused_steps(states, now)).or(by)
+    by.or_else(|| refused_steps(states, now))
 }
 
 fn refused_steps(states: &States, now: Timestamp) -> Option<Hindrance> {
+    let goes_on = |state: &TargetState| {
+        matches!(state.next(now), Next::Act(_) | Next::Wait(Pause::Until { holding: false, .. }))
+    };
     let live = states.briefs().filter(|(_, brief)| brief.is_live() && brief.started);
-    let refused: Vec<Timestamp> = live.filter_map(|(id, _)| states.state(id)?.refused_since()).collect();
-    let since = refused.iter().min().filter(|since| now.since(**since) >= REFUSED_LEAST)?;
-    let targets = count(refused.len(), "target is", "targets are");
+    let mut since = now;
+    let mut refused = 0_u32;
+    for state in live.filter_map(|(id, _)| states.state(id)).filter(|state| goes_on(state)) {
+        since = since.min(state.refused_since()?);
+        refused += 1;
+    }
+    if refused == 0 || now.since(since) < REFUSED_LEAST {
+        return None;
+    }
+    let targets = count(refused, "target is", "targets are");
     let what = format!("{targets} refused by the service as too much or busy, since {}", since.short());
     Some(Hindrance { what, is_standstill: true })
 }
@@ -106,4 +120,36 @@ fn held_back(by: &HeldBack) -> String {
         s => format!(", paused by the service for {}", about(s)),
     };
     format!("{name}, {share}{paused}, {waiting} waiting")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::progress::tests::a_drill;
+    use crate::domain::event::{Event, Fault, FaultClass, Happened, Line, StepFailed};
+    use crate::domain::text::Text;
+    use std::sync::PoisonError;
+
+    /// A refused sign-in is known to the log alone; what a budget knows is not hidden by it.
+    #[test]
+    fn what_the_log_says_stands_in_for_a_budget_that_knows_nothing() {
+        let kept = a_drill();
+        let intended = kept.lines.iter().position(|l| matches!(l.event, Event::StepIntent(_))).unwrap();
+        let line = &kept.lines[intended];
+        let Event::StepIntent(intent) = &line.event else { panic!("{line:?}") };
+        let fault = Fault { class: FaultClass::Busy, code: Text::lossy("429"), happened: Happened::No };
+        let retry_at = Some(line.time.after(Duration::from_secs(2)));
+        let failed = StepFailed { attempt: intent.attempt, fault, retry_at, step: intent.step, undo: false };
+        let failed = Line { event: failed.into(), ..line.clone() };
+        let lines: Vec<Line> = kept.lines[..=intended].iter().cloned().chain([failed]).collect();
+        let states = kept.states(&lines);
+        let states = states.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = |s| line.time.after(Duration::from_secs(s));
+        assert_eq!(hindrance_of(None, &states, at(19)), None, "any run meets that");
+        let said = hindrance_of(None, &states, at(21)).unwrap();
+        let expected = "1 target is refused by the service as too much or busy, since 2026-01-05 03:00:01Z";
+        assert_eq!((said.what.as_str(), said.is_standstill), (expected, true));
+        let known = Hindrance { what: "directory writes, 7.0/s of 20.0/s".into(), is_standstill: false };
+        assert_eq!(hindrance_of(Some(known.clone()), &states, at(21)), Some(known));
+    }
 }

@@ -5,7 +5,7 @@ use super::run_view;
 use crate::domain::event::Ending;
 use crate::domain::states::States;
 use crate::domain::step::Phase;
-use crate::domain::target::{Deed, Next, Pause, TargetState};
+use crate::domain::target::{Act, Deed, Next, Pause, TargetState};
 use crate::domain::text::Text;
 use crate::domain::time::{Timestamp, show_span};
 use serde::Serialize;
@@ -61,13 +61,17 @@ impl Standing {
             return Standing::Stuck { step, verb: verb_of(state, step), cause };
         }
         let verb = state.current().map_or("end", |s| s.verb.name());
-        let again = state.retry_at();
-        match (state.next(now), again) {
+        let next = state.next(now);
+        let again = match &next {
+            Next::Act(act) => state.retry_at(act.step, is_undo(act)),
+            _ => None,
+        };
+        match (next, again) {
             // Its time has come, and what it draws on is waited for.
-            (Next::Act(_), Some(at)) => Standing::Retrying { verb, at },
+            (Next::Act(act), Some(at)) => Standing::Retrying { verb: verb_of(state, act.step), at },
             (Next::Act(act), None) => Standing::Working {
                 verb: verb_of(state, act.step),
-                undo: matches!(act.deed, Deed::Undo | Deed::Discard(_) | Deed::Look { undo: true }),
+                undo: is_undo(&act),
                 in_doubt: matches!(act.deed, Deed::Look { .. })
                     && state.step(act.step).is_some_and(|s| s.verb.writes()),
             },
@@ -112,6 +116,10 @@ impl Standing {
             Standing::Ended { ending } => ending_words(*ending).into(),
         }
     }
+}
+
+fn is_undo(act: &Act) -> bool {
+    matches!(act.deed, Deed::Undo | Deed::Discard(_) | Deed::Look { undo: true })
 }
 
 fn verb_of(state: &TargetState, step: u16) -> &'static str {

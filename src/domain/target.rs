@@ -150,7 +150,11 @@ impl Course {
         self.doubted_at = self.last_at;
     }
 
-    /// Whatever kept it from being tried again was told to somebody else.
+    fn end(&mut self, status: Status) {
+        (self.status, self.refused_since) = (status, None);
+    }
+
+    /// Whatever kept it from being tried again was told to somebody else, or is over.
     fn begin_anew(&mut self) {
         self.refused_since = None;
         if matches!(self.status, Status::RetryAt(_)) {

@@ -81,6 +81,10 @@ pub trait Disk: Send + Sync {
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError>;
     /// Like `write_atomic`, but an existing file is an error (`AlreadyExists`).
     fn write_new(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError>;
+    /// The file as a whole or not at all, for whoever reads it now: a crash of the machine may lose it. One writer.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+        self.write_atomic(path, bytes)
+    }
     /// The same with what is read from somewhere, to its end. What cannot be read leaves no file of this name.
     fn write_new_from(&self, path: &Path, from: &mut dyn std::io::Read) -> Result<(), DiskError> {
         let mut bytes = Vec::new();

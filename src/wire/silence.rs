@@ -77,7 +77,10 @@ impl Silences {
     pub(super) fn unanswered(&self, host: &str, trouble: Trouble, sent: Timestamp, now: Timestamp) {
         let mut hosts = self.hosts();
         let known = hosts.entry(host.to_owned()).or_default();
-        let before = known.unanswered.take().filter(|before| before.is_recent(now));
+        // To refuse is to answer: neither goes on as the other.
+        let is_alike =
+            |before: &Unanswered| (before.trouble == Trouble::Refusing) == (trouble == Trouble::Refusing);
+        let before = known.unanswered.take().filter(|before| before.is_recent(now) && is_alike(before));
         known.unanswered = Some(match before {
             Some(Unanswered { times, since, .. }) => {
                 Unanswered { times: times + 1, trouble, since, until: now }
@@ -131,5 +134,20 @@ mod tests {
         silences.unanswered("graph", Trouble::Silent, at(20), at(50));
         silences.unanswered("graph", Trouble::Silent, at(45), at(51));
         assert_eq!(longest(51).map(|(_, since, _)| since), Some(at(43)), "it had answered meanwhile");
+    }
+
+    /// Two minutes of refusals and one slow answer are no two minutes of silence.
+    #[test]
+    fn a_refusal_is_an_answer() {
+        let (silences, at) = (Silences::default(), Timestamp::from_unix_s);
+        let known = |now| silences.all(at(now)).into_iter().map(|s| (s.trouble, s.since)).next();
+        for s in 0..120 {
+            silences.unanswered("login", Trouble::Refusing, at(s), at(s + 1));
+        }
+        assert_eq!(known(120), Some((Trouble::Refusing, at(0))));
+        silences.unanswered("login", Trouble::Silent, at(121), at(130));
+        assert_eq!(known(130), None, "once");
+        silences.unanswered("login", Trouble::Failing, at(131), at(132));
+        assert_eq!(known(132), Some((Trouble::Failing, at(121))));
     }
 }

@@ -83,8 +83,7 @@ impl Fold {
                 state.forward.status = if step.verb.writes() { Status::InDoubt } else { Status::Idle };
             }
             // The next try was another process's to wait for.
-            state.forward.begin_anew();
-            state.undo.begin_anew();
+            [&mut state.forward, &mut state.undo].into_iter().for_each(Course::begin_anew);
             // Reading begins again, and so does the patience with it: the time between was not ours.
             if !step.verb.writes() && state.forward.status == Status::Idle {
                 state.forward.first_at = None;
@@ -178,7 +177,7 @@ impl Fold {
         if !fits(verb, undo, effect) {
             return Err("the effect is not one of this step");
         }
-        self.course_mut(no, undo)?.status = Status::Done(at);
+        self.course_mut(no, undo)?.end(Status::Done(at));
         if undo {
             return self.undone(no, effect, at);
         }
@@ -253,7 +252,8 @@ impl Fold {
         course.refused_since = is_busy.then(|| course.refused_since.unwrap_or(at));
         course.status = match (e.fault.happened, e.retry_at) {
             (Happened::Unknown, _) => Status::InDoubt,
-            (Happened::No, Some(at)) => Status::RetryAt(at),
+            (Happened::No, Some(again)) if again > at => Status::RetryAt(again),
+            (Happened::No, Some(_)) => Status::Idle, // cut short, or drift: nothing to wait for
             (Happened::No, None) => Status::Failed(e.fault.code.clone()),
         };
         Ok(())
@@ -310,7 +310,7 @@ impl Fold {
         for verb in [Verb::Mint, Verb::Attach, Verb::Verify, Verb::Publish] {
             for (step, state) in self.outline.steps.iter().zip(&mut self.so_far.steps) {
                 if step.verb == verb && step.no >= minted.step {
-                    state.forward.status = Status::Idle;
+                    state.forward.end(Status::Idle);
                     state.forward.first_at = None;
                 }
             }
@@ -339,6 +339,7 @@ impl Fold {
             return Err("the target is not running");
         }
         self.so_far.unwinding = Some(cause.clone());
+        self.so_far.steps.iter_mut().for_each(|s| s.forward.begin_anew());
         Ok(())
     }
 

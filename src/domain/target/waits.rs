@@ -43,13 +43,13 @@ impl Fold {
         let courses = self.so_far.steps.iter().flat_map(|s| [&s.forward, &s.undo]);
         courses.filter(waits).find_map(|c| c.refused_since)
     }
-    /// When a failed step may be tried again, if that is all that it waits for.
-    pub fn retry_at(&self) -> Option<Timestamp> {
-        let courses = self.so_far.steps.iter().flat_map(|s| [&s.forward, &s.undo]);
-        courses.into_iter().find_map(|c| match c.status {
+    /// When a failed step, or its undo, may be tried again.
+    pub fn retry_at(&self, no: StepNo, undo: bool) -> Option<Timestamp> {
+        let state = self.course(no)?;
+        match if undo { &state.undo } else { &state.forward }.status {
             Status::RetryAt(at) => Some(at),
             _ => None,
-        })
+        }
     }
 }
 
@@ -103,9 +103,35 @@ mod tests {
         assert_eq!(fails(&mut world, 2, FaultClass::Busy).0, first);
         assert_eq!(fails(&mut world, 3, FaultClass::NotYet).0, None);
         let (_, again) = fails(&mut world, 4, FaultClass::Busy);
-        assert_eq!(world.state.retry_at(), again);
+        assert_eq!(world.state.retry_at(step, false), again);
         world.take_lane();
-        assert_eq!((world.state.refused_since(), world.state.retry_at()), (None, None));
+        assert_eq!((world.state.refused_since(), world.state.retry_at(step, false)), (None, None));
         assert!(!matches!(world.state.next(world.now), Next::Wait(_)), "another's pause is not its own");
+    }
+
+    /// What was refused and then done, and what was cut short, is not refused and waits for no other try.
+    #[test]
+    fn what_is_done_or_was_cut_short_is_not_refused() {
+        let mut world = World::new(false);
+        world.turn(7);
+        let step = world.state.current().unwrap().no;
+        let ends = |world: &mut World, attempt, code: &str, later: u64| {
+            world.record(StepIntent { attempt, request: Text::lossy("r"), step, undo: false }.into());
+            let fault = Fault { class: FaultClass::Busy, code: Text::lossy(code), happened: Happened::No };
+            let retry_at = Some(world.now.after(Duration::from_secs(later)));
+            world.record(StepFailed { attempt, fault, retry_at, step, undo: false }.into());
+        };
+        ends(&mut world, 1, crate::domain::retry::CUT_SHORT, 0);
+        assert_eq!((world.state.refused_since(), world.state.retry_at(step, false)), (None, None));
+        ends(&mut world, 2, "429", 5);
+        assert_eq!(world.state.refused_since(), Some(world.now));
+        world.turn(7);
+        world.turn(7);
+        assert!(world.state.minted().is_some(), "it was done");
+        assert_eq!(world.state.refused_since(), None);
+        world.take_lane();
+        world.turn(7);
+        assert!(world.state.minted().is_none(), "its value is lost");
+        assert_eq!(world.state.refused_since(), None);
     }
 }

@@ -132,6 +132,16 @@ impl Disk for RealDisk {
         Ok(Box::new(BufReader::with_capacity(1 << 16, open_regular(path)?)))
     }
 
+    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+        let temporary = path.with_extension("new");
+        let options =
+            || OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary);
+        let written = options().and_then(|mut file| std::io::Write::write_all(&mut file, bytes));
+        written
+            .and_then(|()| std::fs::rename(&temporary, path))
+            .map_err(|e| DiskError::new("cannot write", path, &e))
+    }
+
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
         let temporary = write_beside(path, &mut &*bytes)?;
         std::fs::rename(&temporary, path).map_err(|e| DiskError::new("cannot rename to", path, &e))?;

@@ -39,8 +39,8 @@ pub struct Refused {
 
 /// So long nothing but refusals, to the cloud: a quota that is lower than documented answers now and then.
 const REFUSED_LEAST: Duration = Duration::from_secs(20);
-/// Longer than any pause between two tries, even of a step in a fast lab: who has not asked for so long does not know.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(900);
+/// Longer than a step waits between two tries, in a fast lab too: who has not asked for so long does not know.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(150);
 
 impl Budget {
     /// Every bucket that was used.
@@ -79,9 +79,9 @@ impl Budget {
         self.quota(bucket.sort()).share(self.0.pace).flowing_at(pace.rate()).in_haste(self.haste())
     }
 
-    /// The quota of which nothing has been granted for longest; none if whatever was asked for lately was granted
-    /// now and then.
-    pub fn refused(&self) -> Option<Refused> {
+    /// The quotas of which nothing was granted lately, although it was asked for: the longest first, and of those
+    /// that were refused together the narrowest.
+    pub fn refusals(&self) -> Vec<Refused> {
         let now = self.now();
         let state = self.state();
         let refused = state.buckets.iter().filter_map(|(bucket, pace)| {
@@ -90,19 +90,20 @@ impl Budget {
             let left = pace.pause_left(now);
             let ends = if left.is_zero() { until } else { now + left };
             let lasts = ends.saturating_sub(since) >= REFUSED_LEAST;
-            let is_recent = self.0.clock.as_lag(now.saturating_sub(until)) < FORGOTTEN_AFTER;
+            let is_recent =
+                !left.is_zero() || self.0.clock.as_lag(now.saturating_sub(until)) < FORGOTTEN_AFTER;
             (lasts && is_recent).then_some((since, bucket, pace))
         });
-        // Of those that were refused together, the narrowest.
-        let (since, bucket, pace) = refused.min_by(|(since, _, pace), (other_since, _, other)| {
+        let mut refused: Vec<_> = refused.collect();
+        refused.sort_by(|(since, _, pace), (other_since, _, other)| {
             since.cmp(other_since).then(pace.rate().total_cmp(&other.rate()))
-        })?;
-        let ago = self.0.clock.as_lag(now.saturating_sub(since));
-        Some(Refused {
+        });
+        let show = |(since, bucket, pace): (Duration, &Bucket, &Pace)| Refused {
             bucket: bucket.clone(),
-            since: self.0.clock.now().before(ago),
+            since: self.0.clock.now().before(self.0.clock.as_lag(now.saturating_sub(since))),
             paused_for: self.0.clock.as_lag(pace.pause_left(now)),
-        })
+        };
+        refused.into_iter().map(show).collect()
     }
 }
 
@@ -122,7 +123,7 @@ mod tests {
         let answered = async |draws: &[Draw], status: u16| {
             tokio::time::sleep(Duration::from_secs(12)).await;
             budget.note_response(draws, http::StatusCode::from_u16(status).unwrap(), &http::HeaderMap::new());
-            budget.refused().map(|refused| (refused.bucket.sort().to_owned(), refused.since))
+            budget.refusals().first().map(|refused| (refused.bucket.sort().to_owned(), refused.since))
         };
         assert_eq!(answered(&draws, 429).await, None, "once");
         let since = env.clock.now();
@@ -133,8 +134,8 @@ mod tests {
         for _ in 0..3 {
             answered(&draws, 429).await;
         }
-        assert!(budget.refused().is_some());
+        assert!(!budget.refusals().is_empty());
         tokio::time::sleep(FORGOTTEN_AFTER).await;
-        assert_eq!(budget.refused(), None, "nobody has asked since");
+        assert_eq!(budget.refusals(), [], "nobody has asked since");
     }
 }
