@@ -11,13 +11,10 @@ time, and how long the clock ran: what a tenant costs is the difference between 
 import os
 import pathlib
 import resource
-import subprocess
 import sys
 import tempfile
-import time
 
-from figures import PROGRAM
-from memory import PEOPLE, TENANT, end_of, measured, people, playbook
+from memory import PEOPLE, TENANT, end_of, lab_of, measured, people, playbook, wait_for
 
 TARGETS = 20
 
@@ -30,19 +27,12 @@ def row(number):
     return f"  - {{ name: t{number}, home: t{number}/home, playbook: t{number}/playbook.yaml, plan: t{number}/plan.jsonl, lab: t{number}/lab, pace: 100 }}\n"
 
 
-def lab_of(folder, number):
+def lab_of_tenant(folder, number):
     place = folder / f"t{number}"
     place.mkdir()
     text = playbook(TARGETS).replace(TENANT, tenant_of(number)).replace("hold: { time: 0s }", "hold: { time: 20s }")
     (place / "playbook.yaml").write_text(text)
-    with open(place / "lab.out", "wb") as out:
-        return subprocess.Popen([PROGRAM, "lab", "playbook.yaml", "--fast=100"], cwd=place, stdout=out, stderr=out)
-
-
-def wait_for(folder, number, lab):
-    while not (folder / f"t{number}/lab/lab.json").exists():
-        assert lab.poll() is None, (folder / f"t{number}/lab.out").read_text()
-        time.sleep(0.05)
+    return lab_of(place)
 
 
 def figures(tenants):
@@ -50,10 +40,10 @@ def figures(tenants):
         folder = pathlib.Path(folder)
         people(folder)
         (folder / "fleet.yaml").write_text("reissue_fleet: 1\ntenants:\n" + "".join(map(row, range(tenants))))
-        labs = [lab_of(folder, number) for number in range(tenants)]
+        labs = [lab_of_tenant(folder, number) for number in range(tenants)]
         try:
             for number, lab in enumerate(labs):
-                wait_for(folder, number, lab)
+                wait_for(lab, folder / f"t{number}")
                 words = ("--tenant", tenant_of(number), "--cloud", "us_gov_high", "--roster", "roster.yaml", "--lab")
                 measured(folder, "init", "--home", f"t{number}/home", *words)
             plan = measured(folder, "plan", "--fleet", "fleet.yaml", "--author", "op@agency.example")

@@ -63,17 +63,26 @@ def people(folder):
     (folder / "roster.yaml").write_text(roster)
 
 
+def lab_of(folder):
+    """A lab of the folder's playbook, in a process of its own."""
+    with open(folder / "lab.out", "wb") as out:
+        return subprocess.Popen([PROGRAM, "lab", "playbook.yaml", "--fast=100"], cwd=folder, stdout=out, stderr=out)
+
+
+def wait_for(lab, folder):
+    while not (folder / "lab/lab.json").exists():
+        assert lab.poll() is None, (folder / "lab.out").read_text()
+        time.sleep(0.05)
+
+
 def figures(targets):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         (folder / "playbook.yaml").write_text(playbook(targets))
         people(folder)
-        with open(folder / "lab.out", "wb") as out:
-            lab = subprocess.Popen([PROGRAM, "lab", "playbook.yaml", "--fast=100"], cwd=folder, stdout=out, stderr=out)
+        lab = lab_of(folder)
         try:
-            while not (folder / "lab/lab.json").exists():
-                assert lab.poll() is None, (folder / "lab.out").read_text()
-                time.sleep(0.05)
+            wait_for(lab, folder)
             words = ("--tenant", TENANT, "--cloud", "us_gov_high", "--roster", "roster.yaml", "--lab")
             measured(folder, "init", *words)
             plan = measured(folder, "plan", "playbook.yaml", "--author", "op@agency.example", "--lab", "lab")

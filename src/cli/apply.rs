@@ -5,7 +5,7 @@ mod failed;
 mod fleet;
 mod view;
 
-use super::bulletin::Board;
+use super::bulletin::Bulletin;
 use super::codes;
 use super::error::Failure;
 use super::fleet::Ended;
@@ -123,8 +123,8 @@ async fn carry_out(
     });
     let interrupts = interrupts.unwrap_or_else(view::interrupts);
     let view = View { out: &mut session.out, progress, interrupts, stop: leave };
-    let posted =
-        Board::in_home(&env, home.root()).beside(azure.budget(), opened, watched(apply, view.show(from_run)));
+    let watched = watched(apply, view.show(from_run));
+    let posted = Bulletin::beside((&env, home.root()), azure.budget(), opened, watched);
     let result = match posted.await {
         Ok(result) => result,
         Err(seen) => return Ok(stopped(session, &seen)),

@@ -22,66 +22,56 @@ const FRESH: Duration = Duration::from_secs(15);
 const BYTES_MAX: u64 = 64 << 10;
 
 /// At what rate a bucket is used now.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Rate {
-    pub(crate) bucket: Bucket,
-    pub(crate) share: Share,
-}
-
-/// What is known to the process at work alone.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Bulletin {
-    pub(crate) rates: Vec<Rate>,
-    pub(crate) hindrance: Option<Hindrance>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    at: Timestamp,
-    rates: Vec<WrittenRate>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    hindrance: Option<WrittenHindrance>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenRate {
     allowed_per_second: f64,
     bucket: Text<128>,
     per_second: f64,
 }
 
+/// What is known to the process at work alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Bulletin {
+    pub(crate) rates: Vec<Rate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hindrance: Option<Hindrance>,
+}
+
+/// The file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenHindrance {
-    is_standstill: bool,
-    what: Text<400>,
+struct Written {
+    at: Timestamp,
+    said: Bulletin,
+}
+
+impl Rate {
+    fn of(gauge: &Gauge) -> Self {
+        let Share { per_second, allowed_per_second, burst: _ } = gauge.share;
+        Self { allowed_per_second, bucket: Text::lossy(gauge.bucket.as_str()), per_second }
+    }
+
+    pub(crate) fn bucket(&self) -> Bucket {
+        Bucket::read(&self.bucket)
+    }
+
+    pub(crate) fn share(&self) -> Share {
+        let Self { allowed_per_second, bucket: _, per_second } = *self;
+        Share { per_second, allowed_per_second, burst: 0.0 }.flowing_at(per_second)
+    }
 }
 
 impl Bulletin {
     pub(crate) fn of(budget: &Budget) -> Self {
         // Who goes at the pace is known without being told.
-        let is_slowed = |gauge: &Gauge| {
+        let is_slowed = |gauge: &&Gauge| {
             let pace = f64::from(budget.pace()) / 100.0;
             gauge.share.per_second < gauge.share.allowed_per_second * pace * 0.999
         };
-        let rate = |gauge: Gauge| Rate { bucket: gauge.bucket, share: gauge.share };
-        let rates = budget.gauges().into_iter().filter(is_slowed).map(rate).collect();
+        let rates = budget.gauges().iter().filter(is_slowed).map(Rate::of).collect();
         Self { rates, hindrance: hindrance(budget) }
-    }
-
-    fn written(&self, at: Timestamp) -> Written {
-        let rate = |Rate { bucket, share }: &Rate| WrittenRate {
-            allowed_per_second: share.allowed_per_second,
-            bucket: Text::lossy(bucket.as_str()),
-            per_second: share.per_second,
-        };
-        let hindrance = self.hindrance.as_ref().map(|Hindrance { what, is_standstill }| WrittenHindrance {
-            is_standstill: *is_standstill,
-            what: Text::lossy(what),
-        });
-        Written { at, rates: self.rates.iter().map(rate).collect(), hindrance }
     }
 
     /// What the process at work said last; nothing if that is long ago, or no bulletin.
@@ -89,75 +79,53 @@ impl Bulletin {
         let read = env.disk.read(&home.join(FILE), BYTES_MAX).ok();
         let written = read.and_then(|bytes| serde_json::from_slice::<Written>(&bytes).ok());
         let now = env.clock.now();
-        let is_fresh = |written: &Written| now.since(written.at) < FRESH && written.at.since(now) < FRESH;
-        let Some(Written { at: _, rates, hindrance }) = written.filter(is_fresh) else {
-            return Self::default();
-        };
-        let rate = |WrittenRate { allowed_per_second, bucket, per_second }: WrittenRate| {
-            let share = Share { per_second, allowed_per_second, burst: 0.0 }.flowing_at(per_second);
-            let (sort, member) = bucket.split_once('/').unwrap_or((&bucket, ""));
-            Rate { bucket: Bucket::of(sort, member), share }
-        };
-        let hindrance = hindrance.map(|WrittenHindrance { is_standstill, what }| Hindrance {
-            what: what.as_str().to_owned(),
-            is_standstill,
-        });
-        Self { rates: rates.into_iter().map(rate).collect(), hindrance }
-    }
-}
-
-/// The file while a run goes on; it goes with it.
-pub(crate) struct Board {
-    env: Env,
-    path: PathBuf,
-}
-
-impl Board {
-    pub(crate) fn in_home(env: &Env, home: &Path) -> Self {
-        Self { env: env.clone(), path: home.join(FILE) }
+        let is_fresh = |at: Timestamp| now.since(at) < FRESH && at.since(now) < FRESH;
+        written.filter(|written| is_fresh(written.at)).map(|written| written.said).unwrap_or_default()
     }
 
-    /// Writes beside some work from when the log is opened on: whose log it is not says nothing of the run.
+    /// Keeps the file beside some work, from when the log is opened on: whose log it is not says nothing of the run.
     pub(crate) async fn beside<T>(
-        self,
+        (env, home): (&Env, &Path),
         budget: &Budget,
         opened: oneshot::Receiver<()>,
         work: impl Future<Output = T>,
     ) -> T {
-        let writes = async {
+        let posted = async {
             match opened.await {
-                Ok(()) => Posted(self).keep(budget).await,
+                Ok(()) => Posted { env, path: home.join(FILE) }.keep(budget).await,
                 Err(_) => std::future::pending().await,
             }
         };
         tokio::select! {
             biased;
             done = work => done,
-            never = writes => match never {},
+            never = posted => match never {},
         }
     }
 }
 
-/// One that is written to, until it is dropped.
-struct Posted(Board);
+/// The file while a run goes on; it goes with it.
+struct Posted<'a> {
+    env: &'a Env,
+    path: PathBuf,
+}
 
-impl Posted {
+impl Posted<'_> {
     /// A disk that does not take it says so elsewhere.
     async fn keep(self, budget: &Budget) -> Infallible {
-        let Board { env, path } = &self.0;
         loop {
-            let written = Bulletin::of(budget).written(env.clock.now());
+            let written = Written { at: self.env.clock.now(), said: Bulletin::of(budget) };
             if let Ok(bytes) = serde_json::to_vec(&written) {
-                let _ = env.disk.replace(path, &bytes);
+                let _ = self.env.disk.replace(&self.path, &bytes);
             }
-            env.clock.sleep(EVERY).await;
+            self.env.clock.sleep(EVERY).await;
         }
     }
 }
 
-impl Drop for Posted {
+impl Drop for Posted<'_> {
     fn drop(&mut self) {
-        let _ = self.0.env.disk.remove(&self.0.path);
+        let _ = self.env.disk.remove(&self.path);
     }
 }
 
@@ -192,23 +160,23 @@ mod tests {
             }
             env.clock.sleep(EVERY * 2).await;
             let said = Bulletin::read(&env, folder.path());
-            let what = said.hindrance.as_ref().map(|by| by.what.clone()).unwrap_or_default();
+            let what = said.hindrance.as_ref().map(|by| by.what.to_string()).unwrap_or_default();
             assert!(
                 what.starts_with("directory writes, refused by the service as too much (429) since "),
                 "{what}"
             );
-            let slowed = said.rates.iter().find(|rate| rate.bucket.sort() == "graph-writes").unwrap();
-            assert!(slowed.share.per_second < 14.0, "{slowed:?}");
+            let slowed = said.rates.iter().find(|rate| rate.bucket().sort() == "graph-writes").unwrap();
+            assert!(slowed.share().per_second < 14.0, "{slowed:?}");
             env.disk.read(&folder.path().join(FILE), BYTES_MAX).unwrap()
         };
-        let bytes = Board::in_home(&env, folder.path()).beside(&budget, opened, work).await;
+        let bytes = Bulletin::beside((&env, folder.path()), &budget, opened, work).await;
         assert_eq!(Bulletin::read(&env, folder.path()), Bulletin::default(), "it goes with the process");
         env.disk.write_new(&folder.path().join(FILE), &bytes).unwrap();
         assert!(Bulletin::read(&env, folder.path()).hindrance.is_some());
         env.clock.sleep(FRESH).await;
         assert_eq!(Bulletin::read(&env, folder.path()), Bulletin::default(), "the process was killed");
         for nonsense in
-            [&b""[..], b"{", b"[]", br#"{"at":"2026-01-01T00:00:00.000Z","rates":[{"bucket":1}]}"#]
+            [&b""[..], b"{", b"[]", br#"{"at":"1970-01-12T13:47:26.000Z","said":{"rates":[{"bucket":1}]}}"#]
         {
             std::fs::write(folder.path().join(FILE), nonsense).unwrap();
             assert_eq!(Bulletin::read(&env, folder.path()), Bulletin::default());

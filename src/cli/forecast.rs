@@ -134,15 +134,33 @@ pub(crate) fn of_plan_under(plan: &Plan, pacing: &Pacing) -> Option<String> {
     Some(format!("{head}: {}", of_plan(&pacing.of_plan(plan))))
 }
 
-/// `finish about 04:41Z, in 24m` and `limited by: …`, of what is left, while that is in the way.
-pub(crate) fn of_run(estimate: &Estimate, by: Option<Hindrance>, now: Timestamp) -> [String; 2] {
-    let Estimate { held_s: _, hold_s: _, limit, pace: _, people, seconds } = *estimate;
-    let ends = now.after(Duration::from_secs(seconds));
-    // While a service takes nothing, nobody knows.
-    let at_least = people || by.as_ref().is_some_and(|by| by.is_standstill);
-    let how = if at_least { "not before" } else { "about" };
-    let limit = by.map_or_else(|| limit.to_string(), |by| by.what);
-    [format!("finish {how} {}, in {}", ends.short(), about(seconds)), format!("limited by: {limit}")]
+/// When what is left will be over, and what holds it back.
+pub(crate) struct Outlook {
+    /// `finish about 04:41Z, in 24m`.
+    pub(crate) finish: String,
+    /// Nobody knows how much later.
+    pub(crate) at_least: bool,
+    /// `directory writes, 14.0/s of 20.0/s`.
+    pub(crate) limit: String,
+}
+
+impl Outlook {
+    /// Of what is left of a run, while that is in the way.
+    pub(crate) fn of(estimate: &Estimate, by: Option<Hindrance>, now: Timestamp) -> Self {
+        let Estimate { held_s: _, hold_s: _, limit, pace: _, people, seconds } = *estimate;
+        let ends = now.after(Duration::from_secs(seconds));
+        // While a service takes nothing, nobody knows.
+        let at_least = people || by.as_ref().is_some_and(|by| by.is_standstill);
+        let how = if at_least { "not before" } else { "about" };
+        let finish = format!("finish {how} {}, in {}", ends.short(), about(seconds));
+        Self { finish, at_least, limit: by.map_or_else(|| limit.to_string(), |by| by.what.to_string()) }
+    }
+
+    /// Both in words, with this between them.
+    pub(crate) fn words(&self, between: &str) -> String {
+        let Self { finish, at_least: _, limit } = self;
+        format!("{finish}{between}limited by: {limit}")
+    }
 }
 
 /// When what is left of a run will be over whose process began at `owned` and goes at these rates, where they are
@@ -160,10 +178,11 @@ pub(crate) fn left(
     live.sort();
     let pilots: Vec<TargetId> = plan.in_order().0.into_iter().take(PILOTS).collect();
     let mut work = pacing.work().under_way();
-    for Rate { bucket, share } in rates {
+    for rate in rates {
+        let bucket = rate.bucket();
         if let Some(quota) = quota_named(bucket.sort()) {
             for of in names_of(&plan.header.stores, bucket.member()) {
-                work.set_slower_share(quota, of, *share);
+                work.set_slower_share(quota, of, rate.share());
             }
         }
     }

@@ -5,11 +5,12 @@ use crate::azure::quota;
 use crate::domain::plan::estimate::Quota;
 use crate::domain::states::States;
 use crate::domain::target::{Next, Pause, TargetState};
-use crate::domain::text::count;
+use crate::domain::text::{Text, count};
 use crate::domain::time::Timestamp;
 use crate::wire::budget::gauge::{HeldBack, Refused};
 use crate::wire::budget::{Bucket, Budget};
 use crate::wire::silence::{Silence, Trouble};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Steps that are refused for less are part of any run.
@@ -32,9 +33,10 @@ pub(super) fn quota_named(name: &str) -> Option<Quota> {
 }
 
 /// What is in the way now.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Hindrance {
-    pub(crate) what: String,
+    pub(crate) what: Text<400>,
     /// Nothing goes on, and nobody knows for how long.
     pub(crate) is_standstill: bool,
 }
@@ -51,7 +53,7 @@ pub(crate) fn hindrance(budget: &Budget) -> Option<Hindrance> {
     let held_back = || budget.held_back().map(|by| held_back(&by));
     let quota = refused.map(|refused| refusing(&refused)).or_else(held_back);
     let what = [silent, quota].into_iter().flatten().reduce(|silent, quota| format!("{silent}; {quota}"))?;
-    Some(Hindrance { what, is_standstill })
+    Some(Hindrance { what: Text::lossy(&what), is_standstill })
 }
 
 /// `no answer from kv-ir.vault.azure.net since …`.
@@ -86,7 +88,7 @@ fn refused_steps(states: &States, now: Timestamp) -> Option<Hindrance> {
     }
     let targets = count(refused, "target is", "targets are");
     let what = format!("{targets} refused by the service as too much or busy, since {}", since.short());
-    Some(Hindrance { what, is_standstill: true })
+    Some(Hindrance { what: Text::lossy(&what), is_standstill: true })
 }
 
 /// `directory writes, refused by the service as too much (429) since …, asked again in 4m`.
@@ -127,7 +129,6 @@ mod tests {
     use super::*;
     use crate::cli::progress::tests::a_drill;
     use crate::domain::event::{Event, Fault, FaultClass, Happened, Line, StepFailed};
-    use crate::domain::text::Text;
     use std::sync::PoisonError;
 
     /// A refused sign-in is known to the log alone; what a budget knows is not hidden by it.
@@ -149,7 +150,8 @@ mod tests {
         let said = hindrance_of(None, &states, at(21)).unwrap();
         let expected = "1 target is refused by the service as too much or busy, since 2026-01-05 03:00:01Z";
         assert_eq!((said.what.as_str(), said.is_standstill), (expected, true));
-        let known = Hindrance { what: "directory writes, 7.0/s of 20.0/s".into(), is_standstill: false };
+        let known =
+            Hindrance { what: Text::lossy("directory writes, 7.0/s of 20.0/s"), is_standstill: false };
         assert_eq!(hindrance_of(Some(known.clone()), &states, at(21)), Some(known));
     }
 }

@@ -49,6 +49,7 @@ impl Line {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Of which budget it takes what is sent on it.
     pub(crate) fn draws_on(&self, budget: &Budget) {
         self.state().budget = Some(budget.clone());
     }
@@ -56,7 +57,7 @@ impl Line {
     /// What lets nothing through now, if anything does.
     pub(crate) fn standstill(&self) -> Option<String> {
         let budget = self.state().budget.clone()?;
-        hindrance(&budget).filter(|by| by.is_standstill).map(|by| by.what)
+        hindrance(&budget).filter(|by| by.is_standstill).map(|by| by.what.to_string())
     }
 
     /// The wire, listened to. With `lab`, its hosts are those of a lab on this machine.

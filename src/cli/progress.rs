@@ -2,7 +2,7 @@
 //! nothing at all with `--json`. Both say what `status` says, of the very states that the run decides by.
 
 use super::bulletin::Bulletin;
-use super::forecast::{self, Pacing};
+use super::forecast::{self, Outlook, Pacing};
 use super::hindrance::hindrance_of;
 use super::human::Output;
 use super::standing::{Standing, Tally};
@@ -103,7 +103,7 @@ impl Progress {
 
     /// What is said after a silence where there is no bar.
     fn heartbeat(&self) -> String {
-        let forecast = self.forecast().map(|f| format!("; {}", f.join("; "))).unwrap_or_default();
+        let forecast = self.outlook().map(|outlook| format!("; {}", outlook.words("; "))).unwrap_or_default();
         format!("{}  still going: {}{forecast}\n", self.env.clock.now().short(), self.tally().say())
     }
 
@@ -112,13 +112,13 @@ impl Progress {
     }
 
     /// When it will be over, and what holds it back.
-    fn forecast(&self) -> Option<[String; 2]> {
+    fn outlook(&self) -> Option<Outlook> {
         let (now, budget) = (self.env.clock.now(), self.budget.as_ref());
         let pacing = budget.map_or_else(Pacing::usual, Pacing::of);
         let Bulletin { rates, hindrance } = budget.map(Bulletin::of).unwrap_or_default();
         let states = self.states()?;
         let estimate = forecast::left(&states, &pacing, &rates, [self.owned, now])?;
-        Some(forecast::of_run(&estimate, hindrance_of(hindrance, &states, now), now))
+        Some(Outlook::of(&estimate, hindrance_of(hindrance, &states, now), now))
     }
 
     /// Counting targets takes a while where there are many: at most a twentieth of the time is spent on it.
@@ -136,7 +136,7 @@ impl Progress {
             let tally = self.tally();
             bar.set_position(u64::from(tally.over()));
             bar.set_message(tally.say());
-            bar.set_prefix(self.forecast().map(|f| f.join("\n")).unwrap_or_default());
+            bar.set_prefix(self.outlook().map(|outlook| outlook.words("\n")).unwrap_or_default());
         }
     }
 }

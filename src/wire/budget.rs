@@ -42,6 +42,10 @@ impl Bucket {
     pub fn of(sort: &str, member: &str) -> Self {
         Self(Cow::Owned(format!("{sort}/{member}")))
     }
+    /// By its whole name.
+    pub fn read(name: &str) -> Self {
+        Self(Cow::Owned(name.to_owned()))
+    }
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -72,12 +72,10 @@ impl<W: Wire> Metered<W> {
         };
         let uri = request.uri().clone();
         let (sent, result) = self.send(request).await;
-        // That a write fails says neither that the host is well nor that it is not.
-        if !result
-            .as_ref()
-            .is_ok_and(|r| trouble(&result, false).is_some() && r.status() != StatusCode::TOO_MANY_REQUESTS)
-        {
-            self.budget.note_host(&uri, sent, is_lost(&result).then_some(Trouble::Silent));
+        match trouble(&result, false) {
+            // That a write fails says neither that the host is well nor that it is not.
+            Some(Trouble::Failing) => {}
+            heard => self.budget.note_host(&uri, sent, heard),
         }
         if let Ok(response) = &result {
             self.budget.note_response(permit.draws(), response.status(), response.headers());

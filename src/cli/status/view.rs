@@ -7,7 +7,7 @@ use super::{Run, Standing};
 use crate::cli::bulletin::Bulletin;
 use crate::cli::error::Failure;
 use crate::cli::fleet::Ended;
-use crate::cli::forecast::{self, Pacing};
+use crate::cli::forecast::{self, Outlook, Pacing};
 use crate::cli::hindrance::hindrance_of;
 use crate::cli::standing::{Tally, when};
 use crate::cli::{ExitCode, Session};
@@ -219,8 +219,8 @@ fn forecast(session: &mut Session, home: &Path, run: &Run<'_>, now: Timestamp) -
     let times = [if is_at_work { run.head.state.owned_since } else { now }, now];
     let left = forecast::left(&run.recovery.states, &pacing, &rates, times)?;
     let by = hindrance_of(hindrance, &run.recovery.states, now).filter(|_| is_at_work);
-    let [finish, limit] = forecast::of_run(&left, by, now);
-    let mut words = format!("{finish}; {limit}");
+    let outlook = Outlook::of(&left, by, now);
+    let mut words = outlook.words("; ");
     if run.writer.is_none() {
         words = format!("if somebody carries it on now: {words}");
     }
@@ -231,10 +231,10 @@ fn forecast(session: &mut Session, home: &Path, run: &Run<'_>, now: Timestamp) -
         &serde_json::json!({
             "run": run.head.state.id.as_str(), "pace": pace, "seconds": left.seconds, "waits_for_people": left.people,
             "finish": now.after(std::time::Duration::from_secs(left.seconds)), "limit": forecast::limit_object(&left.limit),
-            "at_least": finish.starts_with("finish not before"), "limited_by": limit.trim_start_matches("limited by: "),
+            "at_least": outlook.at_least, "limited_by": outlook.limit,
         }),
     );
-    Some(format!("{finish}; {limit}"))
+    Some(outlook.words("; "))
 }
 
 /// What a person has to do next; for `apply`, which knows more of it, too.

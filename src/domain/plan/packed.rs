@@ -141,7 +141,7 @@ impl PackedPlan {
         self.lines.iter().map(|line| (line.id, line.part))
     }
     /// Every target with its part and its place in the order of beginning.
-    pub fn places(&self) -> impl Iterator<Item = (TargetId, Part, u32)> {
+    fn places(&self) -> impl Iterator<Item = (TargetId, Part, u32)> {
         self.lines.iter().map(|line| (line.id, line.part, line.place))
     }
     /// Who begins in which order, and who after all others: as the plan says; one that does not say begins with what

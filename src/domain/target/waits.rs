@@ -3,8 +3,8 @@
 use super::*;
 
 impl TargetState {
-    /// Since when what the current step waits for is on its way: for a verification the mint or what attaches it, for a proof the last
-    /// removal. What is looked at several times in a row begins with what was done before, and anew with each owner:
+    /// Since when what the current step waits for is on its way: for a verification the mint or what attaches it, for
+    /// a proof the last removal. What is looked at several times in a row begins with what was done before, and anew with each owner:
     /// since `owned`.
     pub fn waits_since(&self, owned: Timestamp) -> Option<Timestamp> {
         let step = self.current()?;
